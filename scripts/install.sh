@@ -1,19 +1,19 @@
 #!/bin/sh
-# Installs a released bcops for Linux or macOS, without Rust: downloads the binary of this machine's kind, checks the
-# signature and the sum, and puts it where programs of a user live.
+# Installs a released bcops on Linux or macOS, without Rust: downloads the binary of this machine's kind, checks the
+# signature and the sum, and puts it in the user's folder of programs.
 #
 # usage: scripts/install.sh --from PLACE [--key KEY] [--version 1.2.3] [--to FOLDER]
 #   --from      a folder with the files of a release, or the address of the project on GitLab, such as
-#               https://gitlab.example.org/web/bcops; BCOPS_RELEASES does the same
+#               https://gitlab.example.org/web/bcops; BCOPS_RELEASES names it too
 #   --key       the public key of the releases: `ssh-ed25519 AAAA...`, or a file of such keys, such as
-#               scripts/release-signers of a clone; BCOPS_RELEASE_KEY does the same
-#   --version   by default the newest release of the project
-#   --to        by default ~/.local/bin
+#               scripts/release-signers of a clone; BCOPS_RELEASE_KEY holds it too
+#   --version   default: the newest release of the project
+#   --to        default: ~/.local/bin
 #
-# Without a key, the sums find a broken download. Only with a key is it sure who made the files: take it from another
-# place than the files, for example from a clone of the project.
+# The sums find a broken download. The key proves who made the files. Take the key from another place than the files,
+# for example from a clone of the project.
 #
-# A private project needs a token that may read its packages, in GITLAB_TOKEN.
+# A private project needs a token with permission to read its packages, in GITLAB_TOKEN.
 set -eu
 
 say() { printf 'install: %s\n' "$*" >&2; }
@@ -50,8 +50,8 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A plain key becomes a signer of releases and of nothing else; other lines are in that form already. All of this is
-# looked at before anything is downloaded.
+# A plain key becomes a signer of releases and of nothing else. Other lines are in that form already. A bad key stops
+# the script before the first download.
 if [ -n "$key" ]; then
     command -v ssh-keygen >/dev/null || fail "cannot check the signature: ssh-keygen is missing. Install openssh-client"
     if [ -f "$key" ]; then cat "$key"; else printf '%s\n' "$key"; fi |
@@ -105,21 +105,21 @@ esac
 if [ -n "$key" ]; then
     ssh-keygen -Y verify -f "$work/signers" -I bcops -n bcops-release -s "$work/SHA256SUMS.sig" \
         <"$work/SHA256SUMS" >"$work/said" 2>&1 ||
-        fail "SHA256SUMS does not have a signature of this key; nothing was installed"
+        fail "SHA256SUMS has no signature of this key; nothing was installed"
 else
-    say "the signature was not checked: no --key was given"
+    say "not checked: the signature, because there is no --key"
 fi
 
 # macOS has no sha256sum before version 15.
 if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi
-# The file has to be listed: --ignore-missing would pass a list that does not name it.
+# The list must name the file: --ignore-missing would pass a list without it.
 (cd "$work" && grep -F "  $name" SHA256SUMS | grep -x "[0-9a-f]\{64\}  $name" >one && $sum -c one >/dev/null 2>&1) ||
     fail "$name is not what SHA256SUMS says; nothing was installed"
 chmod 0755 "$work/$name"
 "$work/$name" --version >/dev/null || fail "$name does not run on this machine; nothing was installed"
 mkdir -p "$to"
 to=$(cd "$to" && pwd)
-# A rename: a bcops that is running keeps its old file.
+# A rename, so a running bcops keeps its old file.
 mv "$work/$name" "$to/.bcops.new" && mv "$to/.bcops.new" "$to/bcops"
 say "installed $("$to/bcops" --version) as $to/bcops"
 case ":$PATH:" in

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Uploads target/dist to the project's package registry and makes the release of the tag, in a job of
-# GitLab's. The job's own token may do both; nothing else is needed.
+# Uploads target/dist to the project's package registry and makes the release of the tag, in a GitLab
+# job. The job's own token has both permissions.
 #
-# The client is glab, GitLab's own. `release:` in .gitlab-ci.yml calls it as well, but names its files before the job
-# runs, and the names of ours hold the version without the tag's v.
+# The client is glab, GitLab's own. The keyword `release:` of a job calls glab too, but its list of files is fixed
+# before the job runs, and these names hold the version without the tag's v.
 set -eu
 cd "$(dirname "$0")/.."
 : "${CI_COMMIT_TAG:?}" "${CI_JOB_TOKEN:?}" "${CI_PROJECT_PATH:?}" "${PACKAGE:?}"
@@ -12,7 +12,7 @@ signers=${BCOPS_RELEASE_SIGNERS:-scripts/release-signers}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A file that was changed on its way between the jobs is not published, and neither is an unsigned one.
+# Refuses a file that changed between the jobs, and a release without a valid signature.
 (cd "$dist" && sha256sum -c SHA256SUMS)
 ssh-keygen -Y verify -f "$signers" -I bcops -n bcops-release -s "$dist/SHA256SUMS.sig" <"$dist/SHA256SUMS"
 
@@ -20,14 +20,14 @@ scripts/release-notes.sh "$CI_COMMIT_TAG" >"$work/notes"
 links=
 for path in "$dist"/*; do
     file=$(basename "$path")
-    # From standard input, so that the token is in no list of processes.
+    # From standard input, because other users can list the arguments of a process.
     printf 'header = "JOB-TOKEN: %s"\n' "$CI_JOB_TOKEN" |
         curl --config - --fail --silent --show-error --output /dev/null --upload-file "$path" "$PACKAGE/$file"
     links="$links${links:+,}{\"name\":\"$file\",\"url\":\"$PACKAGE/$file\",\"link_type\":\"package\"}"
 done
 
-# With auto-login glab sends CI_JOB_TOKEN in the header that the API of releases takes it in. A token of one of these
-# names would come before it.
+# With auto-login, glab sends CI_JOB_TOKEN in the header for job tokens. It prefers a token with one of these names,
+# and the release would then belong to another account.
 unset GITLAB_TOKEN GITLAB_ACCESS_TOKEN OAUTH_TOKEN
 export GLAB_ENABLE_CI_AUTOLOGIN=true GLAB_SEND_TELEMETRY=false GLAB_CHECK_UPDATE=false NO_PROMPT=true
 glab release create "$CI_COMMIT_TAG" --repo "$CI_PROJECT_PATH" --name "bcops $CI_COMMIT_TAG" \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what scripts/release.sh needs, into target/release-tools and the Rust toolchain.
+# Installs the tools of scripts/release.sh into target/release-tools and the Rust toolchain.
 #
-# On Linux, Zig brings a C compiler and musl for every target: one machine builds all of them. The
-# versions are fixed, and with them the libc that is in the binary. macOS builds with Xcode's compiler.
+# On Linux, Zig brings a C compiler and musl for every target, so one machine builds all of them. The fixed
+# versions also fix the libc in the binary. On macOS the compiler is Xcode's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

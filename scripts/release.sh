@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the files of a release: binaries, archives, wheels, the lists of what is in them, and the sums.
+# Builds the files of a release: binaries, archives, wheels, the lists of their crates, and the sums.
 #
 # usage: scripts/release.sh VERSION [TARGET...]
-#   VERSION   has to be that of Cargo.toml; a tag v1.2.3 is the version 1.2.3
+#   VERSION   the version in Cargo.toml; a tag v1.2.3 is the version 1.2.3
 #   TARGET    by default, on Linux: x86_64-unknown-linux-musl and aarch64-unknown-linux-musl, both static;
 #             on macOS: aarch64-apple-darwin and x86_64-apple-darwin
 #
-# Everything goes to target/dist, or to the folder that BCOPS_DIST names. scripts/release-tools.sh installs what this
-# needs. The last step of a release is scripts/sign-release.sh.
+# The result is in target/dist, or in the folder that BCOPS_DIST names. scripts/release-tools.sh installs the tools.
+# The next step is scripts/sign-release.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,8 +38,8 @@ for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || { say "no $tool: run scripts/release-tools.sh"; exit 1; }
 done
 
-# A binary that needs a library of the machine cannot be copied to another. macOS allows no static binary: there the
-# libraries of the system are all that it may need.
+# A binary that needs a library of the machine cannot be copied to another one. macOS has no static binaries, so the
+# libraries of the system are allowed there.
 assert_alone() {
     local needed
     case $2 in
@@ -54,7 +54,7 @@ assert_alone() {
 }
 
 # usage: runner TARGET. Prints the program that runs binaries of the target here: `env` for the machine's own kind,
-# qemu-user for another kind of Linux, Rosetta's `arch` for Intel on an Apple chip. Prints nothing if none can.
+# qemu-user for another kind of Linux, Rosetta's `arch` for Intel on an Apple chip. Prints nothing without one.
 runner() {
     case "$(uname -s)/$1" in
         Linux/"$(uname -m)"-unknown-linux-*) echo env ;;
@@ -99,17 +99,17 @@ for target in "${targets[@]}"; do
     run=$(runner "$target")
     if [[ -n $run ]]; then
         answer=$($run "$dist/$name" --version)
-        [[ $answer = "bcops $version" ]] || { say "$dist/$name says that it is $answer"; exit 1; }
+        [[ $answer = "bcops $version" ]] || { say "$dist/$name reports the version $answer"; exit 1; }
         $run "$dist/$name" man >"$work/man/bcops.1"
         for shell in bash zsh fish; do
             $run "$dist/$name" completions "$shell" >"$work/completions/bcops.$shell"
         done
     else
-        say "$dist/$name is for another machine and was not run here"
+        say "not run: $dist/$name is for another machine, and nothing here runs it"
     fi
-    say "listing what is in it"
+    say "listing its crates"
     cargo cyclonedx --format json --spec-version 1.5 --target "$target" --override-filename bcops-sbom
-    # Where it was built is nobody's business.
+    # The list does not name the folder of the build.
     sed "s|file://$PWD||g" bcops-sbom.json >"$dist/$name.cdx.json"
     rm bcops-sbom.json
     archive "$name" "$dist/$name"

@@ -1,10 +1,10 @@
-//! Keeps account of what a long job is waiting for, so that a job that stands still can say why.
+//! Records what a long job is waiting for, so that a stalled job can report why.
 //!
-//! Two things are kept apart. What is *outstanding* lies in the hands of someone else, or is work:
-//! a read from the network, a statement on the server, rows that are being rewritten. It ends
-//! without help from another part of bcops, and it may take any time. What is *waiting* needs
-//! another part of bcops. If something waits, nothing is outstanding and no byte moves, then no part
-//! can ever continue, and the watch ends the job with an error that names every part.
+//! There are two kinds of items. An *outstanding* item is work: a read from the network, a
+//! statement on the server, rows that are being rewritten. It ends without another part of bcops,
+//! and may take any time. A *waiting* item needs another part of bcops. If something waits, nothing
+//! is outstanding and no byte moves, no part can ever continue, and the watch ends the job with an
+//! error that names every part.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,16 +16,17 @@ use std::time::{Duration, Instant};
 use crate::events::{Event, SharedReporter};
 use crate::words;
 
-/// How many outstanding things one round of lines names.
+/// How many outstanding items one round of lines names.
 const NAMED_AT_ONCE: usize = 4;
 
-/// How often the watch looks, speaks and gives up.
+/// How often the watch checks and reports, and when it ends the job.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     pub look_every: Duration,
-    /// What is outstanding for so long while no byte moves is named, and again after each such time.
+    /// How long an item may be outstanding before it is reported while no byte moves, and between
+    /// reports.
     pub tell_every: Duration,
-    /// How long nothing may move with nothing outstanding.
+    /// How long a job may stall with nothing outstanding.
     pub stalled_after: Duration,
 }
 
@@ -39,16 +40,16 @@ impl Default for Timing {
     }
 }
 
-/// The account of one job. Clones are the same account.
+/// The record of one job. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Activity(Arc<Account>);
 
 #[derive(Debug, Default)]
 struct Account {
     timing: Timing,
-    /// Bytes that were read, rewritten or handed to the server.
+    /// Bytes that were read, rewritten or sent to the server.
     moved: AtomicU64,
-    /// Things that began or ended.
+    /// How many items began or ended.
     steps: AtomicU64,
     items: Mutex<Items>,
 }
@@ -60,13 +61,13 @@ struct Items {
     waiting: BTreeMap<u64, Item>,
 }
 
-/// One thing that has begun and not ended.
+/// One item that has begun and not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Reads well after "still": `building INDEX public.i`.
     pub what: Arc<str>,
     pub since: Instant,
-    /// The server's number of the session on which it runs.
+    /// The server's process number of the session that runs it.
     pub session: Option<i32>,
 }
 
@@ -76,9 +77,9 @@ enum Kind {
     Waiting,
 }
 
-/// Lasts as long as the thing that it stands for.
+/// Marks an item as active until it is dropped.
 #[derive(Debug)]
-#[must_use = "what it stands for ends when it is dropped"]
+#[must_use = "the item ends when this is dropped"]
 pub struct UnderWay {
     account: Arc<Account>,
     kind: Kind,
@@ -107,18 +108,18 @@ impl Activity {
         Activity(Arc::new(Account { timing, ..Account::default() }))
     }
 
-    /// Something that ends by itself begins: a read, or work on rows.
+    /// Begins an item that ends by itself: a read, or work on rows.
     pub fn begin(&self, what: impl Into<Arc<str>>) -> UnderWay {
         self.add(Kind::Outstanding, what.into(), None)
     }
 
-    /// A statement begins on the session of this number.
+    /// Begins a statement on the session with this number.
     pub fn statement(&self, what: impl Into<Arc<str>>, session: Option<i32>) -> UnderWay {
         self.add(Kind::Outstanding, what.into(), session)
     }
 
-    /// A part begins to wait for another part of bcops. `what` names both: `a COPY session waits
-    /// for rows`.
+    /// Begins to wait for another part of bcops. `what` names both parts: `a COPY session waits for
+    /// rows`.
     pub fn waiting(&self, what: impl Into<Arc<str>>) -> UnderWay {
         self.add(Kind::Waiting, what.into(), None)
     }
@@ -127,7 +128,7 @@ impl Activity {
         self.0.moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// The same bytes, with each read of them on account.
+    /// The same bytes, with each read recorded.
     pub fn watched<R: Read>(&self, inner: R, what: impl Into<Arc<str>>) -> Watched<R> {
         Watched { inner, activity: self.clone(), what: what.into() }
     }
@@ -147,7 +148,7 @@ impl Activity {
         UnderWay { account: self.0.clone(), kind, number }
     }
 
-    /// Looks on for ever, and ends only when the job stands still for good.
+    /// Watches the job, and returns only if it can never continue.
     pub async fn watch<E: Enquiry>(&self, reporter: &SharedReporter, mut enquiry: E) -> Stall {
         let mut observer = Observer::new(self.clone(), Instant::now());
         loop {
@@ -169,20 +170,20 @@ impl Activity {
     }
 }
 
-/// What the server can say about statements that take long.
+/// Asks the server about long statements.
 pub trait Enquiry: Send {
-    /// For each item, what it waits for; nothing where that is not known.
+    /// For each item, what it waits for, if known.
     fn ask(&mut self, items: &[Item]) -> impl Future<Output = Vec<Option<Delay>>> + Send;
 
-    /// Whether the server works on a statement of this job that is on no account.
+    /// Whether the server runs a statement of this job that is not recorded.
     fn is_anything_running(&mut self) -> impl Future<Output = bool> + Send;
 }
 
-/// What holds a statement up.
+/// What delays a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delay {
     pub cause: String,
-    /// Someone else's session has to end or continue first.
+    /// Another session must end or continue first.
     pub blocked: bool,
 }
 
@@ -199,8 +200,8 @@ impl Enquiry for NoServer {
     }
 }
 
-/// One line for each thing that holds the job up: all of them if nothing moves, and those that
-/// another session blocks in any case.
+/// One line for each item that delays the job: all items if nothing moves, else only those that
+/// another session blocks.
 fn lines(quiet: bool, items: &[Item], details: &[Option<Delay>]) -> Vec<String> {
     let mut lines = Vec::new();
     for (at, item) in items.iter().enumerate() {
@@ -220,7 +221,7 @@ fn lines(quiet: bool, items: &[Item], details: &[Option<Delay>]) -> Vec<String> 
     lines
 }
 
-/// A job of which no part can ever continue.
+/// A job that can never continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stall {
     pub quiet_for: Duration,
@@ -231,9 +232,12 @@ pub struct Stall {
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quiet_for = words::duration(self.quiet_for);
-        write!(f, "nothing has moved for {quiet_for}, no read and no statement is under way")?;
+        write!(
+            f,
+            "the job stalled: nothing has moved for {quiet_for}, and no read or statement is running"
+        )?;
         if self.parts.is_empty() {
-            return write!(f, ", and no part says what it waits for");
+            return write!(f, ", and no part reports what it waits for");
         }
         for part in &self.parts {
             write!(f, "\n  {part}")?;
@@ -242,11 +246,11 @@ impl fmt::Display for Stall {
     }
 }
 
-/// What one look finds.
+/// The result of one check.
 #[derive(Debug, PartialEq, Eq)]
 enum Sight {
     Moving,
-    /// Things are outstanding for long; `quiet` if no byte moved meanwhile. The oldest comes first.
+    /// Items have been outstanding for long, oldest first. `quiet` if no byte moved meanwhile.
     Slow {
         quiet: bool,
         items: Vec<Item>,
@@ -259,7 +263,7 @@ struct Observer {
     seen: (u64, u64),
     bytes_since: Instant,
     steps_since: Instant,
-    /// When a standstill was last told of.
+    /// When a stall was last reported.
     told: Instant,
     /// When the server was last asked while bytes moved.
     asked: Instant,
@@ -271,7 +275,7 @@ impl Observer {
         Observer { activity, seen, bytes_since: now, steps_since: now, told: now, asked: now }
     }
 
-    /// What looked like a standstill was none.
+    /// Restarts the count, because the job had not really stalled.
     fn excuse(&mut self, now: Instant) {
         self.steps_since = now;
     }
@@ -309,7 +313,7 @@ impl Observer {
     }
 }
 
-/// A reader each of whose reads is on account.
+/// A reader that records each of its reads.
 pub struct Watched<R> {
     inner: R,
     activity: Activity,
@@ -325,9 +329,8 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-/// Only a fault of bcops leads there.
-pub const STALLED: &str =
-    "report this as a fault of bcops, with these lines, and run the command again";
+/// The hint for a stall, which only a bug in bcops can cause.
+pub const STALLED: &str = "report this bug in bcops with these lines, then run the command again";
 
 #[cfg(test)]
 mod tests {
@@ -361,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_outstanding_is_named_and_never_a_stall() {
+    fn an_outstanding_item_is_named_and_never_a_stall() {
         let (activity, mut observer, start) = observed();
         let read = activity.begin("reading standard input");
         assert_eq!(observer.look(start), Sight::Moving);
@@ -393,7 +396,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_watch_speaks_and_then_ends() {
+    async fn a_watch_reports_and_then_ends() {
         #[derive(Default)]
         struct Heard(Mutex<Vec<Event>>);
         impl crate::events::Reporter for Heard {
@@ -422,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_on_account_while_they_last() {
+    fn reads_are_recorded_while_they_last() {
         struct Looks(Activity);
         impl Read for Looks {
             fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {

@@ -1,11 +1,10 @@
-//! What child processes are not given: the tokens and passwords that bcops itself reads.
+//! Removes the tokens and passwords that bcops reads from the environment of child processes.
 //!
-//! A program that git starts (a hook of a repository on this machine, a helper) has the environment of
-//! its parent. A variable that git's own credential helper reads, as in CI, stays: bcops does not read
-//! it, and without it git could not log in.
+//! A program that git starts (a hook of a repository on this machine, a helper) inherits the
+//! environment. Variables of git's own credential helper, as in CI, stay: bcops does not read them,
+//! and git could not log in without them.
 
-/// Beginnings of the names of variables that are read by bcops, or that the site's own config vars
-/// have.
+/// Prefixes of variables that bcops reads, or that the site's config vars use.
 const WITHHELD: [&str; 20] = [
     "AWS_",
     "BCOPS_",
@@ -29,9 +28,9 @@ const WITHHELD: [&str; 20] = [
     "STACKHERO_",
 ];
 
-/// Whether a child process does without this variable.
+/// Whether child processes must not get this variable.
 pub fn is_withheld(name: &str) -> bool {
-    // A database that Heroku has attached has a colour in its name.
+    // Heroku names an attached database with a colour.
     let is_postgres = name.starts_with("HEROKU_POSTGRESQL") || name.ends_with("DATABASE_URL");
     is_postgres || WITHHELD.iter().any(|beginning| name.starts_with(beginning))
 }
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_stay_and_what_git_needs_goes_along() {
+    fn tokens_are_withheld_and_git_keeps_its_variables() {
         for name in [
             "HEROKU_API_KEY",
             "AWS_SECRET_ACCESS_KEY",

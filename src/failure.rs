@@ -1,7 +1,7 @@
-//! What a command fails with: its kind, its hints and its exit code.
+//! Defines how a command fails: its kind, its hints and its exit code.
 //!
-//! Library modules have their own error enums. Beside each stands the `From` that makes it a
-//! [`CommandError`], because who adds an error has to decide its exit code and its hint.
+//! Library modules have their own error enums. Each has a `From` beside it that makes a
+//! [`CommandError`], because the author of an error must decide its exit code and its hint.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,23 +18,23 @@ use crate::json;
 pub enum FailureKind {
     /// A failure that bcops did not foresee.
     Unexpected,
-    /// The command line makes no sense.
+    /// The command line is not valid.
     Usage,
     /// A setting or a credential is missing or wrong.
     Configuration,
-    /// A guard refused; nothing was changed.
+    /// A guard refused. Nothing was changed.
     Refused,
-    /// The user declined, or there was no terminal to ask on; nothing was changed.
+    /// The user declined, or there was no terminal to ask on. Nothing was changed.
     NotConfirmed,
-    /// What a plan was bound to has changed.
+    /// The state that a plan was made for has changed.
     StalePlan,
-    /// Somebody else holds the lock.
+    /// Someone else holds the lock.
     Locked,
-    /// A remote job ended in failure, or its end could not be observed.
+    /// A remote job failed, or its end could not be observed.
     RemoteJob,
     /// Personal data remains, or its absence could not be shown.
     PersonalData,
-    /// Stopped half-way, or a part was left out; the rest was done, and a rerun goes on from there.
+    /// Stopped half-way, or skipped a part. The rest is done, and the next run resumes there.
     Partial,
     /// The user pressed Ctrl-C.
     Interrupted,
@@ -62,7 +62,7 @@ impl FailureKind {
         json::name(self)
     }
 
-    /// Whether the command refused to begin, as opposed to having failed at its work.
+    /// Whether the command refused to begin, as opposed to failing later.
     pub fn is_refusal(self) -> bool {
         matches!(
             self,
@@ -79,13 +79,13 @@ impl FailureKind {
 pub enum Hint {
     /// A command, or one imperative sentence that ends in one.
     Text(String),
-    /// A command about one environment. An adapter does not know which environment it works for:
-    /// who does names it with [`CommandError::in_environment`]. Until then `purpose` alone is shown,
-    /// so that no placeholder reaches a screen.
+    /// A command about one environment. An adapter does not know its environment: the caller adds
+    /// it with [`CommandError::in_environment`]. Until then only `purpose` is shown, so no
+    /// placeholder reaches the screen.
     Run { purpose: &'static str, command: &'static str, environment: Option<EnvironmentName> },
 }
 
-/// An environment in the words of a command line.
+/// An environment as on a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentName {
     pub name: String,
@@ -94,7 +94,7 @@ pub struct EnvironmentName {
 }
 
 impl Hint {
-    /// A command that ends in an environment, or in its app if it is one of `heroku`'s.
+    /// A command that ends in an environment, or in its app for a `heroku` command.
     pub fn run(purpose: &'static str, command: &'static str) -> Self {
         Hint::Run { purpose, command, environment: None }
     }
@@ -133,7 +133,7 @@ pub struct CommandError {
     /// The sentence, and the causes below it.
     failure: anyhow::Error,
     pub hints: Vec<Hint>,
-    /// What a program may want to know of a failure, as the result in `--json`.
+    /// Details of the failure for programs, as the result in `--json`.
     pub result: Value,
 }
 
@@ -142,7 +142,7 @@ impl CommandError {
         CommandError::of(kind, anyhow::Error::msg(message.into()))
     }
 
-    /// An inner error becomes the sentence itself, and its causes the causes.
+    /// Uses an inner error as the sentence, and its causes as the causes.
     pub fn wrap(kind: FailureKind, error: impl StdError + Send + Sync + 'static) -> Self {
         CommandError::of(kind, anyhow::Error::new(error))
     }
@@ -179,7 +179,7 @@ impl CommandError {
         self
     }
 
-    /// Where who called knows better than the error what fixes it.
+    /// Replaces the hints, if the caller knows a better fix.
     pub fn hint_instead(self, hint: impl Into<Hint>) -> Self {
         CommandError { hints: vec![hint.into()], ..self }
     }
@@ -194,7 +194,7 @@ impl CommandError {
         self
     }
 
-    /// The hints as they are shown.
+    /// The hints as shown.
     pub fn hint_texts(&self) -> Vec<String> {
         self.hints.iter().map(Hint::to_string).collect()
     }
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hints_name_the_environment_or_no_command() {
+    fn hints_name_the_environment_or_show_no_command() {
         let failed = || {
             CommandError::new(FailureKind::RemoteJob, "it failed")
                 .hint(Hint::run("see what became of it", "bcops backups list"))
@@ -249,7 +249,7 @@ mod tests {
             "try again",
         ];
         assert_eq!(named.hint_texts(), expected);
-        // The first to name it knows best.
+        // The first environment stays.
         let other = EnvironmentName { name: "production".into(), app: "app-production".into() };
         assert_eq!(named.in_environment(&other).hint_texts(), expected);
     }

@@ -1,37 +1,36 @@
-//! What a process that holds tokens does at its very beginning: nothing of its memory reaches a disk,
-//! and nothing that is meant for this machine goes through a proxy.
+//! Protects a process that holds tokens: keeps its memory off the disk, and requests to this
+//! machine away from proxies.
 
 use std::env;
 
-/// This machine, in the words that `NO_PROXY` has. Old versions of curl know no networks.
+/// This machine, in the form of `NO_PROXY`. Old versions of curl do not support networks.
 const THIS_MACHINE: &str = "localhost,127.0.0.1,127.0.0.0/8,::1";
 
-/// To be called before anything else, while the process has one thread.
+/// Must be called first, while the process has one thread.
 pub fn begin() {
     no_core_dumps();
     for (name, value) in without_proxy(&|name| env::var(name).ok()) {
-        // SAFETY: this is the only thread, so that nothing reads the environment meanwhile.
+        // SAFETY: this is the only thread, so nothing else reads the environment.
         unsafe { env::set_var(name, value) };
     }
 }
 
-/// A dump would hold tokens, and rows of people. Child processes inherit the limit, and not the other
-/// setting, which belongs to a program.
+/// Turns off core dumps, which would hold tokens and personal data. Child processes inherit the
+/// limit, but not the other setting.
 fn no_core_dumps() {
     let nothing = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is valid for the call. A failure leaves the limit as it was, and there is
-    // nobody to tell yet.
+    // SAFETY: the pointer is valid for the call. A failure leaves the limit unchanged, and cannot
+    // be reported yet.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const nothing) };
     #[cfg(target_os = "linux")]
     {
-        // A pipe in core_pattern is not held by the limit. This also keeps other processes of the user
-        // from reading the memory.
-        // SAFETY: takes numbers only.
+        // The limit does not apply to a pipe in core_pattern. This also stops other processes of
+        // the user from reading the memory. SAFETY: takes numbers only.
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     }
 }
 
-/// Both spellings of the variable, as curl and this program's own client prefer one each.
+/// Both spellings of the variable, because curl and bcops's own client prefer different ones.
 fn without_proxy(variable: &dyn Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
     let names = ["NO_PROXY", "no_proxy"];
     let given = |name| variable(name).filter(|value| !value.trim().is_empty());
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_added_to_what_is_there() {
+    fn this_machine_is_added_to_existing_values() {
         let with = |given: &'static [(&'static str, &'static str)]| {
             let variable = |name: &str| {
                 given.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned())

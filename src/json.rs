@@ -1,16 +1,16 @@
-//! Helps the types whose documents `--json` prints.
+//! Serializes the types that `--json` prints.
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// The document of a result. There is none where it cannot be written, which no result is.
+/// The document of a result. Null if it cannot be serialized, which does not happen.
 pub fn document(result: impl Serialize) -> Value {
     serde_json::to_value(result).unwrap_or_default()
 }
 
-/// The name that a variant has in a document.
+/// The name of a variant in a document.
 pub fn name(variant: impl Serialize) -> String {
     match document(variant) {
         Value::String(name) => name,
@@ -18,12 +18,12 @@ pub fn name(variant: impl Serialize) -> String {
     }
 }
 
-/// Writes how long something took: `#[serde(serialize_with = "json::whole_seconds")]`.
+/// Writes a duration in whole seconds: `#[serde(serialize_with = "json::whole_seconds")]`.
 pub fn whole_seconds<S: Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(took.as_secs())
 }
 
-/// Makes a type stand in documents as a text.
+/// Serializes a type as text.
 macro_rules! written_as_text {
     ($type:ty, $text:expr) => {
         impl serde::Serialize for $type {

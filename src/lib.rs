@@ -1,9 +1,9 @@
-//! The library behind the `bcops` binary.
+//! Holds the library behind the `bcops` binary.
 //!
-//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media`, `caches` and `checks`,
-//! which use `runbook` and `archive`, which use `adapters`, which use `settings`, `schema`, `events`
-//! and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s, and `ui` is one of
-//! their consumers. `docs/architecture.md` has the picture.
+//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media`, `caches` and
+//! `checks`, which use `runbook` and `archive`, which use `adapters`, which use `settings`,
+//! `schema`, `events` and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s,
+//! and `ui` is one of their consumers. `docs/architecture.md` has a diagram.
 
 pub mod activity;
 pub mod adapters;
@@ -17,6 +17,8 @@ pub mod deployment;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+#[cfg(test)]
+mod hints;
 mod json;
 #[cfg(test)]
 mod layers;
@@ -36,4 +38,6 @@ pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;
+#[cfg(test)]
+mod wording;
 pub mod words;

@@ -1,8 +1,8 @@
-//! Whether a server is this machine, by its name or address alone: nobody is asked.
+//! Decides whether a server is this machine, by its name or address only, without a lookup.
 
 use url::{Host, Url};
 
-/// Whether the host of a URL is this machine. A URL without a host is not.
+/// Whether the host of a URL is this machine. False for a URL without a host.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,4 +1,4 @@
-//! The `bcops` binary: read the process, parse, run, exit code.
+//! Starts `bcops`: reads the process, parses, runs, and gives the exit code.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,12 +17,16 @@ use bcops::ui::{self, Document, Options, Ui};
 fn main() -> ExitCode {
     bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
-    // A relative folder would be one of the clone at hand.
+    if arguments.len() <= 1 && std::env::var_os(cli::complete::VARIABLE).is_none() {
+        ui::print_completions(cli::overview().as_bytes());
+        return ExitCode::from(FailureKind::Usage.exit_code());
+    }
+    // A relative folder would lie in the clone of the working directory.
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let completed_for = std::env::var_os(cli::complete::VARIABLE);
     let settings = match completed_for {
         None => load_settings(&arguments, home.as_deref()),
-        // The line that is being typed follows the first `--`.
+        // The line to complete follows the first `--`.
         Some(_) => {
             let line = arguments.iter().skip_while(|argument| *argument != "--").skip(1);
             load_settings(&line.cloned().collect::<Vec<_>>(), home.as_deref())
@@ -35,21 +39,28 @@ fn main() -> ExitCode {
     }
     let environments = match &settings {
         Ok(settings) => settings.environments.keys().cloned().collect(),
-        // The command is parsed all the same, so that --help works with a broken file, and a fab
-        // name brings the news of the file instead of being unknown.
+        // The command is parsed nevertheless: --help works with a broken file, and a fab name
+        // reports what is wrong with the file instead of being unknown.
         Err(error) => error.known_environments(),
     };
     let invocation = match cli::parse(arguments.clone(), &environments) {
         Ok(invocation) => invocation,
         Err(message) => return report_usage(&arguments, &message),
     };
-    let ui = Arc::new(Ui::new(options(&invocation)));
+    let ui = Ui::new(options(&invocation));
+    let ui = Arc::new(match &settings {
+        Ok(settings) => ui.configured(settings),
+        Err(_) => ui,
+    });
     ui::log::start(&ui, std::env::var(ui::log::VARIABLE).ok().as_deref());
     let outcome = match settings {
         Ok(settings) => run(settings, None, &invocation, ui.clone(), home),
         Err(error) => without_configuration(error, &invocation, ui.clone(), home),
     };
-    ExitCode::from(report(&ui, invocation.command.name(), outcome))
+    let command = invocation.command.name();
+    let code = report(&ui, command, outcome);
+    ui.notify(&format!("bcops {command} {}", if code == 0 { "is done" } else { "failed" }));
+    ExitCode::from(code)
 }
 
 fn load_settings(
@@ -72,7 +83,7 @@ fn with_process_env<T>(
     })
 }
 
-/// A few commands work, or show what is wrong, without the file that is at fault.
+/// Runs the few commands that work, or show what is wrong, without the file that is at fault.
 fn without_configuration(
     error: SettingsError,
     invocation: &Invocation,
@@ -80,9 +91,9 @@ fn without_configuration(
     home: Option<PathBuf>,
 ) -> Result<commands::Outcome, CommandError> {
     let command = &invocation.command;
-    let goes_on = command.works_without_configuration()
+    let works = command.works_without_configuration()
         || (command.shows_missing_trust() && error.is_about_trust());
-    if !goes_on {
+    if !works {
         return Err(error.into());
     }
     let settings = with_process_env(None, home.as_deref(), |process| {
@@ -122,13 +133,13 @@ fn run(
         let context = Context { settings, problem, ui, interrupt: Interrupt::new(receiver), home };
         commands::run(&context, &invocation.command).await
     });
-    // A thread may still wait for a server that does not answer; it must not hold up the end.
+    // A thread may still wait for a server that does not answer; it must not delay the end.
     runtime.shutdown_background();
     outcome
 }
 
-/// The first Ctrl-C lets the work stop at a safe point; at a question, or pressed twice, it ends
-/// the program at once. The cursor is given back in any case.
+/// Handles Ctrl-C. The first one lets the work stop at a safe point; at a question, or pressed
+/// twice, it ends the program at once. The cursor is always shown again.
 async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &'static str) {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
@@ -150,9 +161,9 @@ async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &
     }
 }
 
-/// Help, or an error of the command line: that one as a document, too, where one was asked for.
+/// Prints help, or an error of the command line. With `--json` the error is a document as well.
 fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> ExitCode {
-    // With a closed pipe nobody reads the message.
+    // A closed pipe needs no message.
     let _ = message.print();
     if message.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
         let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());

@@ -1,16 +1,15 @@
-//! Text of others on a screen or in a page that a person reads.
+//! Cleans foreign text for a screen or a page.
 //!
-//! Titles of pages, names of branches, keys of objects and servers' messages are anybody's words.
-//! Escape sequences in them could move the cursor and overwrite what a person relies on, and
-//! characters that turn the direction of writing could make one name look like another. Both are
-//! left out wherever text leaves the program for a person; nothing else of it is changed.
+//! Anyone may write titles of pages, names of branches, keys of objects and servers' messages.
+//! Escape sequences in them could move the cursor and overwrite other text, and characters that
+//! change the direction of writing could make one name look like another. Both are removed wherever
+//! a person reads the text, and nothing else is changed.
 
 use std::borrow::Cow;
 
-/// Whether a character acts on how other ones are shown instead of showing something itself:
-/// control characters of both sets (and with them the beginning of every escape sequence), the
-/// separators of lines and paragraphs, and Unicode's marks, embeddings, overrides and isolates of
-/// direction.
+/// Whether a character changes how others are shown, and shows nothing itself: control characters
+/// of both sets (and with them the beginning of every escape sequence), the separators of lines and
+/// paragraphs, and Unicode's marks, embeddings, overrides and isolates of direction.
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -19,7 +18,7 @@ pub fn is_deceptive(character: char) -> bool {
         )
 }
 
-/// For a screen: lines and tabs stay.
+/// Cleans text for a screen. Line breaks and tabs stay.
 pub fn for_screen(text: &str) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || !is_deceptive(c);
     match text.chars().all(stays) {
@@ -28,7 +27,7 @@ pub fn for_screen(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// For a place that is one line: breaks and tabs become spaces.
+/// Cleans text for one line. Line breaks and tabs become spaces.
 pub fn on_one_line(text: &str) -> String {
     text.chars()
         .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_is_left_out_and_what_shows_stays() {
+    fn deceptive_characters_are_removed_and_others_stay() {
         let hostile = "a\x1b]0;title\x07b\u{9b}2Jc\rd\u{202e}e\u{2066}f\u{200f}g\u{2028}h\u{61c}i";
         assert_eq!(for_screen(hostile), "a]0;titleb2Jcdefghi");
         assert_eq!(on_one_line(hostile), "a]0;titleb2Jc defghi");

@@ -1,17 +1,17 @@
-//! Folders and files that nobody but the user can read: they tell of apps, people and files.
+//! Creates folders and files that only the user can read, because they name apps, people and files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Makes a folder and those above it that are missing. Those that are there stay as they are.
+/// Creates a folder and its missing parents. Existing folders do not change.
 pub fn create(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes a file for what is renamed once it is whole. What lies there is removed and never written
-/// to: it may be a link to somewhere else, or what a killed process left.
+/// Creates a file that is renamed once it is complete. An existing file is removed and never
+/// written to, because it may be a link, or left by a killed process.
 pub fn new_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -20,9 +20,9 @@ pub fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Writes a file whole or not at all: beside it, to the disk, and then renamed.
+/// Writes a whole file or nothing: writes a new file, syncs it, and then renames it.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Two processes at a time each write their own: the later one to rename it stays.
+    // Each process writes its own file. The last rename wins.
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let fresh = path.with_file_name(name);
@@ -36,8 +36,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write().inspect_err(|_| _ = fs::remove_file(&fresh))
 }
 
-/// Puts the name of a file on the disk. Until then a file that was made, renamed or removed may be
-/// as before after a power cut.
+/// Syncs the name of a file to the disk. Before that, a power cut may undo a creation, rename or
+/// removal.
 pub fn sync_name(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
@@ -45,10 +45,10 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Why a folder that is there is not the user's alone. `None`: it is, or it is not there yet.
+/// Why an existing folder is not private. `None` if it is private or missing.
 pub fn others_in(path: &Path, owns: impl Fn(&fs::Metadata) -> bool) -> Option<String> {
     let found = fs::metadata(path).ok()?;
-    // Who made the link decides where it leads.
+    // The owner of a link decides where it leads.
     let link = fs::symlink_metadata(path).ok()?;
     for one in [&link, &found] {
         if !owns(one) {
@@ -56,11 +56,11 @@ pub fn others_in(path: &Path, owns: impl Fn(&fs::Metadata) -> bool) -> Option<St
         }
     }
     if !found.is_dir() {
-        // Nothing can be written to it, which is said where it is tried.
+        // Writing to it fails later with its own error.
         return None;
     }
     let is_sticky = found.mode() & 0o1000 != 0;
-    // Where each user has a group of their own, its number is mostly theirs.
+    // A user's own group usually has the same number as the user.
     let is_own_group = found.gid() == found.uid();
     let others = if is_own_group { 0o002 } else { 0o022 };
     let is_open = found.mode() & others != 0 && !is_sticky;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_others_is_told_from_ones_own() {
+    fn a_folder_of_another_user_is_recognized() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         assert_eq!(others_in(&path, |_| false), None);

@@ -1,9 +1,9 @@
-//! How the tests of properties run: so many cases each, and an input that failed is kept in
-//! `tests/regressions/` and tried first from then on.
+//! Configures property tests: the number of cases, and `tests/regressions/`, which keeps failed
+//! inputs and tries them first.
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
-/// `PROPTEST_CASES` takes the place of `cases`.
+/// `PROPTEST_CASES` replaces `cases`.
 pub fn config(cases: u32) -> Config {
     let default = Config::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };

@@ -1,4 +1,4 @@
-//! The shape of a database, as far as scrubbing and loading must know it.
+//! Describes a database, as far as scrubbing and loading need it.
 //!
 //! The same model is filled from an archive's table of contents (`archive::schema`) and from a
 //! live server's catalog, so that one manifest can be validated against either.
@@ -12,7 +12,7 @@ use crate::json::written_as_text;
 
 pub use constraints::{Check, Domain};
 
-/// A table's schema and bare name, unquoted, as the catalog has them.
+/// A table's schema and bare name, unquoted, as in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
     pub schema: String,
@@ -24,14 +24,14 @@ impl TableName {
         TableName { schema: schema.into(), name: name.into() }
     }
 
-    /// A table of the schema `public`, where Django puts everything.
+    /// A table of the schema `public`, where Django creates its tables.
     pub fn public(name: impl Into<String>) -> Self {
         TableName::new("public", name)
     }
 
-    /// How a person and the manifest write it, in the form that [`TableName::parse`] reads: without
-    /// the schema where that is `public`, and quoted as in SQL where the plain form would mean another
-    /// table.
+    /// The name as people and the manifest write it, in the form that [`TableName::parse`] reads:
+    /// without the schema if that is `public`, and quoted as in SQL if the plain form would mean
+    /// another table.
     pub fn short(&self) -> String {
         let is_plain = |text: &String| !text.contains('"') && TableName::parse(text) == *self;
         let plain = [self.name.clone(), self.to_string()];
@@ -73,7 +73,7 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The names between full stops, of which at least one is quoted as in SQL. `None` for everything
+/// Splits a name at its full stops, if at least one part is quoted as in SQL. `None` for everything
 /// else.
 pub fn quoted_parts(text: &str) -> Option<Vec<String>> {
     if !text.contains('"') {
@@ -100,7 +100,7 @@ pub fn quoted_parts(text: &str) -> Option<Vec<String>> {
     }
 }
 
-/// A quoted name behind its first quote, and what comes after its last one.
+/// Reads a quoted name after its first quote. Returns the name and the text after its last quote.
 fn quoted_part(inner: &str) -> Option<(String, &str)> {
     let mut part = String::new();
     let mut characters = inner.char_indices().peekable();
@@ -120,18 +120,18 @@ fn quoted_part(inner: &str) -> Option<(String, &str)> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
     pub tables: BTreeMap<TableName, Table>,
-    /// By the name that a column's type has.
+    /// By the name of the type.
     pub domains: BTreeMap<String, Domain>,
     /// Whether the database (or the archive) holds large objects.
     pub has_large_objects: bool,
 }
 
 impl Schema {
-    /// The table itself, the table that it is a partition of, and so on.
+    /// The table itself, the table of which it is a partition, and so on.
     pub fn ancestors<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a TableName> {
         let parent = |name: &&'a TableName| self.tables.get(*name)?.partition_of.as_ref();
-        // A schema read from a hostile archive may have a table be its own ancestor. No database
-        // has this many levels.
+        // In a schema from a hostile archive, a table can be its own ancestor. No database has this
+        // many levels.
         std::iter::successors(Some(table), parent).take(64)
     }
 
@@ -144,7 +144,7 @@ impl Schema {
     }
 }
 
-/// One table. Partitions and their parents each have an entry of their own.
+/// One table. Partitions and their parents have separate entries.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     /// In the order of the catalog; generated columns included.
@@ -154,22 +154,22 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The partitioned table that this one is a part of.
     pub partition_of: Option<TableName>,
-    /// The columns that decide into which of its partitions a row goes.
+    /// The columns that decide which partition a row belongs to.
     pub partition_key: Vec<String>,
-    /// Those of parents included. What is not enforced is not here.
+    /// Enforced checks only, including those of parents.
     pub checks: Vec<Check>,
-    /// What the database says about columns, by their names.
+    /// The database's comments on columns, by column name.
     pub comments: BTreeMap<String, String>,
     pub creator: Creator,
 }
 
-/// What brings a table into being.
+/// How a table is created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Creator {
     #[default]
     Database,
-    /// An extension creates it, and a backup holds only rows of it. In a backup the types of its
-    /// columns are not known and empty.
+    /// An extension creates it, and a backup holds only its rows. In a backup, the types of its
+    /// columns are unknown and left empty.
     Extension,
 }
 
@@ -200,9 +200,9 @@ impl Column {
         inner.parse().ok()
     }
 
-    /// Whether the type is one of the well-known ones that hold a number, a moment or a flag. Every
-    /// other type can hold anything: text, domains and enumerations, arrays, ranges, places,
-    /// addresses of the network, documents and bytes.
+    /// Whether the type is one of the well-known types for numbers, times or flags. Every other
+    /// type can hold anything: text, domains and enumerations, arrays, ranges, geometry, network
+    /// addresses, documents and bytes.
     pub fn is_plain_value(&self) -> bool {
         let name = self.type_name.as_str();
         let base = name.split('(').next().unwrap_or(name).trim_end();
@@ -234,7 +234,7 @@ impl Column {
     }
 
     /// Whether values of this type can hold personal data as text. Types that are known to be
-    /// numbers, moments or identifiers cannot; every other type, user-defined ones included, can.
+    /// numbers, times or identifiers cannot. Every other type can, including user-defined types.
     pub fn can_hold_text(&self) -> bool {
         let base = self.type_name.trim_end_matches("[]");
         let base = base.split('(').next().unwrap_or(base).trim_end();
@@ -287,8 +287,8 @@ impl Column {
 pub struct UniqueKey {
     pub name: String,
     pub columns: Vec<String>,
-    /// An index over expressions or with a WHERE clause: `columns` then holds those that are
-    /// plain, and the key cannot be judged by them alone.
+    /// An index over expressions or with a WHERE clause. `columns` then holds only the plain
+    /// columns, which are not enough to judge the key.
     pub partial: bool,
     pub primary: bool,
 }

@@ -1,4 +1,4 @@
-//! `bcops backups`: what Heroku has, a fresh one, and one as a file.
+//! Tests `bcops backups`: listing, capturing and downloading.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::support::postgres::Cluster;
 use crate::support::wait;
 
 #[test]
-fn they_are_listed_and_looked_at() {
+fn backups_are_listed_and_shown() {
     let world = World::site();
     world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, Outcome::Failed);
     let run = world.bcops.run(&["backups", "list", "production"]).exits(0);
@@ -23,7 +23,7 @@ fn they_are_listed_and_looked_at() {
     assert_eq!(transfers.len(), 2);
     assert!(transfers[0]["number"].as_u64() > transfers[1]["number"].as_u64(), "newest first");
     let good = transfers[1]["name"].as_str().expect("a name").to_owned();
-    // Completion offers it from now on, and not the one that failed.
+    // Completion offers this backup from now on, and not the failed one.
     let known = fs::read(world.bcops.state_directory().join("backups/production.json"));
     let known: serde_json::Value = serde_json::from_slice(&known.expect("a file")).expect("JSON");
     assert_eq!((known[0]["name"].as_str(), &known[1]), (Some(&*good), &serde_json::Value::Null));
@@ -37,7 +37,7 @@ fn they_are_listed_and_looked_at() {
         .run(&["backups", "info", "production", "b999"])
         .fails(2, &["no backup b999", &good]);
 
-    // The URL is what was asked for, so that it is the one thing that prints a signature.
+    // Only this command prints a signature, because the user asked for the URL.
     let url = ["backups", "url", "production", "--i-need-personal-data", "a form is broken"];
     let run = world.bcops.run(&url);
     assert_eq!(run.code, Some(0), "{}", run.printed());
@@ -47,7 +47,7 @@ fn they_are_listed_and_looked_at() {
     world.bcops.run(&words).fails(4, &["not a completed backup"]);
 }
 
-/// An app may own two databases, whose backups it numbers together.
+/// An app may own two databases, whose backups share numbers.
 #[test]
 fn a_backup_of_another_database_is_never_taken() {
     let world = World::small();
@@ -77,7 +77,7 @@ fn a_backup_of_another_database_is_never_taken() {
     let pulled = world.pull(&["--yes", "--dry-run", "--json"]).exits(0).json();
     assert!(pulled.to_string().contains("b001"), "{pulled}");
     let [blue, nobody, gone] = [of_blue, of_nobody, deleted].map(|num| format!("b{num:03}"));
-    world.pull(&["--yes", "--backup", &blue]).fails(4, &["postgresql", "not of", "backups list"]);
+    world.pull(&["--yes", "--backup", &blue]).fails(4, &["postgresql", "not to", "backups list"]);
     world.pull(&["--yes", "--backup", &gone]).fails(4, &["was deleted", "backups list"]);
     let reason = ["--i-need-personal-data", "a form is broken"];
     for name in [&blue, &gone] {
@@ -115,7 +115,7 @@ fn a_url_of_a_protected_environment_needs_a_reason() {
     }
     assert!(journal().contains("form 8"));
 
-    // Staging is not protected: what its backups hold may be looked at.
+    // Staging is not protected, so its backups may be read.
     world.standin.add_backup(STAGING, &sample().small, HOUR, COMPLETED);
     let run = world.bcops.run(&["backups", "url", "staging"]);
     assert_eq!(run.code, Some(0), "{}", run.printed());
@@ -145,7 +145,7 @@ fn a_capture_needs_the_apps_name() {
 }
 
 #[test]
-fn a_download_is_scrubbed_unless_somebody_says_why_not() {
+fn a_download_is_scrubbed_unless_a_reason_is_given() {
     let world = World::site();
     let out = world.bcops.directory().join("work/out.dump");
     let download = ["backups", "download", "production", "out.dump"];
@@ -179,7 +179,7 @@ fn files_in_work(world: &World) -> Vec<String> {
     found.map(|one| name(one).into_string().expect("a name in UTF-8")).collect()
 }
 
-/// Begins a download and presses Ctrl-C that many times once a file is in the making.
+/// Starts a download and presses Ctrl-C so many times once a file is being written.
 #[track_caller]
 fn assert_interrupt_leaves_nothing(world: &World, more: &[&str], times: u32) {
     let words = download(more);
@@ -188,7 +188,7 @@ fn assert_interrupt_leaves_nothing(world: &World, more: &[&str], times: u32) {
     assert!(run.wait_for("to    "));
     wait::until("a file is begun", || !files_in_work(world).is_empty());
     for _ in 0..times {
-        // As a person presses it who sees that nothing ends.
+        // As a person does who sees that nothing happens.
         sleep(Duration::from_millis(300));
         run.interrupt();
     }
@@ -197,14 +197,14 @@ fn assert_interrupt_leaves_nothing(world: &World, more: &[&str], times: u32) {
 }
 
 #[test]
-fn ctrl_c_in_the_midst_of_a_download_leaves_nothing() {
+fn ctrl_c_during_a_download_leaves_nothing() {
     let world = World::empty(Options { throttle: Some(50_000), ..Options::default() });
     world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, COMPLETED);
     assert_interrupt_leaves_nothing(&world, &RAW, 1);
 }
 
 #[test]
-fn ctrl_c_leaves_nothing_where_the_line_is_dead() {
+fn ctrl_c_leaves_nothing_on_a_dead_connection() {
     let world = World::small();
     let length = fs::metadata(&sample().small).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
@@ -216,7 +216,7 @@ fn ctrl_c_leaves_nothing_where_the_line_is_dead() {
 }
 
 #[test]
-fn what_lies_at_the_names_of_unfinished_files_is_left_alone_or_removed() {
+fn files_with_the_names_of_unfinished_ones_are_kept_or_removed() {
     let world = World::small();
     let victim = world.bcops.write("victim", "untouched");
     let work = world.bcops.directory().join("work");
@@ -248,7 +248,7 @@ fn a_dry_run_of_a_download_writes_nothing() {
 }
 
 #[test]
-fn a_download_is_checked_before_anything_is_asked_for() {
+fn a_download_is_checked_before_any_request() {
     let world = World::small();
     let run = |more: &[&str]| {
         let words = download(more);

@@ -1,4 +1,4 @@
-//! Completion in a real bash: what is offered, and that no server is asked.
+//! Tests completion in a real bash: the offers, and that no server is asked.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::command::Bcops;
 
-/// In surroundings with the binary on the path, and a server that nobody may ask.
+/// A world with the binary on the path, and a server that must not be asked.
 fn surroundings() -> Bcops {
     let mut bcops = Bcops::new();
     let programs = bcops.directory().join("path");
     symlink(env!("CARGO_BIN_EXE_bcops"), programs.join("bcops")).expect("a link");
-    // Once, as somebody's profile does: what is offered later has to do with where they are then.
+    // Once, as a profile does: later offers depend on the working directory at that time.
     let script = bcops.run(&["completions", "bash"]).exits(0).stdout;
     let script = bcops.write("completions.bash", &script);
     bcops.set("SCRIPT", script.to_str().expect("a path"));
@@ -45,7 +45,7 @@ fn offered(bcops: &Bcops, words: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// A run of which the journal holds the beginning, and the end if it has one.
+/// A run whose journal holds the beginning, and the end if there is one.
 fn add_run(bcops: &Bcops, name: &str, is_done: bool) {
     let folder = bcops.state_directory().join("runs").join(name);
     fs::create_dir_all(&folder).expect("a folder");
@@ -73,7 +73,7 @@ fn add_run(bcops: &Bcops, name: &str, is_done: bool) {
 }
 
 #[test]
-fn runs_are_offered_where_they_fit() {
+fn runs_are_offered_where_they_apply() {
     let bcops = surroundings();
     let [open, done] = ["r20240301-090000-00ab", "r20240302-090000-00ab"];
     add_run(&bcops, open, false);
@@ -83,7 +83,7 @@ fn runs_are_offered_where_they_fit() {
         assert_eq!(offered(&bcops, &["runs", work, "r2024"]), [done, open], "{work}");
     }
     assert_eq!(offered(&bcops, &["runs", "show", "r20240302"]), [done]);
-    // A journal that cannot be read is not in the way of the others.
+    // An unreadable journal does not hide the others.
     fs::write(bcops.state_directory().join("runs").join(done).join("journal.jsonl"), "?\n?\n")
         .expect("written");
     assert_eq!(offered(&bcops, &["runs", "resume", ""]), [open]);
@@ -95,6 +95,17 @@ fn configured_environments_are_offered() {
     let built_in = ["content-prep", "dev", "production", "staging"];
     assert_eq!(offered(&bcops, &["pull-data", ""]), built_in);
     assert_eq!(offered(&bcops, &["run", "st"]), ["staging"]);
+    // Names of fab tasks are offered where they can work: a protected environment is only read.
+    assert_eq!(
+        offered(&bcops, &["pull-production-"]),
+        ["pull-production-data", "pull-production-media", "pull-production-images"]
+    );
+    assert_eq!(offered(&bcops, &["push-staging-"]), ["push-staging-media", "push-staging-images"]);
+    assert_eq!(offered(&bcops, &["reset-"]), ["reset-staging", "reset-dev"]);
+    for refused in ["push-production-", "push-content-prep-", "production-sh", "reset-prod"] {
+        assert!(offered(&bcops, &[refused]).is_empty(), "{refused}");
+    }
+    assert_eq!(offered(&bcops, &["push-media", ""]), ["dev", "staging"]);
     bcops.write("bcops.toml", "inherit = false\n[environments.qa]\napp = \"a\"\n");
     assert_eq!(offered(&bcops, &["pull-data", ""]), ["qa"]);
     assert_eq!(offered(&bcops, &["backups", "list", ""]), ["qa"]);
@@ -108,9 +119,9 @@ fn configured_environments_are_offered() {
     assert!(!bcops.state_directory().exists(), "completion writes nothing");
 }
 
-/// They are those that a command saw: completion asks no server.
+/// Completion offers backups that a command saw, because it asks no server.
 #[test]
-fn backups_that_were_seen_are_offered() {
+fn known_backups_are_offered() {
     let bcops = surroundings();
     assert!(offered(&bcops, &["backups", "info", "production", ""]).is_empty());
     let folder = bcops.state_directory().join("backups");

@@ -1,6 +1,6 @@
-//! Whatever bcops writes on this machine is its user's alone, in a run that ends as in one that is
-//! killed. Media are the exception: the site's own server has to read them, so that they get what
-//! the umask leaves (`media/keys.rs`).
+//! Tests that only the user can read what bcops writes on this machine, also if a run is killed.
+//! Media are the exception: the site's own server must read them, so they follow the umask
+//! (`media/keys.rs`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,11 +19,11 @@ use crate::{media, pull_data, purge_cache, reset_staging};
 
 const PURGE: &str = "/purge_cache";
 
-/// Everything that a run knows of: its home, working, temporary and state folders.
+/// All folders of a run: home, working, temporary and state folders.
 struct Watched<'a> {
     bcops: &'a Bcops,
     before: BTreeSet<PathBuf>,
-    /// Below these, others write as well: git in a clone, and media.
+    /// Other programs also write below these: git in a clone, and media.
     passed_over: Vec<PathBuf>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Watched<'a> {
         found
     }
 
-    /// Checks what is new, and that each of these names is among it.
+    /// Checks all new files, and that each of these names is among them.
     #[track_caller]
     fn assert_private(&self, expected: &[&str]) {
         let all = self.all();
@@ -109,7 +109,7 @@ fn a_download_that_is_killed() {
 }
 
 #[test]
-fn media_and_what_is_noted_of_them() {
+fn media_and_their_index() {
     let world = media::world::World::new();
     world.fill(media::world::PRODUCTION, 60);
     let watched = Watched::new(&world.bcops, &["work/media"]);
@@ -118,7 +118,7 @@ fn media_and_what_is_noted_of_them() {
     fs::remove_file(world.media().join("images/File_0003.jpg")).expect("a file");
     world.push(&["--max-delete", "100%"]).exits(0);
     world.copy(&[]).exits(0);
-    // Parts of a large file are on record while it is on its way.
+    // Parts of a large file are recorded during the transfer.
     world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(17 << 20));
     world.s3.misbehave(s3::Rule::always("GetObject", s3::Fault::Hang).on("large.bin").after(1));
     let known = watched.all().len();
@@ -131,7 +131,7 @@ fn media_and_what_is_noted_of_them() {
 }
 
 #[test]
-fn what_a_purge_leaves() {
+fn files_of_a_purge() {
     let world = purge_cache::world::World::with(
         Plan::Enterprise,
         10.0,
@@ -145,9 +145,9 @@ fn what_a_purge_leaves() {
 }
 
 #[test]
-fn plans_runs_and_ways_back() {
+fn plans_runs_and_rollbacks() {
     let world = reset_staging::world::World::new();
-    // Git gives the objects that it writes into the clone the modes of a clone.
+    // Git's objects in the clone have the modes of a clone.
     let watched = Watched::new(&world.bcops, &["work/.git"]);
     let plan = ["--recreate-users", "none", "--plan-out", "plan.json"];
     world.bcops(&[&["reset-staging", "--branches", "none"], &plan[..]].concat()).exits(0);

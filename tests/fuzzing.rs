@@ -1,6 +1,6 @@
-//! The fuzz targets on stable Rust: their seeds, and for each a number of changed ones that is the same
-//! in every run. It finds what is shallow, and keeps the targets and the seeds in order; the deep
-//! search is libFuzzer's, see `docs/testing.md`.
+//! Runs the fuzz targets on stable Rust: their seeds, and for each the same changed inputs in every
+//! run. This finds shallow faults, and keeps targets and seeds valid. libFuzzer does the deep
+//! search, see `docs/testing.md`.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use crate::fuzz_targets as targets;
 
 /// For each seed.
 const CHANGED: u32 = 400;
-/// More than one change goes further from the seed.
+/// Several changes lead further from the seed.
 const MOST_CHANGES: usize = 6;
 
-/// What parsers trip over: borders of lengths, signs, quotes, beginnings of escapes.
+/// Inputs that break parsers: limits of lengths, signs, quotes, beginnings of escapes.
 const PIECES: [&[u8]; 14] = [
     b"\0",
     b"\n",
@@ -30,7 +30,7 @@ const PIECES: [&[u8]; 14] = [
     b"99999999999999999999",
 ];
 
-/// Xorshift, so that a failure comes again.
+/// Xorshift, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -84,7 +84,7 @@ fn seeds(name: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// Tells what was fed where the target panicked.
+/// Prints the input if the target panics.
 struct Fed<'a>(&'a str, &'a [u8]);
 
 impl Drop for Fed<'_> {
@@ -152,7 +152,7 @@ fn migrations() {
 }
 
 #[test]
-fn every_target_has_a_way_into_libfuzzer() {
+fn every_target_has_an_entry_for_libfuzzer() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = fs::read_to_string(top.join("Cargo.toml")).expect("a manifest");
     for entry in fs::read_dir(top.join("seeds")).expect("a folder").flatten() {

@@ -1,4 +1,4 @@
-//! The GitLab adapter, and `doctor`'s line about it, against the stand-in: behaving and not.
+//! Tests the GitLab adapter and `doctor`'s line about it, with a good and a bad stand-in.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub const PROJECT: &str = "buckinghamshire-council/bc";
 const OLD_SHA: &str = "2be39b9a2a6f0ec2d9b0a9a9a5fd2b1c5de5b0a1";
 pub const SHA: &str = "7b5c3cc8be40ee161ae89a06bba6229da1032a0c";
 
-/// One project, a token that may read it, and a pipeline each for two branches.
+/// One project, a token that may read it, and a pipeline for each of two branches.
 pub async fn standin() -> GitlabStandIn {
     let standin = GitlabStandIn::start().await;
     standin.add_token(Token::new(TOKEN));
@@ -47,7 +47,7 @@ fn client(standin: &GitlabStandIn) -> Gitlab {
     client_with(standin, PROJECT, TOKEN)
 }
 
-/// How a command would tell of it: the exit code, the sentence, the hints.
+/// The exit code, the sentence and the hints of a command.
 fn told(error: ApiError) -> (u8, String) {
     let error = CommandError::from(error);
     let text = format!("{error}: {}: {}", error.causes().join(": "), error.hint_texts().join("; "));
@@ -109,13 +109,13 @@ async fn protection_is_read_from_all_rules() {
 }
 
 #[tokio::test]
-async fn tokens_and_projects_that_do_not_fit_are_told_apart() {
+async fn wrong_tokens_and_wrong_projects_are_distinguished() {
     let standin = standin().await;
     standin.add_token(Token { revoked: true, ..Token::new("glpat-revoked") });
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
     standin.add_token(Token { projects: vec!["council/x".to_owned()], ..Token::new("glpat-x") });
     for (project, token, words) in [
-        (PROJECT, "glpat-unknown", ["does not accept the token", "set GITLAB_TOKEN"]),
+        (PROJECT, "glpat-unknown", ["refused the token", "set GITLAB_TOKEN"]),
         (PROJECT, "glpat-revoked", ["Token was revoked", "set GITLAB_TOKEN"]),
         (PROJECT, "glpat-user", ["higher privileges", "read_api"]),
         (PROJECT, "glpat-x", ["404 Project Not Found", "gitlab.project"]),
@@ -133,7 +133,7 @@ async fn tokens_and_projects_that_do_not_fit_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again() {
+async fn temporary_failures_are_retried() {
     for fault in [
         Fault::ServerError,
         Fault::HtmlUnavailable,
@@ -150,7 +150,7 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_is_told() {
+async fn permanent_failures_are_reported() {
     let other = standin().await;
     let elsewhere = format!("{}/api/v4/user", other.url);
     let other_branch = format!(
@@ -160,21 +160,26 @@ async fn what_does_not_pass_is_told() {
     for (fault, code, words, requests) in [
         (Fault::ServerError, 1, "(HTTP 500): 500 Internal Server Error", 3),
         (Fault::HtmlUnavailable, 1, "(HTTP 503): Service Unavailable", 3),
-        (Fault::RateLimited(1), 1, "it asks to wait 1 s", 3),
-        // Longer than it is tried at all.
-        (Fault::RateLimited(900), 1, "it asks to wait 900 s", 1),
+        (Fault::RateLimited(1), 1, "wait 1 s", 3),
+        // Longer than all retries.
+        (Fault::RateLimited(900), 1, "wait 900 s", 1),
         (Fault::Close, 1, "no answer from 127.0.0.1", 3),
-        (Fault::Unauthorized, 3, "does not accept the token", 1),
-        (Fault::Forbidden, 3, "does not allow this token", 1),
+        (Fault::Unauthorized, 3, "refused the token", 1),
+        (Fault::Forbidden, 3, "this token lacks permission", 1),
         (Fault::NotFound, 3, "gitlab.project", 1),
-        (Fault::HtmlNotFound, 3, "does not know GitLab's API", 1),
-        (Fault::HtmlPage, 3, "no answer of GitLab's", 1),
-        (Fault::Body("{}".to_owned()), 3, "no answer of GitLab's", 1),
-        (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "no answer of GitLab's", 1),
-        (Fault::Body(other_branch), 3, "its pipeline is another branch's", 1),
+        (Fault::HtmlNotFound, 3, "does not offer GitLab's API", 1),
+        (Fault::HtmlPage, 3, "is not GitLab's", 1),
+        (Fault::Body("{}".to_owned()), 3, "is not GitLab's", 1),
+        (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "is not GitLab's", 1),
+        (Fault::Body(other_branch), 3, "its pipeline belongs to another branch", 1),
         (Fault::Endless, 3, "it is too long or never ends", 1),
-        (Fault::Redirect(elsewhere), 3, "sends us elsewhere (HTTP 301)", 1),
-        (Fault::Redirect("https://h.example/users/sign_in".to_owned()), 3, "elsewhere", 1),
+        (Fault::Redirect(elsewhere), 3, "redirects to another server (HTTP 301)", 1),
+        (
+            Fault::Redirect("https://h.example/users/sign_in".to_owned()),
+            3,
+            "redirects to another server",
+            1,
+        ),
     ] {
         let standin = standin().await;
         standin.misbehave(Rule::always("/pipelines", fault.clone()));
@@ -213,43 +218,43 @@ async fn silence_ends_in_time() {
     assert!(error.to_string().ends_with("did not answer within 1 s"), "{error}");
 }
 
-/// The line about GitLab of a `doctor` who has nothing else to look at.
+/// The line about GitLab from a `doctor` without other checks.
 fn doctor(bcops: &Bcops) -> (Run, String) {
     let run = bcops.run(&["doctor"]);
     let mut lines = run.stdout.lines().skip_while(|line| !line.contains("  GitLab  "));
     let mut text = lines.next().unwrap_or_default().to_owned();
-    text.extend(lines.next().filter(|line| line.contains("to mend:")));
+    text.extend(lines.next().filter(|line| line.contains("fix:")));
     (run.exits(3), text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_tells_whether_the_token_is_good() {
+async fn doctor_reports_whether_the_token_is_valid() {
     let standin = standin().await;
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
     let mut bcops = Bcops::new();
     let (_, line) = doctor(&bcops);
-    assert!(line.starts_with("skip  GitLab"), "{line}");
+    assert!(line.starts_with("skip    GitLab"), "{line}");
     assert!(line.contains("GITLAB_TOKEN is not set"), "{line}");
     bcops.set("GITLAB_URL", &standin.url);
     bcops.set("GITLAB_TOKEN", TOKEN);
     let (run, line) = doctor(&bcops);
-    assert!(line.starts_with("pass  GitLab"), "{line}");
-    assert!(line.contains("operator may read buckinghamshire-council/bc on 127.0.0.1"), "{line}");
+    assert!(line.starts_with("pass    GitLab"), "{line}");
+    assert!(line.contains("operator can read buckinghamshire-council/bc on 127.0.0.1"), "{line}");
     assert!(!run.printed().contains(TOKEN), "{}", run.printed());
     for (token, project, words) in [
-        ("glpat-user", PROJECT, ["higher privileges", "to mend: make an access token"]),
-        ("glpat-unknown", PROJECT, ["401 Unauthorized", "to mend: make a new access token"]),
+        ("glpat-user", PROJECT, ["higher privileges", "fix: make an access token"]),
+        ("glpat-unknown", PROJECT, ["401 Unauthorized", "fix: make a new access token"]),
         (TOKEN, "council/none", ["404 Project Not Found", "gitlab.project"]),
-        ("two\nlines", PROJECT, ["characters that no token has", "to mend: make a new"]),
+        ("two\nlines", PROJECT, ["characters that a token cannot have", "fix: make a new"]),
     ] {
         bcops.set("GITLAB_TOKEN", token);
         bcops.write("bcops.toml", &format!("[gitlab]\nproject = \"{project}\"\n"));
         let (run, line) = doctor(&bcops);
-        assert!(line.starts_with("fail  GitLab"), "{line}");
+        assert!(line.starts_with("fail    GitLab"), "{line}");
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
         assert!(!run.printed().contains(token), "{}", run.printed());
     }
     bcops.set("GITLAB_URL", "http://git.example");
     let (_, line) = doctor(&bcops);
-    assert!(line.contains("the token would travel in the clear"), "{line}");
+    assert!(line.contains("the token would be sent unencrypted"), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Tokens and files where another program or another user could get at them.
+//! Tests tokens and files that another program or another user could reach.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,7 @@ use crate::support::git::{self, files, text};
 
 const TOKEN: &str = "hush-0123456789-hush";
 
-/// A clone whose origin has a token in its query, and a git that tells what it was given.
+/// A clone whose origin has a token in its query, and a git that records its input.
 fn in_a_clone() -> (World, PathBuf) {
     let (world, site) = (good_world(), git::World::new());
     site.commit("master", &[], &files(&[("manage.py", "print")]), 1);
@@ -26,7 +26,7 @@ fn in_a_clone() -> (World, PathBuf) {
     site.git(&work, &["clone", "-q", &text(&site.origin()), "."]);
     let url = format!("http://127.0.0.1:1/council/bc.git?private_token={TOKEN}&x={TOKEN}x");
     site.git(&work, &["remote", "set-url", "origin", &url]);
-    // One file for each run of git: its arguments, and what is in its environment.
+    // One file for each run of git, with its arguments and its environment.
     let told = world.bcops.directory().join("told");
     fs::create_dir(&told).expect("a folder");
     let script = format!(
@@ -87,7 +87,7 @@ fn git_is_given_no_token_that_is_not_its_own() {
         ("BCOPS_STAGING_DATABASE_URL", "postgres://u:secret-of-staging@127.0.0.1:1/x"),
         ("PGPASSWORD", "secret-of-postgres"),
         ("DATABASE_URL", "postgres://u:secret-of-a-shell@127.0.0.1:1/x"),
-        // What a credential helper of the user may read stays.
+        // Variables of the user's credential helper stay.
         ("STAGING_PUSH_TOKEN", "for-git"),
     ];
     for (name, value) in secrets {
@@ -100,7 +100,7 @@ fn git_is_given_no_token_that_is_not_its_own() {
         let told = fs::read_to_string(run.expect("a file").path()).expect("text");
         assert!(told.contains("STAGING_PUSH_TOKEN=for-git"), "{told}");
         assert!(!told.contains("secret-of"), "{told}");
-        // Heroku's token is git's own where Heroku's repository is asked, and nowhere else.
+        // Git gets Heroku's token only for Heroku's repository.
         let mut lines = told.lines().filter(|line| line.contains(token));
         let is_helpers = |line: &str| line == format!("BCOPS_GIT_TOKEN={token}");
         assert!(lines.clone().all(is_helpers), "{told}");
@@ -154,7 +154,7 @@ fn a_plan_is_never_written_through_a_link() {
 }
 
 #[test]
-fn a_state_folder_that_others_have_a_hand_in_is_refused() {
+fn a_state_folder_that_others_can_change_is_refused() {
     let world = World::empty(Options::default());
     let state = world.bcops.state_directory();
     fs::create_dir(&state).expect("a folder");
@@ -166,7 +166,7 @@ fn a_state_folder_that_others_have_a_hand_in_is_refused() {
             world.bcops.run(command).fails(3, &["state folder", why, "BCOPS_STATE_DIR"]);
         }
         let doctor = world.bcops.run(&["doctor"]).exits(3).stdout;
-        assert!(doctor.contains("fail  state folder") && doctor.contains(why), "{doctor}");
+        assert!(doctor.contains("fail    state folder") && doctor.contains(why), "{doctor}");
         world.bcops.run(&["config", "show"]).exits(0);
     };
     refused("other users can write to it");
@@ -187,7 +187,7 @@ fn a_crash_leaves_no_memory_behind() {
     bcops.set("HEROKU_HOST", &url);
     bcops.set("HEROKU_API_KEY", "HRKU-stand-in-token");
     let run = bcops.start(&["addons", "production"]);
-    // It waits for an answer, long after its beginning.
+    // It waits for an answer, long after its start.
     let _waiting = server.accept().expect("a request");
     let limits = fs::read_to_string(format!("/proc/{}/limits", run.id())).expect("limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size"));
@@ -199,7 +199,7 @@ fn a_crash_leaves_no_memory_behind() {
     run.kill();
 }
 
-/// Answers every request for a page of a listing with one more page.
+/// Answers every request for a page of a listing with another page.
 fn endless_listing(page: impl Fn(usize) -> String + Send + 'static) -> String {
     let server = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", server.local_addr().expect("an address"));
@@ -212,7 +212,7 @@ fn endless_listing(page: impl Fn(usize) -> String + Send + 'static) -> String {
     url
 }
 
-/// One request for a connection.
+/// One request on each connection.
 fn answer_all(stream: TcpStream, page: &impl Fn(usize) -> String, count: &mut usize) {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -233,14 +233,14 @@ fn answer_all(stream: TcpStream, page: &impl Fn(usize) -> String, count: &mut us
 }
 
 #[test]
-fn a_listing_that_never_ends_is_given_up() {
+fn an_endless_listing_fails() {
     let entry = |key: String| {
         format!(
             "<Contents><Key>{key}</Key><LastModified>2024-05-01T10:00:00.000Z</LastModified>\
              <ETag>\"abc\"</ETag><Size>5</Size></Contents>"
         )
     };
-    // How many keys there are before they come again.
+    // How many keys are sent before they repeat.
     for (keys, words) in
         [(1, "is listed twice"), (50, "is listed twice"), (0, "pages without an object")]
     {

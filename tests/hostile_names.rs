@@ -1,12 +1,12 @@
-//! What others named or wrote is shown to the operator and passed on, and does nothing else: it runs
-//! in no shell, calls nobody, and neither clears the screen nor turns the direction of what is read.
+//! Tests that foreign names and texts are only shown and passed on: they run in no shell, send no
+//! requests, do not clear the screen, and do not change the direction of text.
 
 use std::fs;
 
 use crate::reset_staging::world::World;
 use crate::whole_site::{STAGING, history};
 
-/// All of it is allowed in a branch's name.
+/// All of this is allowed in a branch name.
 const BRANCH: &str =
     "feature/\u{202e}gnp.<!channel>`touch${IFS}pwned`$(touch${IFS}pwned);|'\"\u{2066}";
 const SHOWN: &str = "feature/gnp.<!channel>`touch${IFS}pwned`$(touch${IFS}pwned);|'\"";
@@ -41,9 +41,13 @@ fn a_branch_and_a_page_with_hostile_names_are_only_shown() {
     let done = world.bcops(&[&agreed[..], &chosen].concat()).exits(0);
     assert_eq!(world.outcome("merge"), "done");
     assert_harmless("the output", &done.printed());
-    let shown = world.bcops(&["runs", "show"]).exits(0);
-    assert_harmless("runs show", &shown.printed());
-    assert!(shown.printed().contains("[2J2Jhostile title"), "{}", shown.printed());
+    for how in [&[][..], &["--markdown"], &["--html"]] {
+        let shown = world.bcops(&[&["runs", "show"], how].concat()).exits(0);
+        assert_harmless("runs show", &shown.printed());
+        if !how.is_empty() {
+            assert!(shown.printed().contains("[2J2Jhostile title"), "{}", shown.printed());
+        }
+    }
 
     let files = world.files_of_runs();
     let pages: Vec<_> =

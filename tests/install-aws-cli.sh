@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the aws CLI that the S3 stand-in is proven against into DIR, unless it is there already,
-# and prints the path of its executable: export BCOPS_AWS_CLI="$(tests/install-aws-cli.sh DIR)"
+# Installs the aws CLI that tests the S3 stand-in into DIR, unless it is already there, and prints
+# the path of its executable: export BCOPS_AWS_CLI="$(tests/install-aws-cli.sh DIR)"
 set -eu
 
 version=1.45.11

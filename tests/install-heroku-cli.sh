@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Heroku CLI that the stand-in is proven against, with its plugin for builds, into DIR,
-# unless they are there already, and prints the path of its executable: export BCOPS_HEROKU_CLI="$(tests/install-heroku-cli.sh DIR)"
+# Installs the Heroku CLI that tests the stand-in, with its plugin for builds, into DIR, unless
+# they are already there, and prints the path of its executable: export
+# BCOPS_HEROKU_CLI="$(tests/install-heroku-cli.sh DIR)"
 set -eu
 
 version=11.10.0

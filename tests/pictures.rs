@@ -1,6 +1,6 @@
-//! The two pictures at the top of the README, `docs/pictures/*.svg`: what a terminal shows of a pull and
-//! of a reset in the sandbox. `make pictures` draws them, and the test compares them with a run of
-//! today. What differs from run to run (times, ids, commits) is shown as it once was.
+//! Tests the two pictures at the top of the README, `docs/pictures/*.svg`. They show the terminal output
+//! of a pull and of a reset in the sandbox. `make pictures` draws them, and the test compares them with
+//! a new run. Whatever differs from run to run (times, ids, commits) is replaced with fixed values.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use regex::Regex;
 use crate::support::terminal::Terminal;
 
 const COLUMNS: u16 = 100;
-/// More lines than any run shows, so that nothing scrolls away.
+/// More lines than any run prints, so that nothing scrolls out of view.
 const ROWS: u16 = 400;
 
-/// What differs between two runs, and what the picture shows in its place.
-const AS_IT_ONCE_WAS: [(&str, &str); 9] = [
+/// What differs between two runs, and what the pictures show instead.
+const FIXED_VALUES: [(&str, &str); 9] = [
     (r"r\d{8}-\d{6}-[0-9a-f]{4}", "r20261123-070719-cfba"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-23T02:07:18Z"),
     (r"\b20\d\d-\d\d-\d\d \d\d:\d\d", "2026-11-23 02:07"),
@@ -46,7 +46,7 @@ fn folder() -> PathBuf {
 
 fn pull() -> String {
     let lines = run(&["pull-production-data"]);
-    // Enough of the tables to see what the table is.
+    // Keeps enough of the tables to see what they show.
     draw(&without_middle(&lines, 18, 14))
 }
 
@@ -56,9 +56,9 @@ fn reset() -> String {
     draw(&without_middle(&lines, 24, 22))
 }
 
-/// The lines that a terminal shows of a command in the sandbox, with colours, from the prompt to the end.
+/// Runs a command in the sandbox, and returns the coloured lines of the terminal from the prompt on.
 fn run(arguments: &[&str]) -> Vec<String> {
-    // The folder of this test's own binary is the one beside the examples.
+    // The examples are beside the folder of this test's own binary.
     let sandbox =
         std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/sandbox");
     assert!(sandbox.is_file(), "no sandbox: run `cargo build --example sandbox`");
@@ -90,7 +90,7 @@ fn size(number: u16) -> NonZero<u16> {
     NonZero::new(number).unwrap()
 }
 
-/// One line of the screen with the colours of its cells, and what differs from run to run replaced.
+/// Returns one line of the screen with its colours. Replaces what differs from run to run.
 fn line(screen: &vt100::Screen, row: u16) -> String {
     let mut text = String::new();
     let mut before = String::new();
@@ -110,7 +110,7 @@ fn line(screen: &vt100::Screen, row: u16) -> String {
     text.push_str("\x1b[0m");
     let blanks = Regex::new(r"[ ]+(\x1b\[0m)$").unwrap();
     let mut text = blanks.replace(&text, "$1").into_owned();
-    for (what, shown) in AS_IT_ONCE_WAS {
+    for (what, shown) in FIXED_VALUES {
         text = Regex::new(what).unwrap().replace_all(&text, shown).into_owned();
     }
     text
@@ -132,7 +132,7 @@ fn style(cell: &vt100::Cell) -> String {
     style
 }
 
-/// The first and the last lines, with a mark between them where there are more.
+/// Returns the first and the last lines, with a mark in between if lines were left out.
 fn without_middle(lines: &[String], first: usize, last: usize) -> Vec<String> {
     if lines.len() <= first + last + 1 {
         return lines.to_vec();

@@ -1,4 +1,4 @@
-//! The pages that are made from the program's own definitions, and the test that they are fresh.
+//! Generates pages from the program's own definitions, and tests that they are up to date.
 
 mod json;
 
@@ -11,7 +11,7 @@ use bcops::settings::keys::{Declaration, KEYS, ValueType, built_in_values};
 const BEGINNING: &str = "<!-- made by `make docs` from src/settings/keys/list.rs: begin -->\n";
 const END: &str = "<!-- made by `make docs`: end -->\n";
 
-/// Each page that is made, or holds a part that is, with its text as it has to be.
+/// Each page that is generated, or has a generated part, with its expected text.
 pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let configuration = docs.join("configuration.md");
@@ -63,24 +63,40 @@ fn key_table() -> String {
 
 fn commands() -> String {
     let mut text = String::from(
-        "# Commands\n\nMade by `make docs` from the definitions of the command line. The names of the fab tasks\n\
-         (`pull-production-data`, `push-staging-images`, `staging-shell`, …) are made from the configured\n\
-         environments; `bcops --help` lists them.\n",
+        "# Commands\n\nMade by `make docs` from the definitions of the command line. The options of every command are\n\
+         listed once, under `bcops`. The fab names (`pull-production-data`, `push-staging-images`,\n\
+         `staging-shell`, …) are made from the configured environments.\n",
     );
     let mut whole = bcops::cli::command(&[]).term_width(100);
     whole.build();
-    add(&mut text, &mut whole);
+    let global = whole.get_arguments().find(|argument| argument.is_global_set());
+    let heading = global.and_then(|argument| argument.get_help_heading());
+    let heading = heading.map(|heading| format!("{heading}:")).unwrap_or_default();
+    add(&mut text, &mut whole, None);
+    add_inner(&mut text, &mut whole, &heading);
     text
 }
 
-fn add(text: &mut String, command: &mut clap::Command) {
+fn add_inner(text: &mut String, command: &mut clap::Command, heading: &str) {
+    for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+        add(text, inner, Some(heading));
+        add_inner(text, inner, heading);
+    }
+}
+
+/// Adds the help of one command, without the options below the heading `skipped`.
+fn add(text: &mut String, command: &mut clap::Command, skipped: Option<&str>) {
     let name = command.get_bin_name().unwrap_or("bcops").to_owned();
     let help = command.render_long_help().to_string();
-    let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
-    let _ = write!(text, "\n## {name}\n\n```\n{}\n```\n", help.join("\n"));
-    for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
-        add(text, inner);
-    }
+    let mut is_skipped = false;
+    let lines = help.trim_end().lines().map(str::trim_end).filter(|line| {
+        if !line.is_empty() && !line.starts_with(' ') {
+            is_skipped = skipped == Some(*line);
+        }
+        !is_skipped
+    });
+    let lines: Vec<&str> = lines.collect();
+    let _ = write!(text, "\n## {name}\n\n```\n{}\n```\n", lines.join("\n").trim_end());
 }
 
 #[cfg(test)]
@@ -95,29 +111,29 @@ mod tests {
         }
     }
 
-    /// What is quoted as an error in the page of troubles is what the program says.
+    /// What docs/when-it-stops.md quotes as a message is what the program prints.
     #[test]
-    fn the_errors_of_the_troubleshooting_page_are_in_the_source() {
+    fn the_messages_of_when_it_stops_are_in_the_source() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(root.join("docs/troubleshooting.md")).expect("the page");
+        let page = fs::read_to_string(root.join("docs/when-it-stops.md")).expect("the page");
         let mut source = String::new();
         collect(&root.join("src"), &mut source);
         let source = plain(&source);
-        let mut count = 0;
-        for heading in page.lines().filter_map(|line| line.strip_prefix("### ")) {
-            for part in heading.trim_matches('`').split('…').map(str::trim) {
-                if !part.is_empty() {
-                    count += 1;
-                    assert!(source.contains(&plain(part)), "nothing in src says `{part}`");
-                }
+        let (mut count, mut in_messages) = (0, false);
+        for line in page.lines() {
+            in_messages = line.starts_with("| message |") || (in_messages && line.starts_with('|'));
+            let cell = line.split(" | ").next().filter(|_| in_messages).unwrap_or_default();
+            for quoted in cell.split('`').skip(1).step_by(2) {
+                count += 1;
+                assert!(source.contains(&plain(quoted)), "nothing in src says `{quoted}`");
             }
         }
-        assert!(count > 15, "only {count} texts were found in the page");
+        assert!(count > 20, "only {count} texts were found in the page");
     }
 
-    /// What a page names as the proof of a claim is a test, or a module of them.
+    /// Every proof that a page names is a test, or a module of tests.
     #[test]
-    fn the_tests_that_pages_name_are_there() {
+    fn the_tests_that_pages_name_exist() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut source = String::new();
         for folder in ["src", "tests"] {
@@ -142,7 +158,7 @@ mod tests {
         assert!(count > 30, "only {count} names were found");
     }
 
-    /// Without the line breaks that a string in the source may have.
+    /// The text without the line breaks of a string in the source.
     fn plain(text: &str) -> String {
         let text = text.replace("\\\n", " ").replace("\\\"", "\"");
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,12 +1,12 @@
-//! S3 in memory for benchmarks: the stand-in of the tests, with a stand-in for Heroku that tells
-//! where it is, kept running until its standard input ends.
+//! Runs S3 in memory for benchmarks: the stand-in of the tests, with a stand-in for Heroku that
+//! names its address, until standard input ends.
 //!
 //! ```text
 //! cargo run --release --example s3_server -- [PORT]
 //! ```
 //!
-//! With `S3_LATENCY_MS`, `S3_READS` and `S3_WRITES` it is as far away and serves as many requests a
-//! second of each prefix as they say, refuses more, and prints at the end how many it did.
+//! `S3_LATENCY_MS`, `S3_READS` and `S3_WRITES` set its latency and its requests a second for each
+//! prefix. It refuses more, and prints the numbers at the end.
 //!
 //! It prints lines of `NAME=VALUE` for the environment of `bcops` and of other clients, and then
 //! `ready`.

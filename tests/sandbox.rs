@@ -1,17 +1,17 @@
-//! The sandbox behind `make rehearse`: a whole site on this machine, for practising. It is the council's,
-//! or the one of a configuration file with its own apps, environments and rows.
+//! Runs the sandbox behind `make rehearse`: a whole site on this machine, for practice. It is the
+//! council's site, or the site of a configuration file with its own apps, environments and rows.
 //!
-//! It starts two Postgres servers (one plays Heroku's, one is "this machine's") and the council's
-//! whole site: apps with databases, backups and repositories that build what is pushed, an origin
-//! with branches, buckets, websites, and Cloudflare, Redis, search and GitLab around them. Then it runs a command in an operator's clone of the code and
-//! in an environment that knows only these. When the command ends, it shows what changed, ends
+//! It starts two Postgres servers (Heroku's and "this machine's") and the whole site: apps with
+//! databases, backups and repositories that build pushes, an origin with branches, buckets,
+//! websites, Cloudflare, Redis, search and GitLab. Then it runs a command in an operator's clone,
+//! in an environment with only these services. When the command ends, it shows the changes, stops
 //! everything and removes it.
 //!
 //! ```text
 //! cargo run --example sandbox -- [--config FILE] -- COMMAND...
 //! ```
 //!
-//! `SANDBOX_KEEP=1` waits for Enter before the end, so that one can look around.
+//! `SANDBOX_KEEP=1` waits for Enter before the end, for inspection.
 
 #![allow(
     clippy::indexing_slicing,
@@ -99,7 +99,7 @@ impl Arguments {
         Ok(Arguments { config, command })
     }
 
-    /// Program and arguments, with `--config` where it belongs.
+    /// Program and arguments, with `--config` in its place.
     fn words(&self) -> Vec<OsString> {
         let mut words = self.command.clone();
         if let Some(config) = &self.config {
@@ -137,7 +137,7 @@ impl Sandbox {
         let start = || Cluster::start(&ClusterOptions::for_tests());
         let (heroku_postgres, local_postgres) =
             tokio::join!(tokio::task::spawn_blocking(start), tokio::task::spawn_blocking(start));
-        // Its keeper ends it when this process ends.
+        // The keeper stops the server when this process ends.
         let heroku_postgres: &'static Cluster = Box::leak(Box::new(heroku_postgres??));
         let local_postgres = local_postgres??;
         let local = blueprint.settings.local.database_url.as_ref();
@@ -186,7 +186,7 @@ impl Sandbox {
         self.directory.path().join("bcops.toml")
     }
 
-    /// What the command's environment has besides the machine's own.
+    /// The variables that the command gets in addition to the machine's own.
     fn environment(&self) -> Result<Vec<(&'static str, OsString)>> {
         let programs = env::current_exe().context("finding the programs of this build")?;
         let programs = programs.ancestors().nth(2).context("finding the folder of bcops")?;
@@ -202,7 +202,7 @@ impl Sandbox {
             ("BCOPS_STATE_DIR", self.directory.path().join("state").into()),
             ("BCOPS_MEDIA_FOLDER", self.directory.path().join("media").into()),
             ("BCOPS_LOCAL_DATABASE_URL", self.local_postgres.url(&self.local).into()),
-            // For a person who looks around with psql; bcops does not read these.
+            // For a person who uses psql. bcops does not read these.
             ("PGHOST", "127.0.0.1".into()),
             ("PGPORT", self.local_postgres.port().to_string().into()),
             ("PGUSER", "postgres".into()),
@@ -238,8 +238,8 @@ impl Sandbox {
         command.envs(self.environment()?).current_dir(self.directory.path().join("work"));
         let mut child =
             command.spawn().with_context(|| format!("starting {}", program.to_string_lossy()))?;
-        // Ctrl-C reaches the command as well, by way of the terminal: the sandbox waits for it to
-        // end, and puts itself away after that.
+        // The terminal sends Ctrl-C to the command too: the sandbox waits for its end, and then
+        // cleans up.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         loop {
@@ -247,7 +247,7 @@ impl Sandbox {
                 status = child.wait() => return status.context("waiting for the command"),
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {
-                    // The standard library only knows the kill that cannot be caught.
+                    // The standard library can only send SIGKILL, which cannot be caught.
                     let child = child.id().map(|id| id.to_string());
                     Command::new("kill").arg("-TERM").args(child).status().await?;
                 }
@@ -255,7 +255,7 @@ impl Sandbox {
         }
     }
 
-    /// Shows what the command left.
+    /// Shows the command's changes.
     fn tour(&self) -> Result<()> {
         let media = self.directory.path().join("media");
         sandbox_tour::media(&self.whole, &media);
@@ -278,14 +278,14 @@ impl Sandbox {
     }
 }
 
-/// The database that a URL names, without which there is nothing to rehearse with.
+/// The database of a URL, which a rehearsal needs.
 fn local_name(url: &str) -> String {
     let path = url.split('?').next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     if name.is_empty() { "site".to_owned() } else { name.replace('"', "") }
 }
 
-/// Variables by which the command could reach something real.
+/// Variables through which the command could reach real services.
 fn is_foreign(name: &str) -> bool {
     let prefixes = [
         "PG",

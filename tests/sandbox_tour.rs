@@ -1,4 +1,4 @@
-//! What the sandbox shows after a command: media, the databases on "this machine", and staging.
+//! Shows the sandbox after a command: media, the databases on "this machine", and staging.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::site;
 use crate::whole_site::WholeSite;
 use crate::whole_site::services::Services;
 
-/// Whose rows are counted, where they are there.
+/// The tables whose rows are counted, if they exist.
 const TABLES: [&str; 11] = [
     "wagtailcore_page",
     "images_customimage",
@@ -54,7 +54,7 @@ pub fn local(whole: &WholeSite, local: &Cluster, database: &str) -> Result<()> {
     Ok(())
 }
 
-/// Rows of production beside those of another database, and which columns hold marks of people.
+/// Rows of production beside those of another database, and the columns with marks of people.
 fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)) -> Result<()> {
     let production = (whole.databases.cluster(), whole.databases.production.as_str());
     eprintln!("\n  {:36}{:>12}{label:>12}", "rows", "production");
@@ -67,7 +67,7 @@ fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)
     let before = site::marked_columns(production.0, production.1).len();
     let after = site::marked_columns(cluster, database);
     eprintln!("  {:36}{before:>12}{:>12}", "columns with personal data", after.len());
-    // Staging keeps its staff's accounts, so that what is left there need not be listed.
+    // Staging keeps its staff's accounts, so these columns are not listed.
     if label == "local" {
         for column in after {
             eprintln!("    left: {column}");
@@ -76,7 +76,7 @@ fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)
     Ok(())
 }
 
-/// Says nothing unless something was purged.
+/// Prints only if something was purged.
 pub fn services(services: &Services) {
     let purges = services.cloudflare.purges();
     if !purges.is_empty() {
@@ -90,7 +90,7 @@ pub fn services(services: &Services) {
     }
 }
 
-/// Staging as far as a reset changes it.
+/// The parts of staging that a reset changes.
 #[derive(PartialEq, Eq)]
 pub struct Staging {
     app: Glance,
@@ -113,7 +113,7 @@ impl Staging {
     }
 }
 
-/// Says nothing unless the command changed something there.
+/// Prints only if the command changed something there.
 pub fn staging(whole: &WholeSite, before: &Staging) -> Result<()> {
     let now = Staging::of(whole);
     if now == *before {

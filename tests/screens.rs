@@ -1,9 +1,9 @@
-//! Whole screens, as `tests/snapshots/` has them. What differs from run to run (times, ports, ids) is
-//! replaced by a word. `INSTA_UPDATE=always` takes the new ones over: see docs/testing.md.
+//! Compares whole screens with `tests/snapshots/`. Words replace values that differ between runs
+//! (times, ports, ids). `INSTA_UPDATE=always` accepts new screens: see docs/testing.md.
 
 use crate::command::Bcops;
 
-/// What differs, and the word in its place.
+/// Patterns of differing values, and the words that replace them.
 const REDACTIONS: [(&str, &str); 13] = [
     (r"\S*/bcops-test-[^/\s]+", "FOLDER"),
     (r"r\d{8}-\d{6}-[0-9a-f]{4}", "RUN"),
@@ -12,7 +12,7 @@ const REDACTIONS: [(&str, &str); 13] = [
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z)?", "TIME"),
     (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
     (r"\b(127\.0\.0\.1|localhost|[a-z.-]+\.(?:example|test)):\d+", "$1:PORT"),
-    // What stands in a column has as many blanks before it as it leaves room.
+    // Padding in columns depends on the length of the value.
     (r" +(\d+ (d|h|min|s) )+ago +", "  AGE ago  "),
     (r" +\d+(\.\d+)? (B|kB|MB|GB)\b", "  SIZE"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "SOME $2"),
@@ -27,7 +27,7 @@ pub fn assert_screen(name: &str, text: &str) {
     settings().bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// What differs in the report of a reset besides.
+/// Further differences in the report of a reset.
 const OF_REPORTS: [(&str, &str); 6] = [
     (r"(- by: .*) on \S+", "$1 on HOST"),
     (r"\b[0-9a-f]{64}\b", "DIGEST"),
@@ -37,8 +37,8 @@ const OF_REPORTS: [(&str, &str); 6] = [
     (r"\b\d[\d,.]*\b", "N"),
 ];
 
-/// The same for the report of a reset. Its tables and numbers are those of the site's schema at hand, and
-/// its app is on the council's stack unless a run of all tests wants another.
+/// The same for the report of a reset. Its tables and numbers depend on the site's schema, and its
+/// app's stack on the test run.
 #[track_caller]
 pub fn assert_report(name: &str, text: &str) {
     if std::env::var_os("BCOPS_TEST_STACK").is_some() {
@@ -66,7 +66,7 @@ fn settings() -> insta::Settings {
 
 /// The short help of each command. `docs/commands.md` holds the long one.
 #[test]
-fn help_is_as_it_was() {
+fn help_matches_the_snapshots() {
     let bcops = Bcops::new();
     assert_screen("help", &bcops.run(&["--help"]).exits(0).stdout);
     assert_help(&bcops, &bcops::cli::command(&[]), &[]);
@@ -88,9 +88,9 @@ fn own_part(help: &str) -> String {
     format!("{before}{after}")
 }
 
-/// What a person gets wrong before any server is asked.
+/// A person's mistakes before any request to a server.
 #[test]
-fn errors_are_as_they_were() {
+fn errors_match_the_snapshot() {
     let bcops = Bcops::new();
     bcops.write("odd.toml", "colour = \"blue\"\n");
     let wrong: [&[&str]; 11] = [

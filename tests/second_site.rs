@@ -1,5 +1,5 @@
-//! The example of a second site, `examples/second-site/`: other apps, environments and branches, plain
-//! Wagtail images and users, and a manifest of its own on top of the built-in one.
+//! Tests the example of a second site, `examples/second-site/`: other apps, environments and
+//! branches, plain Wagtail images and users, and its own manifest on top of the built-in one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ fn data_and_media_come_to_this_machine_without_people() {
     let events = "SELECT count(*) FROM events_eventpage";
     assert_eq!(library.local(events), library.whole.databases.production(events));
 
-    // What comes to be there later is found, and goes.
+    // Data that appears later is found and removed.
     library.local(
         "INSERT INTO events_booking (event_id, name, email, seats, made_at) \
          SELECT min(page_ptr_id), 'Late-Canary', 'late@canary.example', 1, now() FROM events_eventpage",
@@ -123,7 +123,7 @@ fn the_preview_is_reset_with_search_and_caches() {
 }
 
 #[test]
-fn doctor_and_the_services_are_content() {
+fn doctor_and_the_services_pass() {
     let library = Library::new();
     library.run(&["doctor"]).exits(0);
     library.run(&["search", "status", "preview"]).exits(0);
@@ -134,7 +134,7 @@ fn doctor_and_the_services_are_content() {
 }
 
 #[test]
-fn nothing_of_the_built_in_site_is_left() {
+fn nothing_of_the_built_in_site_remains() {
     let library = Library::new();
     let shown = library.run(&["config", "show"]).exits(0).stdout;
     for word in ["buckinghamshire", "torchbox", "family_information", "users_user"] {

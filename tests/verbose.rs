@@ -1,4 +1,4 @@
-//! `-v`, `-vv` and `BCOPS_LOG`: requests are shown, and nothing of them that is secret.
+//! Tests `-v`, `-vv` and `BCOPS_LOG`: requests are shown without secrets.
 
 use crate::command::Run;
 use crate::doctor::good_world;
@@ -29,14 +29,14 @@ fn a_pull_shows_its_requests_and_no_secret() {
     run.says(&[
         &format!("{vars}: 200 service=Heroku attempt=1"),
         &format!("{vars} < ["),
-        "(a body that is not shown)",
+        "(a hidden body)",
         "/actions/public-url: 20",
         "(a signed URL): 200",
     ]);
 }
 
 #[test]
-fn the_log_keeps_to_stderr_and_to_its_filter() {
+fn the_log_goes_to_stderr_and_respects_its_filter() {
     let mut world = good_world();
     let plain = world.bcops.run(&["doctor"]).exits(0);
     assert_eq!(requests(&plain), Vec::<&str>::new());
@@ -53,7 +53,7 @@ fn the_log_keeps_to_stderr_and_to_its_filter() {
     world.bcops.set("BCOPS_LOG", "bcops::http=debug");
     let told = world.bcops.run(&["doctor"]).exits(0);
     assert!(requests(&told).len() > 10, "{}", told.printed());
-    // The words of other crates may hold what must not be shown.
+    // Messages of other crates may hold secrets.
     world.bcops.set("BCOPS_LOG", "trace");
     let told = world.bcops.run(&["doctor", "-q"]).exits(0);
     assert_silent(&told);

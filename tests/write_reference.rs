@@ -1,4 +1,4 @@
-//! `make docs`: writes the pages that are made from the program's own definitions.
+//! Writes the generated pages for `make docs`, from the program's own definitions.
 
 #![allow(
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! When to try again.
+//! Decides when to try again after a failure.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

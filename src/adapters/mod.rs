@@ -1,4 +1,4 @@
-//! Thin, typed clients of the services that bcops talks to. They hold no policy.
+//! Talks to other services through thin, typed clients without policy.
 
 mod backoff;
 pub mod cloudflare;

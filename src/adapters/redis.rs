@@ -1,8 +1,8 @@
-//! A Redis server as Heroku gives it: `redis://` or `rediss://`, with a password, and with a
-//! certificate that no client could verify.
+//! Connects to a Redis server as Heroku provides it: `redis://` or `rediss://`, with a password,
+//! and with a certificate that no client can verify.
 //!
-//! The stream is made here, so that TLS is the same as for Heroku's Postgres; the protocol is the
-//! `redis` crate's.
+//! The stream is made here, so TLS is the same as for Heroku's Postgres. The `redis` crate speaks
+//! the protocol.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -29,18 +29,18 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Error)]
 pub enum RedisError {
-    /// The URL itself holds the password, and is not repeated.
-    #[error("the URL of Redis cannot be read: {0}")]
+    /// The URL is not shown, because it holds the password.
+    #[error("cannot read the URL of Redis: {0}")]
     BadUrl(String),
     #[error(
-        "Redis at {place} would get its password unencrypted over the network; it needs a rediss:// URL"
+        "cannot connect to Redis at {place}: the password would be sent unencrypted; use a rediss:// URL"
     )]
     Unencrypted { place: String },
     #[error("cannot connect to Redis at {place}: {reason}")]
     Connect { place: String, reason: String },
     #[error("no answer from Redis at {place} within {seconds} s")]
     Timeout { place: String, seconds: u64 },
-    #[error("Redis at {place} does not accept the login: {reason}")]
+    #[error("Redis at {place} refused the login: {reason}")]
     Login { place: String, reason: String },
     #[error("Redis at {place} does not allow {command}: {reason}")]
     NotAllowed { place: String, command: &'static str, reason: String },
@@ -49,7 +49,7 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// Whether the server does not have the command, or does not let this login use it.
+    /// Whether the server lacks the command, or this login may not use it.
     pub fn lacks_command(&self) -> bool {
         match self {
             RedisError::NotAllowed { .. } => true,
@@ -60,8 +60,8 @@ impl RedisError {
         }
     }
 
-    /// Whether the server has no database with this number, or does not let this login use it: a
-    /// cluster has one alone.
+    /// Whether the server lacks a database with this number, or this login may not use it. A
+    /// cluster has only one database.
     pub fn lacks_database(&self) -> bool {
         let (RedisError::Connect { reason, .. } | RedisError::Login { reason, .. }) = self else {
             return false;
@@ -73,7 +73,7 @@ impl RedisError {
     }
 }
 
-/// Where a server is and how to log in.
+/// The address of a server, and the login.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
     host: String,
@@ -86,29 +86,30 @@ pub struct RedisUrl {
 
 impl RedisUrl {
     /// Reads `redis://[user:password@]host[:port][/number]`, and `rediss://` for TLS. Without a
-    /// number it is database 0, which is where the site's default cache lives.
+    /// number it means database 0, which holds the site's default cache.
     ///
     /// # Errors
-    /// Where it is no such URL.
+    /// If it is not such a URL.
     pub fn parse(text: &str) -> Result<RedisUrl, RedisError> {
         let bad = |reason: &str| RedisError::BadUrl(reason.to_owned());
-        let url = Url::parse(text.trim()).map_err(|_| bad("it is no URL"))?;
+        let url = Url::parse(text.trim()).map_err(|_| bad("it is not a URL"))?;
         let encrypted = match url.scheme() {
             "redis" => false,
             "rediss" => true,
-            _ => return Err(bad("it begins neither with redis:// nor with rediss://")),
+            _ => return Err(bad("it must begin with redis:// or rediss://")),
         };
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| bad("it has no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let decoded =
-            |text: &str| transport::percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
+        let decoded = |text: &str| {
+            transport::percent_decoded(text).ok_or_else(|| bad("a % sequence is not valid"))
+        };
         let password = match url.password() {
             Some(password) => Some(Secret::new(decoded(password)?)),
             None => None,
         };
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
-        // The client of the site takes these from the query where the URL has none before its host.
+        // The site's client reads these from the query if the URL has none before the host.
         let of_query = |wanted: &str| {
             let mut pairs = url.query_pairs().filter(|(name, _)| name == wanted);
             pairs.next().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
@@ -135,7 +136,7 @@ impl RedisUrl {
         self.database
     }
 
-    /// For messages: without the login.
+    /// Host and port for messages, without the login.
     pub fn place(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
@@ -143,8 +144,8 @@ impl RedisUrl {
         }
     }
 
-    /// Whether both can be the same server, under whatever name. Its databases are not told apart:
-    /// an eviction knows no numbers either.
+    /// Whether both may be the same server under any name. Database numbers are ignored, because an
+    /// eviction ignores them too.
     pub fn may_be(&self, other: &RedisUrl) -> bool {
         let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
         let same_name = plain(&self.host) == plain(&other.host);
@@ -154,7 +155,7 @@ impl RedisUrl {
         };
         let same_host =
             same_name || !own.is_disjoint(&others) || (loopback(&own) && loopback(&others));
-        // Heroku's passwords are long and random: who has the same one has the same server.
+        // Heroku's passwords are long and random, so the same password means the same server.
         let same_password = match (&self.password, &other.password) {
             (Some(own), Some(other)) => own.expose().len() >= 16 && own.expose() == other.expose(),
             _ => false,
@@ -167,7 +168,7 @@ impl RedisUrl {
         found.into_iter().flatten().map(|address| transport::reached(address.ip())).collect()
     }
 
-    /// Whether a password would travel in the clear.
+    /// Whether a password would be sent unencrypted.
     fn is_exposed(&self) -> bool {
         !self.encrypted && self.password.is_some() && !self.is_loopback()
     }
@@ -179,17 +180,17 @@ impl RedisUrl {
     }
 }
 
-/// The database's number: that of the query comes before that of the path, as in redis-py. Another
-/// parameter may be meant for a client that takes it for something else, so that it has to be known.
+/// The database's number: the query's number has priority over the path's, as in redis-py. Unknown
+/// parameters are refused, because a client may read them differently.
 fn database_of(url: &Url) -> Result<i64, RedisError> {
     let bad = |reason: String| RedisError::BadUrl(reason);
     let mut asked = None;
     for (name, value) in url.query_pairs() {
         match name.as_ref() {
             "db" => {
-                let number = value.parse::<u16>().map_err(|_| {
-                    bad("its parameter `db` is not the number of a database".to_owned())
-                })?;
+                let number = value
+                    .parse::<u16>()
+                    .map_err(|_| bad("its parameter `db` is not a database number".to_owned()))?;
                 if asked.is_some_and(|other| other != i64::from(number)) {
                     return Err(bad("its parameter `db` is given twice".to_owned()));
                 }
@@ -208,7 +209,7 @@ fn database_of(url: &Url) -> Result<i64, RedisError> {
             number
                 .parse::<u16>()
                 .map(i64::from)
-                .map_err(|_| bad("its path is not a database's number".to_owned()))?,
+                .map_err(|_| bad("its path is not a database number".to_owned()))?,
         ),
     };
     Ok(asked.or(of_path).unwrap_or(0))
@@ -264,7 +265,7 @@ impl Drop for Redis {
 
 impl Redis {
     /// # Errors
-    /// Before anything is sent, where a password would travel in the clear to another machine.
+    /// If a password would be sent unencrypted to another machine. Nothing is sent then.
     pub async fn connect(url: &RedisUrl) -> Result<Redis, RedisError> {
         let place = url.place();
         if url.is_exposed() {
@@ -275,8 +276,8 @@ impl Redis {
         tokio::time::timeout(CONNECT_TIMEOUT, open(url)).await.map_err(|_| timeout)?
     }
 
-    /// One page of the keys that match a pattern: where the next page begins, 0 at the end, and
-    /// the keys.
+    /// One page of the keys that match a pattern. Returns the cursor of the next page (0 at the
+    /// end) and the keys.
     pub async fn scan(
         &mut self,
         cursor: u64,
@@ -288,10 +289,11 @@ impl Redis {
         self.query("SCAN", &command).await
     }
 
-    /// Deletes keys. Gives how many were there.
+    /// Deletes keys, and returns how many existed.
     ///
-    /// UNLINK lets the server free the memory in its own time. Servers before 4.0 do not have it, and
-    /// a login may be denied it; DEL does the same at once. A cluster takes keys one by one.
+    /// UNLINK lets the server free the memory later. Servers before 4.0 lack UNLINK, and a login
+    /// may not be allowed to use it: DEL then does the same at once. A cluster takes keys one by
+    /// one.
     pub async fn delete(&mut self, keys: &[Vec<u8>]) -> Result<u64, RedisError> {
         if keys.is_empty() {
             return Ok(0);
@@ -320,10 +322,10 @@ impl Redis {
         Ok(deleted)
     }
 
-    /// The URLs of all nodes that hold keys: this server alone, unless it is a cluster's node.
+    /// The URLs of all nodes that hold keys: this server only, unless it is part of a cluster.
     ///
     /// # Errors
-    /// Where it is a cluster's node that does not name the others.
+    /// If a node of a cluster does not name the others.
     pub async fn nodes(&mut self, url: &RedisUrl) -> Result<Vec<RedisUrl>, RedisError> {
         if !self.is_cluster {
             return Ok(vec![url.clone()]);
@@ -340,17 +342,17 @@ impl Redis {
         Ok(found)
     }
 
-    /// Asks once whether the server is a node of a cluster. One that does not say so is none.
+    /// Asks once whether the server is part of a cluster. No clear answer means no.
     async fn look_for_cluster(&mut self) {
         let said = self.query::<String>("INFO", redis::cmd("INFO").arg("cluster")).await;
         self.is_cluster =
             said.is_ok_and(|said| said.lines().any(|line| line.trim() == "cluster_enabled:1"));
     }
 
-    /// What the server calls itself since it was started, whatever name it is reached by.
+    /// The server's id since its start, which is the same under every name.
     ///
     /// # Errors
-    /// Where the login may not ask, or the server does not say.
+    /// If the login may not ask, or the server does not answer.
     pub async fn run_id(&mut self) -> Result<String, RedisError> {
         let said: String = self.query("INFO", redis::cmd("INFO").arg("server")).await?;
         let id = said.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim);
@@ -359,7 +361,7 @@ impl Redis {
             None => Err(RedisError::Command {
                 place: self.place.clone(),
                 command: "INFO",
-                reason: "the server does not give its run_id".to_owned(),
+                reason: "the server does not report its run_id".to_owned(),
             }),
         }
     }
@@ -417,16 +419,16 @@ where
         login = login.set_password(password.expose());
     }
     let place = url.place();
-    // The crate's own patience is half a second; ours is around every command.
+    // The crate's own time limit is half a second. Ours applies to every command.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let opened = MultiplexedConnection::new_with_config(&login, stream, config);
     let (mut connection, driver) = opened.await.map_err(|error| refused(url, &error))?;
     let driver = tokio::spawn(driver);
-    // A server that wants a password, and got none, says so at the first command only.
+    // A server that requires a password complains only at the first command.
     let pong: Result<String, _> = redis::cmd("PING").query_async(&mut connection).await;
     let mut redis = Redis { connection, driver, place, deletes_by: "UNLINK", is_cluster: false };
     match pong {
-        // A login that may not send PING is a login.
+        // A login that may not send PING was still accepted.
         Err(error) if error.code() != Some("NOPERM") => Err(refused(url, &error)),
         _ => {
             redis.look_for_cluster().await;
@@ -436,7 +438,7 @@ where
 }
 
 /// The node of a line of CLUSTER NODES, if it holds keys: `ID HOST:PORT@BUS[,NAME] FLAGS MASTER …`.
-/// Without a host it is the one that was asked.
+/// Without a host it is the same host.
 fn node(url: &RedisUrl, line: &str) -> Option<RedisUrl> {
     let mut words = line.split(' ');
     let address = words.nth(1)?;
@@ -465,7 +467,7 @@ fn refused(url: &RedisUrl, error: &redis::RedisError) -> RedisError {
     }
 }
 
-/// The server's words on one line.
+/// The server's message on one line.
 fn words(error: &redis::RedisError) -> String {
     if matches!(error.kind(), ErrorKind::AuthenticationFailed) {
         return "wrong user or password".to_owned();
@@ -481,12 +483,14 @@ impl From<RedisError> for CommandError {
                 Hint::run("look at the app's config vars", "heroku config --app")
             }
             RedisError::Connect { .. } | RedisError::Timeout { .. } => {
-                "see whether the server is up and can be reached from here; bcops doctor".into()
+                "check that the server is up and reachable from here, then run: bcops doctor".into()
             }
             RedisError::Login { .. } => {
-                "the password may have been changed: look at the app's config vars".into()
+                "look at the app's config vars: the password may have changed".into()
             }
-            RedisError::NotAllowed { .. } => "use a login that may SCAN and UNLINK".into(),
+            RedisError::NotAllowed { .. } => {
+                "use a login that is allowed to SCAN and UNLINK".into()
+            }
             RedisError::Command { .. } => {
                 return CommandError::wrap(FailureKind::Unexpected, error);
             }
@@ -504,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_as_heroku_gives_them() {
+    fn urls_from_heroku_are_read() {
         let found = url("rediss://:p%40ss@ec2-1-2-3-4.example:6380");
         assert_eq!((found.place().as_str(), found.encrypted), ("ec2-1-2-3-4.example:6380", true));
         assert_eq!(found.password.expect("one").expose(), "p@ss");
@@ -535,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_does_not_travel_in_the_clear() {
+    fn a_password_is_never_sent_unencrypted() {
         assert!(url("redis://:very-secret@redis.example").is_exposed());
         for private in
             ["redis://redis.example", "rediss://:x@redis.example", "redis://:x@[::1]:7000"]
@@ -545,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_of_a_cluster_are_found_by_their_lines() {
+    fn nodes_of_a_cluster_are_read_from_their_lines() {
         let url = url("rediss://:p@h:6380");
         let place = |line: &str| node(&url, line).map(|node| node.place());
         for (line, expected) in [
@@ -565,7 +569,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_lacks_is_told_by_its_words() {
+    fn missing_features_are_recognized_in_messages() {
         let place = || "h".to_owned();
         let command = |reason: &str| RedisError::Command {
             place: place(),
@@ -582,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_server_are_one() {
+    fn spellings_of_one_server_are_equal() {
         let production = url("redis://127.0.0.1:7000");
         for same in ["redis://localhost:7000/3", "redis://0.0.0.0:7000", "redis://[::]:7000"] {
             assert!(production.may_be(&url(same)), "{same}");

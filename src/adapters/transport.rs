@@ -1,5 +1,5 @@
-//! What the clients of HTTP APIs have in common, and the rules that none of them may break: what may
-//! travel unencrypted, where a redirect may lead, how much of an answer is read.
+//! Holds the common rules of all clients of HTTP APIs: what may be sent unencrypted, where a
+//! redirect may lead, how much of an answer is read.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,11 +12,11 @@ use url::Url;
 
 pub use crate::loopback::is_loopback;
 
-/// How many redirects are followed before giving up.
+/// How many redirects are followed before a failure.
 pub const MAX_REDIRECTS: usize = 5;
 
-/// A client that follows no redirect and repeats nothing by itself: a token must not travel on, and
-/// whether a request may be sent twice is for its sender to know.
+/// A client that follows no redirects and repeats nothing itself, because a token must not go to
+/// another server, and only the sender knows whether a request may be repeated.
 pub fn client(connect: Duration, request: Duration) -> ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
@@ -26,15 +26,15 @@ pub fn client(connect: Duration, request: Duration) -> ClientBuilder {
         .retry(reqwest::retry::never())
 }
 
-/// Why an answer could not be read to its end.
+/// Why an answer could not be read completely.
 #[derive(Debug)]
 pub enum BodyError {
     Network(reqwest::Error),
-    /// It is longer than any answer that was asked for, or never ends.
+    /// The answer is longer than any expected answer, or endless.
     TooLong,
 }
 
-/// An answer read to its end, which must come before `longest` bytes.
+/// Reads a whole answer of at most `longest` bytes.
 pub async fn whole_body(mut response: Response, longest: usize) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Network)? {
@@ -46,7 +46,7 @@ pub async fn whole_body(mut response: Response, longest: usize) -> Result<Vec<u8
     Ok(body)
 }
 
-/// The URL of something below a base; each element of the path is one segment, whatever is in it.
+/// A URL below a base. Each element of the path is one segment, whatever it holds.
 pub fn below(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
@@ -58,7 +58,7 @@ pub fn below(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
     url
 }
 
-/// Whether what travels to this URL stays private: encrypted, or not leaving this machine.
+/// Whether data sent to this URL stays private: encrypted, or on this machine.
 pub fn is_private(url: &Url) -> bool {
     match url.scheme() {
         "https" => true,
@@ -67,14 +67,14 @@ pub fn is_private(url: &Url) -> bool {
     }
 }
 
-/// Where a redirect leads, if that is a place that may be asked.
+/// The target of a redirect, if it may be followed.
 pub fn redirect_target(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let location = headers.get(LOCATION)?.to_str().ok()?;
     from.join(location).ok().filter(is_private)
 }
 
-/// A part of a URL without its percent-encoding; `None` where a percent sign is not followed by two
-/// digits, or where it is not UTF-8.
+/// Decodes a part of a URL. `None` if a percent sign is not followed by two digits, or if the
+/// result is not UTF-8.
 pub fn percent_decoded(text: &str) -> Option<String> {
     let begins_with_digits =
         |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
@@ -84,7 +84,7 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// What a connection to the address reaches: to connect to "any address" is to connect to loopback.
+/// The address that a connection really reaches: the unspecified address means loopback.
 pub fn reached(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -93,7 +93,7 @@ pub fn reached(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The wait that a server asks for, where it does so in seconds.
+/// The wait that a server asks for, if it is in seconds.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -1,4 +1,4 @@
-//! `addons`: an app's add-ons and their plans.
+//! `addons`: lists an app's add-ons and their plans.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use crate::adapters::heroku;
 use crate::cli::AddonsArgs;
 use crate::commands::{Context, Outcome};
 use crate::failure::CommandError;
+use crate::ui::table::{Column, Table};
 
 /// The add-ons of the app.
 #[derive(Serialize, JsonSchema)]
@@ -31,7 +32,9 @@ struct Addon {
 
 pub async fn run(context: &Context, args: &AddonsArgs) -> Result<Outcome, CommandError> {
     let app = &context.settings.environment(&args.environment)?.app.value;
-    let asking = async { Ok(context.deployments().log_in().await?.heroku.addons(app).await?) };
+    let deployments = context.deployments();
+    deployments.asks_heroku_about(&args.environment);
+    let asking = async { Ok(deployments.log_in().await?.heroku.addons(app).await?) };
     let mut addons = context.interrupt.guard(asking).await?;
     addons.sort_by(|one, other| one.name.cmp(&other.name));
     let addons = addons.into_iter().map(Addon::from).collect();
@@ -50,11 +53,15 @@ impl fmt::Display for Addons<'_> {
         if self.addons.is_empty() {
             return write!(f, "{} has no add-ons", self.app);
         }
-        for (at, Addon { name, plan, state, config_vars, .. }) in self.addons.iter().enumerate() {
-            let state = state.as_deref().unwrap_or("-");
-            let line_feed = if at == 0 { "" } else { "\n" };
-            write!(f, "{line_feed}{name:<36} {plan:<32} {state:<14} {}", config_vars.join(", "))?;
+        let mut table = Table::new([
+            Column::text("ADD-ON"),
+            Column::text("PLAN"),
+            Column::text("STATE").minor(1),
+            Column::text("CONFIG VARS"),
+        ]);
+        for Addon { name, plan, state, config_vars, .. } in &self.addons {
+            table.row([name, plan, state.as_deref().unwrap_or("-"), &config_vars.join(", ")]);
         }
-        Ok(())
+        write!(f, "{table}")
     }
 }

@@ -1,29 +1,27 @@
-//! What became of rows on their way, as lines.
+//! Prints how many rows a pull kept, rewrote and dropped, as a table.
 
 use crate::restore::TableReport;
+use crate::ui::table::{Column, Table};
 use crate::words;
 
-/// The tables that something was done to, as those that passed unchanged need no line, and the sums.
-pub fn lines(tables: &[TableReport]) -> String {
-    let changed = tables.iter().filter(|table| table.changed + table.dropped > 0);
-    let mut text: String = changed
-        .map(|table| line(&table.table.short(), table.kept, table.changed, table.dropped))
-        .collect();
-    let sum = |count: fn(&TableReport) -> u64| tables.iter().map(count).sum::<u64>();
-    text.push_str(&line(
-        "all rows",
-        sum(|table| table.kept),
-        sum(|table| table.changed),
-        sum(|table| table.dropped),
-    ));
-    text
-}
+const COLUMNS: [Column; 4] = [
+    Column::text("TABLE"),
+    Column::number("KEPT"),
+    Column::number("REWRITTEN"),
+    Column::number("DROPPED"),
+];
 
-fn line(name: &str, kept: u64, changed: u64, dropped: u64) -> String {
-    format!(
-        "{name:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-        words::count(kept),
-        words::count(changed),
-        words::count(dropped)
-    )
+/// The tables that a rule changed, and the sums of all tables.
+pub fn lines(tables: &[TableReport]) -> String {
+    let mut text = Table::new(COLUMNS);
+    let mut row = |name: &str, numbers: [u64; 3]| {
+        let [kept, changed, dropped] = numbers.map(words::count);
+        text.row([name, &kept, &changed, &dropped]);
+    };
+    for table in tables.iter().filter(|table| table.changed + table.dropped > 0) {
+        row(&table.table.short(), [table.kept, table.changed, table.dropped]);
+    }
+    let sum = |count: fn(&TableReport) -> u64| tables.iter().map(count).sum::<u64>();
+    row("all rows", [sum(|one| one.kept), sum(|one| one.changed), sum(|one| one.dropped)]);
+    format!("{text}\n")
 }

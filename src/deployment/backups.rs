@@ -1,6 +1,6 @@
-//! The backups of an environment's database, chosen in one way for every command that reads one.
+//! Chooses a backup of an environment's database, in the same way for every command.
 //!
-//! A backup of another database of the same app is never taken for one of this database.
+//! A backup of another database of the same app is never used.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
-/// An environment's database at Heroku, which has backups.
+/// An environment's database at Heroku, with its backups.
 pub struct BackedUp<'a> {
     pub environment: &'a Environment,
     pub heroku: Heroku,
@@ -24,16 +24,17 @@ pub struct BackedUp<'a> {
 
 impl<'a> BackedUp<'a> {
     /// # Errors
-    /// Where there is no login, or the app has no such database.
+    /// Without a login, or if the app has no such database.
     pub async fn of(
         deployments: Deployments<'_>,
         environment: &'a Environment,
     ) -> Result<BackedUp<'a>, CommandError> {
+        deployments.asks_heroku_about(&environment.name);
         BackedUp::with(deployments.log_in().await?.heroku, environment).await
     }
 
     /// # Errors
-    /// Where the app has no such database.
+    /// If the app has no such database.
     pub async fn with(
         heroku: Heroku,
         environment: &'a Environment,
@@ -47,21 +48,21 @@ impl<'a> BackedUp<'a> {
         &self.environment.app.value
     }
 
-    /// The app that owns the database. The transfers are numbered in it.
+    /// The app that owns the database. Heroku numbers backups per app.
     pub fn owner(&self) -> &str {
         &self.database.billing_app.name
     }
 
     /// # Errors
-    /// Where Heroku does not answer.
+    /// If Heroku does not answer.
     pub async fn backups(&self) -> Result<Backups, CommandError> {
         Ok(self.heroku.backups_of(&self.database).await?)
     }
 
-    /// The named backup, or the newest one that is complete. `capture` is the command that makes one.
+    /// The named backup, or the newest complete backup. `capture` is the command that makes one.
     ///
     /// # Errors
-    /// Where there is none that can be loaded.
+    /// If there is no backup that can be loaded.
     pub async fn choose(
         &self,
         name: Option<&str>,
@@ -75,7 +76,7 @@ impl<'a> BackedUp<'a> {
         newest(&backups, self.environment, capture)
     }
 
-    /// One of its backups.
+    /// Makes one of the database's backups ready to load.
     pub fn backup(self, transfer: Transfer) -> EnvironmentBackup {
         EnvironmentBackup {
             environment: self.environment.name.clone(),
@@ -87,7 +88,7 @@ impl<'a> BackedUp<'a> {
     }
 }
 
-/// A completed backup of an environment's database, and where it is.
+/// A completed backup of an environment's database, with what is needed to download it.
 pub struct EnvironmentBackup {
     pub environment: String,
     pub app: String,
@@ -103,7 +104,7 @@ impl EnvironmentBackup {
         Some(Duration::try_from(age).unwrap_or_default())
     }
 
-    /// What it is, for people.
+    /// Describes the backup for people.
     pub fn describe(&self) -> String {
         let age =
             self.age().map_or_else(String::new, |age| format!(", {} old", words::duration(age)));
@@ -114,7 +115,7 @@ impl EnvironmentBackup {
 /// The newest complete backup. `capture` is the command that makes one.
 ///
 /// # Errors
-/// Where there is none, or it is not clear which database the backups are of.
+/// If there is no complete backup, or Heroku does not say which database the backups belong to.
 pub fn newest(
     backups: &Backups,
     environment: &Environment,
@@ -127,10 +128,10 @@ pub fn newest(
     })
 }
 
-/// The backup with this name, in whatever state it is.
+/// The backup with this name, in any state.
 ///
 /// # Errors
-/// Where there is none of this name, or it is another database's.
+/// If there is no backup with this name, or it belongs to another database.
 pub fn named(
     backups: &Backups,
     environment: &Environment,
@@ -139,25 +140,25 @@ pub fn named(
 ) -> Result<Transfer, CommandError> {
     let app = &environment.app.value;
     let Some((transfer, of)) = backups.named(name) else {
-        return Err(unknown(app, name, backups));
+        return Err(unknown(environment, name, backups));
     };
     let database = &backups.database;
     match of {
         OfDatabase::This => {}
         OfDatabase::Another(other) => {
             let text = format!(
-                "backup {name} of {app} is one of {other}, and not of {database}; nothing was changed"
+                "backup {name} of {app} belongs to {other}, not to {database}; nothing was changed"
             );
             return Err(CommandError::new(FailureKind::Refused, text).hint(format!(
-                "bcops backups list {}   # shows which database each is of",
+                "bcops backups list {}   # shows the database of each backup",
                 environment.name
             )));
         }
         OfDatabase::Unclear(said) => {
             let said =
-                said.as_deref().map_or_else(String::new, |said| format!(" (it names {said})"));
+                said.as_deref().map_or_else(String::new, |said| format!(" (Heroku names {said})"));
             let text = format!(
-                "Heroku does not say that backup {name} of {app} is one of {database}{said}"
+                "Heroku does not say that backup {name} of {app} belongs to {database}{said}"
             );
             reporter.emit(Event::Warning(text));
         }
@@ -165,10 +166,10 @@ pub fn named(
     Ok(transfer.clone())
 }
 
-/// The same, if it is complete.
+/// The backup with this name, if it is complete.
 ///
 /// # Errors
-/// Also where it failed, was deleted or is not complete yet.
+/// As [`named`], and if the backup failed, was deleted or is not complete yet.
 pub fn named_and_complete(
     backups: &Backups,
     environment: &Environment,
@@ -187,12 +188,16 @@ pub fn named_and_complete(
         .hint(format!("bcops backups list {}", environment.name)))
 }
 
-/// A backup that is not there, with those that are.
-fn unknown(app: &str, name: &str, backups: &Backups) -> CommandError {
+/// The error for an unknown backup. It lists the existing backups.
+fn unknown(environment: &Environment, name: &str, backups: &Backups) -> CommandError {
+    let app = &environment.app.value;
     let own = backups.own();
     let mut known: Vec<String> =
         own.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
     known.sort();
+    let near = words::did_you_mean(name, known.iter().map(String::as_str));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     CommandError::new(FailureKind::Usage, format!("{app} has no backup {name}; it has: {known}"))
+        .with_hints(near)
+        .hint(format!("bcops backups list {}", environment.name))
 }

@@ -6,7 +6,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::{Environment, Settings};
 
-/// The bucket, or which config var is missing.
+/// Returns the bucket's settings, or an error that names the missing config var.
 pub fn settings(
     configuration: &Settings,
     environment: &Environment,
@@ -28,7 +28,7 @@ pub fn settings(
     })
 }
 
-/// Whether the environment has a bucket at all.
+/// Whether the environment has a bucket.
 pub fn has_bucket(environment: &Environment, vars: &ConfigVars) -> bool {
     set(vars, &environment.bucket_variables.bucket).is_some()
 }
@@ -37,7 +37,7 @@ fn set(vars: &ConfigVars, name: &str) -> Option<String> {
     vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Most keys have none.
+/// Reads the session token, which most keys do not have.
 fn session_token(
     environment: &Environment,
     vars: &ConfigVars,
@@ -45,9 +45,9 @@ fn session_token(
     let variable = &environment.bucket_variables.session_token;
     let token = set(vars, variable);
     if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-        let text = format!("{variable} of {} is no token", environment.app.value);
+        let text = format!("cannot use {variable} of {}: it is not a token", environment.app.value);
         return Err(CommandError::new(FailureKind::Configuration, text)
-            .hint("set it anew, without spaces and line ends"));
+            .hint("set it again, without spaces and line breaks"));
     }
     Ok(token.map(Secret::new))
 }
@@ -64,7 +64,7 @@ fn needed(
             format!("{} has no config var {variable}", environment.app.value),
         )
         .hint(format!(
-            "set environments.{}.config_vars.{key} in bcops.toml if it has another name",
+            "if it has another name, set environments.{}.config_vars.{key} in bcops.toml",
             environment.name
         ))
     })

@@ -1,18 +1,18 @@
-//! Decides from what was found out whether a resource may be written to.
+//! Decides from the two proofs whether a resource may be written to.
 
 use super::ownership::Ownership;
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
-/// Whether a resource is one of a protected environment's.
+/// Whether a resource belongs to a protected environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is, and this config var or setting names it.
+    /// The resource belongs to it, and this config var or setting names it.
     Same {
         named_by: Option<String>,
     },
     Different,
-    /// It cannot be said, for this reason.
+    /// This could not be decided, for this reason.
     Unknown {
         reason: String,
     },
@@ -27,8 +27,8 @@ impl Verdict {
         Verdict::Unknown { reason: reason.into() }
     }
 
-    /// The verdict on several names of one thing: one match is a match, and one that cannot be
-    /// compared leaves the whole open.
+    /// The verdict on several names of one thing. One match is a match. Without a match, one name
+    /// that cannot be compared makes the whole unknown.
     pub fn of_all(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
         let mut whole = Verdict::Different;
         for verdict in verdicts {
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// What a resource is called in messages.
+/// The name of a resource in messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// `database`, `bucket`, …
@@ -50,10 +50,10 @@ pub struct Subject<'a> {
     pub place: &'a str,
 }
 
-/// Lets a resource pass if one of the two proofs has succeeded and neither contradicts.
+/// Accepts a resource if one of the two proofs succeeds and neither contradicts.
 ///
 /// # Errors
-/// A refusal otherwise.
+/// Refuses every other resource.
 pub fn conclude(
     subject: Subject<'_>,
     ownership: &Ownership,
@@ -98,18 +98,19 @@ pub fn is_protected(
     CommandError::new(
         FailureKind::Refused,
         format!(
-            "the destination's {what} {place} is that of {}, which is protected ({source}); nothing was changed",
+            "the destination's {what} {place} belongs to {}, which is protected ({source}); \
+             nothing was changed",
             environment.name
         ),
     )
-    .hint("look where the config vars and bcops.toml point: bcops doctor")
+    .hint("check where the config vars and bcops.toml point: bcops doctor")
 }
 
 fn is_foreign(subject: Subject<'_>, reason: &str) -> CommandError {
     let Subject { what, place } = subject;
     let text = format!("cannot write to the {what} {place}: {reason}; nothing was changed");
     CommandError::new(FailureKind::Refused, text)
-        .hint("look where the config vars and bcops.toml point: bcops doctor")
+        .hint("check where the config vars and bcops.toml point: bcops doctor")
 }
 
 fn cannot_compare(
@@ -125,20 +126,23 @@ fn cannot_compare(
     );
     let mut causes = reason.to_owned();
     if let Some(own) = own {
-        causes.push_str(&format!(". Heroku does not show that it is the destination's own: {own}"));
+        causes.push_str(&format!(
+            ". Heroku does not confirm that it belongs to the destination: \
+                                  {own}"
+        ));
     }
     let mut error =
         CommandError::new(FailureKind::Refused, text).with_cause(anyhow::Error::msg(causes));
     if let Some(key) = known_key(what) {
         error = error.hint(format!(
-            "name it for colleagues who cannot ask: environments.{}.known.{key} in bcops.toml",
+            "for colleagues without access to {0}, name it: environments.{0}.known.{key} in bcops.toml",
             environment.name
         ));
     }
     error.hint("bcops doctor   # checks the login and every app")
 }
 
-/// The setting that names what a protected environment has of a kind.
+/// The setting that names a protected environment's resources of a kind.
 fn known_key(what: &str) -> Option<&'static str> {
     Some(match what {
         "app" => "apps",
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn one_proof_has_to_succeed_and_neither_may_contradict() {
+    fn one_proof_must_succeed_and_neither_may_contradict() {
         let environment = environment();
         let subject = Subject { what: "database", place: "x on y" };
         let not_shown = Ownership::NotShown { reason: "nobody is logged in".to_owned() };
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_match_is_a_match_and_one_doubt_a_doubt() {
+    fn one_match_is_a_match_and_one_unknown_makes_the_whole_unknown() {
         let same = Verdict::same("A");
         let unknown = Verdict::unknown("no answer");
         assert_eq!(Verdict::of_all([]), Verdict::Different);

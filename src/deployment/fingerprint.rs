@@ -1,5 +1,5 @@
-//! Remembers what a destination was when it was proved, and asks the destination alone whether it
-//! still is that.
+//! Remembers the identity of a destination when it was proved, and later checks it by asking only
+//! the destination.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,25 @@ use crate::adapters::postgres::{DatabaseFingerprint, PostgresError, connect};
 use crate::failure::CommandError;
 use crate::settings::Destination;
 
-/// Stands for a server that does not give its identifier.
+/// The name of a server that does not report its identifier.
 const UNKNOWN_SERVER: &str = "server unknown";
 
-/// What a destination is, as its own servers and Heroku say.
+/// The identity of a destination, according to its own servers and Heroku.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fingerprint {
     app: Option<String>,
     /// The add-on that sets the URL of the database.
     database_addon: Option<String>,
-    /// Digests of the values that lead somewhere, by variable.
+    /// Digests of the values that lead to resources, by variable.
     values: BTreeMap<String, Vec<u8>>,
-    /// What the servers call themselves, by variable. A server that does not answer is absent.
+    /// The identifiers that the servers report, by variable. A server that does not answer is
+    /// absent.
     servers: BTreeMap<String, String>,
 }
 
 impl Fingerprint {
-    /// Whether `now` is still the same. A server that does not answer now is known by its address.
+    /// Whether `now` is the same destination. A server that does not answer now is identified by
+    /// its address.
     pub fn is_unchanged(&self, now: &Fingerprint) -> bool {
         let same_server = |(variable, id): (&String, &String)| {
             now.servers.get(variable).is_none_or(|found| found == id)
@@ -39,7 +41,8 @@ impl Fingerprint {
             && self.servers.iter().all(same_server)
     }
 
-    /// The same after a step that gave the destination's database a new identity in its server.
+    /// As [`Fingerprint::is_unchanged`], after a step that gave the destination's database a new
+    /// identity in its server.
     pub fn is_unchanged_but_for_database(
         &self,
         now: &Fingerprint,
@@ -62,24 +65,24 @@ impl Fingerprint {
         same_server && without(self).is_unchanged(&without(now))
     }
 
-    /// Takes over what is known now. A server that does not answer keeps what was known of it.
+    /// Updates to `now`. A server that does not answer now keeps its earlier identifier.
     pub fn update(&mut self, now: Fingerprint) {
         let mut servers = std::mem::take(&mut self.servers);
         servers.extend(now.servers.clone());
         *self = Fingerprint { servers, ..now };
     }
 
-    /// The identity of the environment's database, for the record.
+    /// The identity of the environment's database, for the journal.
     pub fn database(&self, destination: &Destination) -> Option<&str> {
         self.servers.get(&destination.database_url_variable).map(String::as_str)
     }
 }
 
 impl Deployments<'_> {
-    /// Asks the destination, and nobody else, what it is.
+    /// Asks the destination alone for its identity.
     ///
     /// # Errors
-    /// Where Heroku cannot be asked about the app.
+    /// If Heroku cannot be asked about the app.
     pub async fn fingerprint(
         &self,
         destination: &Destination,
@@ -117,7 +120,7 @@ impl Deployments<'_> {
     }
 }
 
-/// Values as digests, for they hold passwords.
+/// Digests of the values, because the values contain passwords.
 fn digests(resources: &Resources, values: &Values) -> BTreeMap<String, Vec<u8>> {
     let databases = resources.databases.iter().map(|lead| &lead.variable);
     let redis = resources.redis.iter().map(|lead| &lead.variable);
@@ -171,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_does_not_answer_is_known_by_its_address() {
+    fn a_server_that_does_not_answer_is_identified_by_its_address() {
         let with = |id: Option<&str>, value: u8| Fingerprint {
             app: Some("app".to_owned()),
             values: BTreeMap::from([("DATABASE_URL".to_owned(), vec![value])]),

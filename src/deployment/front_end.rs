@@ -1,4 +1,4 @@
-//! The zone of an environment, and whether what is to be purged lies in it.
+//! Finds the Cloudflare zone of an environment, and checks that URLs to purge lie in it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::events::Event;
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
-/// A zone, and a client that is logged in as the site is.
+/// A zone, and a client with the site's own login.
 pub struct Zone {
     pub client: Cloudflare,
     pub front_end: FrontEnd,
@@ -25,7 +25,8 @@ pub async fn find(
     let login = caches::login(environment, &vars)?;
     if let Some(unused) = &login.unused {
         let text = format!(
-            "{} of {} is set as well as {unused}: the site uses the account-wide key of {}, and so does this",
+            "{} of {} is set as well as {unused}; the site and bcops use the account-wide key of \
+             {}",
             login.origin, environment.app.value, login.origin
         );
         deployments.reporter.emit(Event::Warning(text));
@@ -35,7 +36,7 @@ pub async fn find(
     let front_end = caches::find_zone(&client, environment, &vars).await?;
     if let Err(reason) = &front_end.zone {
         let text = format!(
-            "the name of the zone {} cannot be read ({reason}), so its id stands for it",
+            "the name of the zone {} cannot be read ({reason}); bcops shows its id instead",
             front_end.id
         );
         deployments.reporter.emit(Event::Warning(text));
@@ -43,8 +44,8 @@ pub async fn find(
     Ok(Zone { client, front_end })
 }
 
-/// Refuses URLs, hosts and prefixes that the zone cannot have. Where its name is not known, the
-/// measure is the environment's own hosts.
+/// Refuses URLs, hosts and prefixes outside of the zone. If the zone's name is not known, the
+/// environment's own hosts decide.
 pub async fn check_hosts(
     deployments: Deployments<'_>,
     environment: &Environment,
@@ -66,18 +67,21 @@ pub async fn check_hosts(
     match site_records(environment, values).await {
         Ok(records) => hosts.extend(records),
         Err(error) => {
-            let text = format!("the Site records of {} cannot be read: {error}", environment.name);
+            let text = format!("cannot read the Site records of {}: {error}", environment.name);
             deployments.reporter.emit(Event::Warning(text));
         }
     }
     targets.check_hosts(|host| is_among(&hosts, host), &ours).map_err(|error| {
         CommandError::from(error)
             .hint(format!("add the host to environments.{}.sites in bcops.toml", environment.name))
-            .hint("or give the token the permission Zone / Zone / Read, so that the zone's name is known")
+            .hint(
+                "or give the token the permission Zone / Zone / Read, which shows the zone's \
+                   name",
+            )
     })
 }
 
-/// The hosts of Wagtail's Site records.
+/// The hosts in Wagtail's Site records.
 async fn site_records(
     environment: &Environment,
     values: &Values,

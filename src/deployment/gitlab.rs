@@ -1,4 +1,4 @@
-//! The GitLab project of the configuration, and what `doctor` asks of it.
+//! Opens the configured GitLab project, and checks it for `doctor`.
 
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::json_api::ApiError;
@@ -6,15 +6,15 @@ use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::Settings;
 
-/// Why nothing is asked of GitLab, where [`gitlab`] gives nothing.
+/// Why GitLab is not asked, if [`gitlab`] returns `None`.
 pub fn why_not(settings: &Settings) -> &'static str {
     match settings.gitlab.project.value.is_empty() {
-        true => "gitlab.project is not set, so pipelines are not looked at",
-        false => "GITLAB_TOKEN is not set, so pipelines are not looked at",
+        true => "gitlab.project is not set, so pipelines are not checked",
+        false => "GITLAB_TOKEN is not set, so pipelines are not checked",
     }
 }
 
-/// `None` without a project or without a token: no command needs them.
+/// Returns `None` without a project or a token, because no command needs them.
 pub fn gitlab(settings: &Settings) -> Option<Result<Gitlab, ApiError>> {
     if settings.gitlab.project.value.is_empty() {
         return None;
@@ -25,7 +25,7 @@ pub fn gitlab(settings: &Settings) -> Option<Result<Gitlab, ApiError>> {
     Some(Gitlab::new(&gitlab.url.value, &gitlab.project.value, Secret::new(token), limit))
 }
 
-/// Whose the token is, and whether it shows the project and its pipelines.
+/// Reports whose token it is, and checks that it can read the project and its pipelines.
 pub async fn look(settings: &Settings) -> Option<Result<String, CommandError>> {
     let found = match gitlab(settings)? {
         Ok(client) => ask(&client, branch(settings)).await,
@@ -37,7 +37,7 @@ pub async fn look(settings: &Settings) -> Option<Result<String, CommandError>> {
 async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, ApiError> {
     let pipelines = async {
         match branch {
-            // A project can be open to the public, and its pipelines to its members only.
+            // A public project can show its pipelines to members only.
             Some(branch) => client.latest_pipeline(branch).await.map(|_| ()),
             None => Ok(()),
         }
@@ -47,10 +47,10 @@ async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, ApiError> 
     pipelines?;
     let role = project.role().map_or_else(String::new, |role| format!(", role {role}"));
     let (path, place) = (project.path_with_namespace, client.place());
-    Ok(format!("{} may read {path} on {place} (token from GITLAB_TOKEN){role}", user.username))
+    Ok(format!("{} can read {path} on {place} (token from GITLAB_TOKEN){role}", user.username))
 }
 
-/// Any branch will do to see whether pipelines are shown.
+/// A branch to ask for pipelines. Any branch works for this check.
 fn branch(settings: &Settings) -> Option<&str> {
     settings.environments.values().find_map(|environment| environment.branch.as_deref())
 }

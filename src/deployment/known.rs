@@ -1,5 +1,5 @@
-//! Reads what trusted configuration says of a protected environment's resources, for those who
-//! cannot ask Heroku about it. The forms are those of the settings `environments.*.known`.
+//! Reads the resources of a protected environment from trusted configuration
+//! (`environments.*.known`), for colleagues who cannot ask Heroku about the environment.
 
 use super::remote_database;
 use crate::adapters::elasticsearch::ClusterAddress;
@@ -10,7 +10,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::Environment;
 
-/// The setting and its entry, for messages.
+/// Names the setting and its entry in messages.
 fn named(key: &str, entry: &str) -> String {
     format!("known.{key} `{entry}`")
 }
@@ -21,7 +21,8 @@ fn bad(environment: &Environment, key: &str, entry: &str, form: &str) -> Command
     CommandError::new(FailureKind::Configuration, text).hint(format!("write {form}"))
 }
 
-/// Which entry names this database. One without a port names the host's databases on every port.
+/// Returns the entry that names this database. An entry without a port matches every port of the
+/// host.
 pub fn database(
     environment: &Environment,
     destination: &DatabaseUrl,
@@ -67,7 +68,7 @@ pub fn bucket(
             endpoint,
             timeout: None,
         };
-        let form = "\"NAME\", or \"NAME@https://ENDPOINT\" for another server than AWS";
+        let form = "\"NAME\", or \"NAME@https://ENDPOINT\" for a server other than AWS";
         let address = BucketAddress::new(&settings)
             .map_err(|error| bad(environment, "buckets", entry, form).with_cause(error))?;
         if destination.may_be(&BucketIdentity::of(&address, &settings.credentials)) {
@@ -116,7 +117,7 @@ pub fn zone(environment: &Environment, destination: &str) -> Option<String> {
     environment.known.zones.iter().find(same).map(|entry| named("zones", entry))
 }
 
-/// By name or id.
+/// Returns the entry that names this app, by its name or its id.
 pub fn app(environment: &Environment, name: &str, id: Option<&str>) -> Option<String> {
     let same = |entry: &&String| {
         let entry = entry.trim();

@@ -1,7 +1,7 @@
-//! The backups that were seen last, kept on this machine so that completion can offer them while
-//! somebody types, when no server is asked.
+//! Keeps the names of the latest backups on this machine, so that completion can offer them without
+//! asking a server.
 //!
-//! Nothing else reads them: a command that needs a backup asks Heroku.
+//! Only completion reads them. A command that needs a backup asks Heroku.
 
 use std::fs;
 use std::io;
@@ -13,17 +13,18 @@ use serde::{Deserialize, Serialize};
 use crate::adapters::heroku::{Transfer, TransferState};
 use crate::private_folder;
 
-/// Older backups are hardly what somebody wants to name.
+/// How many backups are kept. Older ones are rarely wanted.
 const MOST: usize = 20;
 
-/// A backup as it was when it was seen.
+/// A backup as Heroku last listed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownBackup {
     pub name: String,
     pub finished_at: Option<Timestamp>,
 }
 
-/// Keeps the completed ones of these. It is a convenience, so that nothing is said where it fails.
+/// Keeps the completed backups among these. A failure is not reported, because this only helps
+/// completion.
 pub fn remember(state: &Path, environment: &str, transfers: &[Transfer]) {
     let mut completed: Vec<&Transfer> = transfers
         .iter()
@@ -35,19 +36,19 @@ pub fn remember(state: &Path, environment: &str, transfers: &[Transfer]) {
         .into_iter()
         .map(|one| KnownBackup { name: one.name(), finished_at: one.finished_at })
         .collect();
-    // Two at a time write the same or the newer: whichever is renamed last stays whole.
+    // Two processes may write at the same time. Each file is complete, and the last rename wins.
     if let Some(path) = path(state, environment) {
         _ = write(&path, &known);
     }
 }
 
-/// The newest first; none where nothing was seen yet, or the file cannot be read.
+/// The kept backups, the newest first. Empty if there are none, or the file cannot be read.
 pub fn recall(state: &Path, environment: &str) -> Vec<KnownBackup> {
     let read = path(state, environment).and_then(|path| fs::read(path).ok()).unwrap_or_default();
     serde_json::from_slice(&read).unwrap_or_default()
 }
 
-/// None where the environment's name is not fit for a file's.
+/// `None` if the environment's name cannot be a file name.
 fn path(state: &Path, environment: &str) -> Option<PathBuf> {
     let fits = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
     environment.chars().all(fits).then(|| state.join("backups").join(format!("{environment}.json")))

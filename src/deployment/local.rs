@@ -1,8 +1,8 @@
-//! The local database: on this machine, nobody else's, and no environment's.
+//! Checks that the local database is on this machine and does not belong to an environment.
 //!
-//! Where the protected environments can be asked, none of them may be behind it. Where one cannot,
-//! the database has to show that it is this machine's own: its role may create databases, which no
-//! role at Heroku may, or an earlier pull left a mark in it.
+//! If every protected environment can be asked, none of them may have this database. If one cannot
+//! be asked, the database has to prove that it belongs to this machine: its role can create
+//! databases, which no role at Heroku can, or it has the mark of an earlier pull.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::settings::Environment;
 /// How long the database of an environment may take to answer.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// The target must be on this machine, or on a host that the user has listed.
+/// Refuses a target that is neither on this machine nor on a host that the user has listed.
 pub fn on_this_machine(
     deployments: Deployments<'_>,
     target: &DatabaseUrl,
@@ -35,14 +35,18 @@ pub fn on_this_machine(
     }
     Err(CommandError::new(
         FailureKind::Refused,
-        format!("{} is not on this machine, and this only writes to a local database; nothing was changed", target.place()),
+        format!(
+            "{} is not on this machine, and this command only writes to a local database; \
+                 nothing was changed",
+            target.place()
+        ),
     )
     .hint("point BCOPS_LOCAL_DATABASE_URL at a server on this machine")
-    .hint(format!("if {host} is yours alone, add it to local.allowed_hosts in bcops.toml")))
+    .hint(format!("if only you use {host}, add it to local.allowed_hosts in bcops.toml")))
 }
 
-/// The databases that every server has are no site's: tools connect to one of them to begin with,
-/// and new databases are copies of the others.
+/// Refuses the databases that every server has. Tools connect to one of them first, and the server
+/// copies the others to make a new database.
 pub fn not_the_servers_own(target: &DatabaseUrl) -> Result<(), CommandError> {
     let name = target.database.as_str();
     if !["postgres", "template0", "template1"].contains(&name) {
@@ -55,26 +59,26 @@ pub fn not_the_servers_own(target: &DatabaseUrl) -> Result<(), CommandError> {
     .hint("name a database of your own, with --target or in BCOPS_LOCAL_DATABASE_URL"))
 }
 
-/// An environment whose database the target must not be.
+/// An environment that must not own the target.
 struct Side<'a> {
     environment: &'a Environment,
     resources: Resources,
-    /// Why its config vars cannot be read.
+    /// Why the environment's config vars cannot be read.
     unread: Option<String>,
 }
 
-/// The target must not be the database of any environment, by whatever name or address. Gives the
-/// Heroku client where one could be had. `source` is the environment that is read from, if one is:
-/// it has to be reached.
+/// Refuses a target that is the database of any environment, under any name or address. Returns the
+/// Heroku client if there is a login. `source` is the environment that the command reads, which has
+/// to answer.
 ///
 /// # Errors
-/// A refusal where the target is an environment's, or where neither proof succeeds.
+/// A refusal if the target belongs to an environment, or if neither proof succeeds.
 pub async fn not_an_environments_own(
     deployments: Deployments<'_>,
     source: Option<&str>,
     target: &DatabaseUrl,
 ) -> Result<Option<LoggedIn>, CommandError> {
-    // What this process was told is known whatever Heroku says, or does not say.
+    // The variables of this process are compared first, because they are known without Heroku.
     let environments = || deployments.settings.environments.values();
     for environment in environments() {
         let values = Values::overriding(environment);
@@ -114,11 +118,11 @@ async fn look<'a>(
         Ok(logged_in) => match logged_in.heroku.config_vars(&environment.app.value).await {
             Ok(vars) => values.own = vars,
             Err(error) if source == Some(environment.name.as_str()) => return Err(error.into()),
-            // Who cannot be reached at all for one app is not reached for the next one either.
+            // If Heroku does not answer for one app, it does not answer for the next one either.
             Err(error) if error.is_unanswered() && source.is_some() => {
                 return Err(error.into());
             }
-            // An app that is not there has no database. Of a protected one it may be the name.
+            // A missing app has no database. A protected app may only have another name today.
             Err(error) if error.is_not_found() && !environment.protected => {}
             Err(error) => unread = Some(error.to_string()),
         },
@@ -144,8 +148,8 @@ fn compare_names(
     Ok(())
 }
 
-/// Looks for a lock on the target from every environment's databases. Gives the reason why a
-/// protected one stays open, if one does.
+/// Takes a lock on the target and looks for it from the databases of every environment. Returns a
+/// reason if a protected environment could not be compared.
 async fn ask_servers(
     target: &DatabaseUrl,
     sides: &[Side<'_>],
@@ -158,9 +162,14 @@ async fn ask_servers(
     });
     let lock = match HeldLock::take(target).await {
         Ok(lock) => lock,
-        // What is not there yet is nobody's.
+        // A database that does not exist yet belongs to no environment.
         Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => return Ok(open),
-        Err(error) => return Ok(Some(format!("anything, because it does not answer: {error}"))),
+        Err(error) => {
+            return Ok(Some(format!(
+                "any environment, because the target does not answer: \
+                                              {error}"
+            )));
+        }
     };
     let asked = sides.iter().flat_map(|side| {
         let lock = &lock;
@@ -181,13 +190,13 @@ async fn ask_servers(
         }
     }
     if !lock.is_held().await.unwrap_or(false) {
-        open = open.or(Some("any environment: its server gave a lock away".to_owned()));
+        open = open.or(Some("any environment, because its server dropped a lock".to_owned()));
     }
     lock.release().await;
     Ok(open)
 }
 
-/// Whether the lock is on this database.
+/// Whether the locked database is this one.
 async fn sight(lock: &HeldLock, url: Result<&DatabaseUrl, &String>) -> Result<bool, String> {
     let url = url.map_err(String::clone)?;
     let sighting = tokio::time::timeout(PATIENCE, Sighting::of(url, lock.key()));
@@ -203,17 +212,17 @@ async fn sight(lock: &HeldLock, url: Result<&DatabaseUrl, &String>) -> Result<bo
     }
     let own: &DatabaseFingerprint = &lock.fingerprint;
     own.is_of_one_line_with(&sighting.fingerprint)
-        .ok_or_else(|| "a follower does not give its system identifier".to_owned())
+        .ok_or_else(|| "a follower does not report its system identifier".to_owned())
 }
 
-/// What cannot be compared has to show that it is this machine's own.
+/// Requires proof that a target that could not be compared belongs to this machine.
 async fn must_be_own(
     deployments: Deployments<'_>,
     target: &DatabaseUrl,
     reason: &str,
 ) -> Result<(), CommandError> {
     let session = session_beside(target).await?;
-    // The database may have a limit of its own.
+    // The database may set a time limit of its own.
     session.batch_execute("SET statement_timeout = 0").await.map_err(PostgresError::from)?;
     let marks = Marks::in_state_folder(&deployments.settings.state_directory.value);
     let is_own =
@@ -222,7 +231,8 @@ async fn must_be_own(
     let text = format!("the target could not be compared with {reason}");
     if is_own {
         deployments.reporter.emit(Event::Note(format!(
-            "{text}; its role may create databases or an earlier pull made it, so it is this machine's own"
+            "{text}; it belongs to this machine, because its role can create databases or an \
+             earlier pull made it"
         )));
         return Ok(());
     }
@@ -234,12 +244,12 @@ async fn must_be_own(
             target.place()
         ),
     )
-    .hint(format!("use a role that may create databases: ALTER ROLE \"{}\" CREATEDB", target.user))
-    .hint("or log in to Heroku, and bcops compares: heroku login"))
+    .hint(format!("use a role that can create databases: ALTER ROLE \"{}\" CREATEDB", target.user))
+    .hint("or log in to Heroku: heroku login"))
 }
 
-/// What a server answers that is there and does not open this one database: it is missing, closed,
-/// full, or not for this role.
+/// The answers of a server that does not open this one database: it is missing, closed or full, or
+/// the role lacks permission.
 const CLOSED: [SqlState; 4] = [
     SqlState::INVALID_CATALOG_NAME,
     SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -247,7 +257,7 @@ const CLOSED: [SqlState; 4] = [
     SqlState::INSUFFICIENT_PRIVILEGE,
 ];
 
-/// A session in the target, or beside it where it does not open.
+/// A session in the target, or in another database of its server if the target does not open.
 async fn session_beside(target: &DatabaseUrl) -> Result<Session, PostgresError> {
     let first = match connect(target).await {
         Err(error) if error.code().is_some_and(|code| CLOSED.contains(code)) => error,

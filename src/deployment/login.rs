@@ -1,4 +1,4 @@
-//! Logs in to Heroku with what this machine has.
+//! Logs in to Heroku with the credentials of this machine.
 
 use super::Deployments;
 use crate::adapters::heroku::{
@@ -6,15 +6,15 @@ use crate::adapters::heroku::{
 };
 use crate::secret::Secret;
 
-/// A client, and where its token came from.
+/// A client, and where its token comes from.
 pub struct LoggedIn {
     pub heroku: Heroku,
     pub token_origin: String,
-    /// For git, which is given it in the environment of one process.
+    /// The token for git, which gets it in the environment of a single process.
     pub token: Secret,
 }
 
-/// A login, or why there is none. What this process's variables say may do without one.
+/// A login, or why there is none. Variables of this process can make a login unnecessary.
 pub type LogIn = Result<LoggedIn, HerokuError>;
 
 impl Deployments<'_> {

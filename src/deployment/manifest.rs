@@ -1,11 +1,11 @@
-//! The manifest that is in force.
+//! Loads the scrub manifest in force.
 
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::{Manifest, needs_trust};
 use crate::settings::{Belief, ManifestFile, Origin, Settings};
 use crate::words::shell_word;
 
-/// The built-in manifest, or the user's, which may extend it.
+/// Returns the built-in manifest, or the user's own, which may extend it.
 pub fn load(settings: &Settings) -> Result<Manifest, CommandError> {
     match &settings.scrub_manifest {
         None => Ok(Manifest::built_in()?),
@@ -13,7 +13,7 @@ pub fn load(settings: &Settings) -> Result<Manifest, CommandError> {
     }
 }
 
-/// Reads a manifest once: what is checked is what is used.
+/// Reads a manifest file once, so that the checked text is the text in use.
 pub fn read(file: &ManifestFile) -> Result<Manifest, CommandError> {
     let place = file.path.display().to_string();
     let text = file.read().map_err(|error| {
@@ -42,16 +42,16 @@ fn untrusted(file: &ManifestFile, wanting: &[String]) -> CommandError {
         _ => String::new(),
     };
     CommandError::new(FailureKind::Configuration, text)
-        .hint(format!("to see it, and to trust it: bcops config trust {configuration}"))
+        .hint(format!("to see it and trust it: bcops config trust {configuration}"))
         .hint(
             "without trust, a manifest can only delete, empty or null what the built-in one keeps",
         )
 }
 
-/// A policy that was asked for has to be one of the manifest's.
+/// Checks that the manifest has the requested policy.
 ///
 /// # Errors
-/// A usage error that names those that there are.
+/// A usage error that names the manifest's policies.
 pub fn check_policy(manifest: &Manifest, policy: &str) -> Result<(), CommandError> {
     if manifest.policies.contains(policy) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Marks that pulls leave in the databases that they make: a random word that the database carries
-//! as a setting, and that the state folder knows. A database with such a mark is this machine's own.
+//! Marks the databases that pulls make. A mark is a random word in a setting of the database and in
+//! the state folder. A database with a known mark belongs to this machine.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,7 +15,7 @@ use crate::schema::quote_identifier;
 /// The setting's name in the database.
 const SETTING: &str = "bcops.mark";
 
-/// The marks that this state folder knows.
+/// The marks in this state folder.
 pub struct Marks {
     file: PathBuf,
 }
@@ -25,11 +25,11 @@ impl Marks {
         Marks { file: folder.join("database-marks") }
     }
 
-    /// Gives a database a mark of its own. The state folder knows the mark before the database
-    /// carries it, so that a kill in between leaves nothing unknown behind.
+    /// Gives a database its own mark. The state folder gets the mark first, so a kill in between
+    /// leaves no database with an unknown mark.
     ///
     /// # Errors
-    /// Where the state folder cannot be written, or the role may not change the database.
+    /// If the state folder cannot be written, or the role is not allowed to change the database.
     pub async fn leave_in(&self, session: &Session, database: &str) -> Result<(), CommandError> {
         let mark = self.remember_new()?;
         let sql = format!(
@@ -44,7 +44,11 @@ impl Marks {
     fn remember_new(&self) -> Result<String, CommandError> {
         let mut bytes = [0; 16];
         SystemRandom::new().fill(&mut bytes).map_err(|_| {
-            CommandError::new(FailureKind::Unexpected, "the system gives no random numbers")
+            CommandError::new(
+                FailureKind::Unexpected,
+                "cannot make a mark: the system has no \
+                                                        random numbers",
+            )
         })?;
         let mark: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let written = || -> std::io::Result<()> {
@@ -63,10 +67,10 @@ impl Marks {
         Ok(mark)
     }
 
-    /// Whether a database of the session's server carries a mark that is known here.
+    /// Whether a database of the session's server has a mark that this state folder knows.
     ///
     /// # Errors
-    /// Where the server cannot be asked.
+    /// If the server cannot be asked.
     pub async fn knows(&self, session: &Session, database: &str) -> Result<bool, PostgresError> {
         let sql = "SELECT unnest(setconfig) FROM pg_catalog.pg_db_role_setting s \
                    JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase \

@@ -1,10 +1,11 @@
-//! The one door to an environment: what its app, its config vars and the servers behind them are.
+//! Opens environments: their apps, their config vars and the servers behind these. No other module
+//! does.
 //!
-//! [`Deployments::reading`] opens an environment to be read. [`Deployments::writing`] opens one to
-//! be changed, and compares it with everything that is protected: a [`Writing`] gives out a
-//! database, a bucket or a cache only once one of two proofs has succeeded and neither contradicts.
-//! Either Heroku says that the resource is an add-on of the destination's own app, or the servers
-//! say that it is not the protected one. Names are only the first look.
+//! [`Deployments::reading`] opens an environment for reading. [`Deployments::writing`] opens one
+//! for changes, and compares it with every protected environment. A [`Writing`] hands out a
+//! database, a bucket or a cache only if one of two proofs succeeds and neither contradicts: Heroku
+//! says that the resource is an add-on of the destination's own app, or the servers say that it is
+//! not the protected one. Names are compared first, and are not enough.
 
 pub mod backups;
 mod bucket_settings;
@@ -40,12 +41,12 @@ pub use values::Values;
 pub use writing::Writing;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
-use crate::events::Reporter;
+use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
 
-/// The environments of the configuration, as this process reaches them.
+/// The configured environments, as this process reaches them.
 #[derive(Clone, Copy)]
 pub struct Deployments<'a> {
     pub settings: &'a Settings,
@@ -53,7 +54,7 @@ pub struct Deployments<'a> {
     pub home: Option<&'a Path>,
 }
 
-/// An environment that is read. It may be a protected one.
+/// An environment that is read. It may be protected.
 pub struct Reading<'a> {
     pub environment: &'a Environment,
     pub logged_in: LogIn,
@@ -61,27 +62,33 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Deployments<'a> {
-    /// Opens an environment to be read.
+    /// Opens an environment for reading.
     ///
     /// # Errors
-    /// Where its config vars cannot be had, from Heroku or from this process's variables.
+    /// If neither Heroku nor this process's variables give its config vars.
     pub async fn reading(&self, environment: &'a Environment) -> Result<Reading<'a>, CommandError> {
+        self.asks_heroku_about(&environment.name);
         let logged_in = self.log_in().await;
         let values = Values::of(&logged_in, environment).await?;
         Ok(Reading { environment, logged_in, values })
     }
 
-    /// Opens an environment to be changed, and compares it with everything that is protected.
+    /// Shows that Heroku is asked now, because its answer may take a while.
+    pub fn asks_heroku_about(&self, environment: &str) {
+        self.reporter.emit(Event::Asking(format!("Asking Heroku about {environment}")));
+    }
+
+    /// Opens an environment for changes, and compares it with every protected environment.
     ///
     /// # Errors
-    /// A refusal where the app is a protected one, or one of its config vars leads to what belongs
-    /// to a protected environment.
+    /// A refusal if the app is protected, or if one of its config vars leads to a resource of a
+    /// protected environment.
     pub async fn writing(&self, destination: &Destination) -> Result<Writing<'a>, CommandError> {
         Writing::open(*self, destination, None).await
     }
 
-    /// The same for a command on a dyno. It knows the app's own config vars and the variables that
-    /// it is given, and nothing of what stands in for config vars in this process.
+    /// Opens an environment for a command on a dyno. The dyno has the app's own config vars and the
+    /// given variables. Overrides of config vars in this process do not reach it.
     ///
     /// # Errors
     /// As [`Deployments::writing`].
@@ -94,10 +101,10 @@ impl<'a> Deployments<'a> {
     }
 }
 
-/// Reads a URL from a config var. The variables of this machine say nothing about it.
+/// Reads a database URL from a config var. The variables of this machine do not add defaults.
 ///
 /// # Errors
-/// Where it is not a database's URL, or has a parameter that bcops does not support.
+/// If it is not a database's URL, or has a parameter that bcops does not support.
 pub fn remote_database(url: &Secret) -> Result<DatabaseUrl, PostgresError> {
     let defaults = Defaults { variable: &|_| None, home: None, ssl_mode: SslMode::Require };
     DatabaseUrl::parse(url.expose(), &defaults)

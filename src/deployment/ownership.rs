@@ -1,5 +1,5 @@
-//! Finds out from Heroku whether a resource is the destination's own add-on. It needs no access to
-//! any other app.
+//! Asks Heroku whether a resource is an add-on of the destination's own app. This needs no access
+//! to any other app.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::settings::Destination;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ownership {
     Own,
-    /// It belongs to a protected app, or is attached to one.
+    /// The resource belongs to a protected app, or is attached to one.
     Foreign {
         reason: String,
     },
-    /// Heroku does not say so, for this reason.
+    /// Heroku does not confirm it, for this reason.
     NotShown {
         reason: String,
     },
@@ -27,7 +27,7 @@ fn not_shown(reason: impl Into<String>) -> Ownership {
     Ownership::NotShown { reason: reason.into() }
 }
 
-/// The destination's app, and what is attached to it.
+/// The destination's app, and the add-ons attached to it.
 pub struct OwnApp {
     pub app: App,
     heroku: Heroku,
@@ -35,7 +35,7 @@ pub struct OwnApp {
 }
 
 impl OwnApp {
-    /// `None` where nobody is logged in. The app itself has to be there.
+    /// Looks the app up. `None` without a login. It is an error if the app does not exist.
     pub async fn look(
         logged_in: &LogIn,
         destination: &Destination,
@@ -50,8 +50,8 @@ impl OwnApp {
         }))
     }
 
-    /// Whether a database is an add-on of the app's own, reached by the URL that the add-on gives.
-    /// `held` is a lock on it, by which a pooler's address is known for the same database.
+    /// Whether a database is the app's own add-on, reached by the URL that the add-on gives. `held`
+    /// is a lock on the database, which identifies it behind the address of a pooler.
     pub async fn of_database(
         &self,
         url: &DatabaseUrl,
@@ -74,11 +74,11 @@ impl OwnApp {
                 return self.of_attachment(attachment, protected).await;
             }
         }
-        not_shown("no Heroku Postgres add-on of the app has this URL")
+        not_shown("the app has no Heroku Postgres add-on with this URL")
     }
 
-    /// Heroku's data API gives the URL of an add-on. Where it gives none, that of a config var which
-    /// the add-on sets counts, as nobody else can set it.
+    /// Whether an add-on leads to this URL. Heroku's data API gives the URL of an add-on. If it
+    /// gives none, the config var that the add-on sets counts, because only the add-on can set it.
     async fn leads_to(
         &self,
         attachment: &AddonAttachment,
@@ -99,7 +99,7 @@ impl OwnApp {
         Sighting::of(&given, key).await.is_ok_and(|sighting| sighting.is_here)
     }
 
-    /// Whether the add-on that sets one of these variables, to its value of now, is the app's own.
+    /// Whether the add-on that gave one of these variables its present value is the app's own.
     pub async fn of_variables(
         &self,
         values: &Values,
@@ -114,17 +114,17 @@ impl OwnApp {
             !one.is_postgres && one.config_vars.iter().any(|name| variables.contains(name.as_str()))
         };
         let Some(attachment) = attachments.iter().find(sets_it) else {
-            return not_shown("no add-on of the app sets the config var");
+            return not_shown("the app has no add-on that sets the config var");
         };
         match self.gives(attachment, values, variables).await {
             Ok(true) => self.of_attachment(attachment, protected).await,
-            Ok(false) => not_shown("the config var has another value than the add-on gave it"),
+            Ok(false) => not_shown("the value of the config var is not the add-on's"),
             Err(error) => not_shown(error),
         }
     }
 
-    /// Whether the values are those that the add-on gives. Where Heroku does not tell these, the name
-    /// counts: it refuses to have such a variable set by anybody else.
+    /// Whether the values are those that the add-on gives. If Heroku does not show the add-on's
+    /// values, the variable's name counts, because Heroku lets only the add-on set such a variable.
     async fn gives(
         &self,
         attachment: &AddonAttachment,

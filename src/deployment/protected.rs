@@ -1,4 +1,4 @@
-//! Looks at every protected environment, as far as this account and this process can.
+//! Reads every protected environment, as far as this account and this process can.
 
 use futures_util::future::join_all;
 
@@ -9,14 +9,14 @@ use crate::adapters::heroku::{App, HerokuError};
 use crate::failure::CommandError;
 use crate::settings::{Destination, Environment};
 
-/// A protected environment, and what is known of it.
+/// A protected environment, and what is known about it.
 pub struct ProtectedSide<'a> {
     pub environment: &'a Environment,
-    /// As Heroku describes it, where it does.
+    /// The app as Heroku describes it, if Heroku does.
     app: Option<App>,
     pub values: Values,
     pub resources: Resources,
-    /// Why Heroku does not tell its config vars. Without a reason they are known in full.
+    /// Why the config vars are not known. `None` if they are known completely.
     pub unread: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> ProtectedSide<'a> {
         ProtectedSide { environment, app, values, resources, unread }
     }
 
-    /// All of them, at the same time.
+    /// Reads all protected environments at the same time.
     pub async fn all(deployments: Deployments<'a>, logged_in: &LogIn) -> Vec<ProtectedSide<'a>> {
         let protected = deployments.settings.environments.values().filter(|one| one.protected);
         join_all(protected.map(|one| ProtectedSide::look(deployments, logged_in, one))).await
@@ -58,12 +58,12 @@ impl<'a> ProtectedSide<'a> {
         self.app.as_ref().map(|app| app.id.as_str())
     }
 
-    /// Its repository at Heroku, as Heroku says.
+    /// The app's repository at Heroku, according to Heroku.
     pub fn git_url(&self) -> Option<&str> {
         self.app.as_ref()?.git_url.as_deref()
     }
 
-    /// Whether an app of this name and id is its app.
+    /// Whether the environment's app has this name or id.
     pub fn is_app(&self, name: &str, id: &str) -> bool {
         self.environment.app.value.eq_ignore_ascii_case(name)
             || self.id() == Some(id)
@@ -71,7 +71,7 @@ impl<'a> ProtectedSide<'a> {
             || known::app(self.environment, name, Some(id)).is_some()
     }
 
-    /// Refuses a destination whose app is this one.
+    /// Refuses a destination with the same app.
     pub fn refuse_app(
         &self,
         destination: &Destination,
@@ -92,7 +92,7 @@ impl<'a> ProtectedSide<'a> {
     }
 }
 
-/// An app under its configured name may be gone because it has another name today.
+/// Explains an error about an app. A missing app may only have another name today.
 fn explained(environment: &Environment, error: HerokuError) -> String {
     match error.is_not_found() {
         true => format!(

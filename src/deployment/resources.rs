@@ -1,5 +1,6 @@
-//! Finds what an environment's config vars lead to, by what the values are and not only by the
-//! configured names: a follower, a second cache and a bucket of backups have variables too.
+//! Finds the resources that an environment's config vars lead to. It looks at all values, not only
+//! at the configured names, because a follower, a second cache and a bucket of backups have
+//! variables too.
 
 use super::{Values, bucket_settings, has_bucket, remote_database};
 use crate::adapters::elasticsearch::ClusterAddress;
@@ -9,11 +10,11 @@ use crate::adapters::s3::BucketSettings;
 use crate::secret::Secret;
 use crate::settings::{Environment, Settings};
 
-/// A resource with the variable that leads to it, or why the value cannot be understood.
+/// A resource with the variable that leads to it, or why the value cannot be read.
 #[derive(Debug, Clone)]
 pub struct Lead<T> {
     pub variable: String,
-    /// The value is this process's own, and not Heroku's.
+    /// Whether the value comes from this process and not from Heroku.
     pub is_override: bool,
     pub target: Result<T, String>,
 }
@@ -83,7 +84,7 @@ impl Resources {
         }
     }
 
-    /// libpq reads a host, a name and a login from variables of their own as well.
+    /// Adds the database that libpq's separate variables name, such as `PGHOST`.
     fn add_separate_settings(&mut self, values: &Values) {
         let get = |name: &str| values.get(name).map(|one| one.expose().trim().to_owned());
         let host = get("PGHOSTADDR").or_else(|| get("PGHOST")).filter(|host| !host.is_empty());
@@ -101,8 +102,8 @@ impl Resources {
     }
 }
 
-/// The database that a value leads to: a URL in one of the spellings that Django's settings, JDBC
-/// and SQLAlchemy know, or libpq's own form of `name=value`.
+/// Reads the database from a value: a URL as Django's settings, JDBC or SQLAlchemy write it, or
+/// libpq's own form of `name=value`.
 fn database(value: &str) -> Option<Result<DatabaseUrl, String>> {
     let plain = value.strip_prefix("jdbc:").unwrap_or(value);
     if plain.contains("://") {
@@ -123,11 +124,11 @@ fn from_parts(parts: Vec<(String, String)>) -> Result<DatabaseUrl, String> {
     for (name, value) in &parts {
         query.append_pair(name, value);
     }
-    // libpq takes a plus sign for itself.
+    // libpq reads a plus sign as a plus sign, not as a blank.
     parse(&format!("postgres:///?{}", query.finish().replace('+', "%20")))
 }
 
-/// `host=h dbname='my db'`. `None` where it is not of this form throughout.
+/// Reads `host=h dbname='my db'`. `None` if any part of the text has another form.
 fn conninfo(text: &str) -> Option<Vec<(String, String)>> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
@@ -170,8 +171,9 @@ fn redis(value: &str) -> Option<Result<RedisUrl, String>> {
     Some(RedisUrl::parse(&format!("{scheme}://{rest}")).map_err(|error| error.to_string()))
 }
 
-/// A URL with a login under any name that speaks of search, or under the name of a kind of server
-/// without one. Addresses of sites and of other services are none.
+/// Whether a value leads to a search cluster: a URL under the name of a kind of search server, or a
+/// URL with a login under a name that contains SEARCH. Addresses of sites and of other services do
+/// not count.
 fn leads_to_search(variable: &str, value: &str) -> bool {
     let scheme = value.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let Some(scheme) = scheme else { return false };
@@ -197,7 +199,7 @@ fn as_http(value: &str) -> String {
     }
 }
 
-/// The bucket that a value names: by its variable, or by a form that only buckets have.
+/// The bucket that a value names, recognised by its variable or by a form that only buckets have.
 fn bucket_name(variable: &str, value: &str) -> Option<String> {
     let named = if let Some(rest) = value.strip_prefix("s3://") {
         rest.split(['/', '?']).next()
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_known_in_every_spelling() {
+    fn a_database_is_recognised_in_every_spelling() {
         for value in [
             "postgres://u:p@h:6/d",
             "POSTGRESQL://u:p@h:6/d",
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_known_by_their_form_and_their_variable() {
+    fn buckets_are_recognised_by_their_form_and_their_variable() {
         assert_eq!(bucket_name("X", "s3://Media/path").as_deref(), Some("media"));
         assert_eq!(bucket_name("X", "arn:aws:s3:::media/*").as_deref(), Some("media"));
         assert_eq!(bucket_name("BUCKETEER_BUCKET_NAME", "media").as_deref(), Some("media"));

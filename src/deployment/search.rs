@@ -5,7 +5,7 @@ use crate::adapters::heroku::ConfigVars;
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
-/// Where the environment's cluster is, or which config var is missing.
+/// Returns the address of the environment's cluster, or an error that names the missing config var.
 pub fn cluster_address(
     environment: &Environment,
     vars: &ConfigVars,
@@ -16,7 +16,7 @@ pub fn cluster_address(
             format!("{app} has no config var {variable}, so its search cluster is not known");
         return Err(CommandError::new(FailureKind::Configuration, text)
             .hint(format!(
-                "name the right one as environments.{}.config_vars.search_url in bcops.toml",
+                "name the right config var as environments.{}.config_vars.search_url in bcops.toml",
                 environment.name
             ))
             .hint(format!("or add a cluster: heroku addons:create bonsai --app {app}")));

@@ -1,5 +1,5 @@
-//! Refuses a destination whose config vars lead to what belongs to a protected environment, whatever
-//! the command at hand is about: the site itself reads them.
+//! Refuses a destination whose config vars lead to a resource of a protected environment. Every
+//! command checks all config vars, because the site itself reads them.
 
 use super::Deployments;
 use super::conclusion::{Subject, is_protected};
@@ -9,7 +9,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::{Destination, Environment};
 
 /// # Errors
-/// A refusal for a variable that the site reads, or that trusted configuration does not accept.
+/// A refusal if the site reads the variable, or if trusted configuration does not accept it.
 pub fn check(
     deployments: Deployments<'_>,
     destination: &Destination,
@@ -39,7 +39,7 @@ impl Check<'_> {
         if found.variables.iter().any(|name| read.contains(&name.as_str())) {
             return Err(is_protected(subject, environment, named_by));
         }
-        // A login that opens nothing is a left-over.
+        // The login opens nothing, so the variable is left over from earlier.
         if found.is_refused {
             return Ok(());
         }
@@ -63,7 +63,8 @@ impl Check<'_> {
         );
         if own.accept.iter().any(|name| name == variable) {
             self.deployments.reporter.emit(Event::Warning(format!(
-                "{text}; it is accepted because no command reads it"
+                "{text}; bcops continues, because environments.{}.accept names it",
+                own.name
             )));
             return Ok(());
         }
@@ -71,7 +72,8 @@ impl Check<'_> {
         Err(CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
             .hint(format!("remove it: heroku config:unset {variable} --app {}", own.app.value))
             .hint(format!(
-                "or, if nothing on {name} reads it: environments.{name}.accept = [\"{variable}\"] in bcops.toml"
+                "or, if nothing on {name} reads it, set environments.{name}.accept = \
+                 [\"{variable}\"] in bcops.toml"
             )))
     }
 }

@@ -1,5 +1,5 @@
-//! Compares everything that the destination's config vars lead to with every protected environment,
-//! all at the same time.
+//! Compares every resource that the destination's config vars lead to with every protected
+//! environment, all at the same time.
 
 use std::collections::BTreeSet;
 
@@ -18,21 +18,21 @@ use crate::adapters::s3::{BucketAddress, BucketSettings, SourceBucket};
 use crate::failure::CommandError;
 use crate::settings::{Destination, Environment};
 
-/// One resource of the destination, and what was found out about it.
+/// One resource of the destination, and the findings about it.
 pub struct Surveyed<'a, T> {
     pub target: T,
-    /// The config vars that lead to it.
+    /// The config vars that lead to the resource.
     pub variables: BTreeSet<String>,
     pub verdicts: Verdicts<'a>,
     pub ownership: Ownership,
-    /// Its server knows no such login: nothing can be written there.
+    /// The server refuses the login, so nothing can be written there.
     pub is_refused: bool,
-    /// For messages, without a login.
+    /// The address for messages, without a login.
     pub place: String,
 }
 
 impl<'a, T> Surveyed<'a, T> {
-    /// The protected environment that it belongs to as well, and what names it there.
+    /// The protected environment that the resource belongs to, and what names it there.
     pub fn same(&self) -> Option<(&'a Environment, Option<&str>)> {
         self.verdicts.iter().find_map(|(environment, verdict)| match verdict {
             Verdict::Same { named_by } => Some((*environment, named_by.as_deref())),
@@ -41,21 +41,21 @@ impl<'a, T> Surveyed<'a, T> {
     }
 }
 
-/// Everything that the destination's config vars lead to.
+/// Every resource that the destination's config vars lead to.
 #[derive(Default)]
 pub struct Survey<'a> {
     pub databases: Vec<Surveyed<'a, DatabaseUrl>>,
     pub redis: Vec<Surveyed<'a, RedisUrl>>,
     pub clusters: Vec<Surveyed<'a, ClusterAddress>>,
-    /// With the keys of the configured bucket, also where only a name stands in a variable.
+    /// Buckets, with the keys of the configured bucket if a variable has only a name.
     pub buckets: Vec<Surveyed<'a, BucketSettings>>,
-    /// Values of variables that seem to lead somewhere and cannot be understood.
+    /// Variables that seem to lead to a resource, and why their values cannot be read.
     pub unreadable: Vec<(String, String)>,
-    /// Of each database that answered.
+    /// The fingerprint of each database that answered.
     pub fingerprints: Vec<(DatabaseUrl, DatabaseFingerprint)>,
 }
 
-/// What is compared with what.
+/// The two sides of the comparison.
 pub struct Sides<'s, 'a> {
     pub deployments: Deployments<'a>,
     pub destination: &'s Destination,
@@ -92,14 +92,14 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Something that config vars lead to: all of them, and those whose value is Heroku's.
+/// A resource with all variables that lead to it, and those whose value is Heroku's.
 struct Named<T> {
     target: T,
     variables: BTreeSet<String>,
     own: BTreeSet<String>,
 }
 
-/// Variables that lead to the very same thing are one.
+/// Groups the variables that lead to the same resource.
 fn grouped<T: Clone>(
     leads: &[Lead<T>],
     unreadable: &mut Vec<(String, String)>,
@@ -231,8 +231,8 @@ impl<'a> Sides<'_, 'a> {
         }
     }
 
-    /// Buckets that only a name stands for, tried with the keys and at the server of the configured
-    /// one.
+    /// Buckets of which a variable has only the name. They are tried with the server and the keys
+    /// of the configured bucket.
     fn named_buckets(&self) -> Vec<Named<BucketSettings>> {
         let configured = self.resources.buckets.iter().find_map(|one| one.target.as_ref().ok());
         let Some(configured) = configured else { return Vec::new() };
@@ -256,10 +256,10 @@ fn names(variables: &BTreeSet<String>) -> BTreeSet<&str> {
 }
 
 fn not_logged_in() -> Ownership {
-    Ownership::NotShown { reason: "nobody is logged in to Heroku".to_owned() }
+    Ownership::NotShown { reason: "there is no login to Heroku".to_owned() }
 }
 
-/// Whether the keys open nothing there.
+/// Whether the keys open nothing in this bucket.
 async fn refuses_login(settings: &BucketSettings) -> bool {
     let Ok(bucket) = SourceBucket::new(settings, 1) else { return true };
     match bucket.list_page("", None).await {

@@ -1,7 +1,7 @@
-//! Reads an environment's config vars, with what this process's variables say instead.
+//! Reads an environment's config vars, and the variables of this process that override them.
 //!
-//! `BCOPS_STAGING_DATABASE_URL` stands in for the config var `DATABASE_URL` of staging, so that CI
-//! can give values that it may not, or need not, ask Heroku for.
+//! `BCOPS_STAGING_DATABASE_URL` overrides the config var `DATABASE_URL` of staging, so that CI can
+//! give values without asking Heroku.
 
 use super::{LogIn, remote_database};
 use crate::adapters::heroku::ConfigVars;
@@ -13,12 +13,12 @@ use crate::settings::Environment;
 /// An environment's values.
 #[derive(Clone)]
 pub struct Values {
-    /// As Heroku has them. Empty where Heroku could not be asked and overrides stand in.
+    /// The values at Heroku. Empty if Heroku could not be asked and there are overrides.
     pub own: ConfigVars,
     pub overrides: Vec<(String, Secret)>,
 }
 
-/// Values that stand in for an environment's config vars: `BCOPS_STAGING_NAME` for `NAME`.
+/// The overrides of an environment's config vars: `BCOPS_STAGING_NAME` for `NAME`.
 pub fn overrides(environment: &str) -> Vec<(String, Secret)> {
     let name = environment.to_uppercase().replace('-', "_");
     let prefix = format!("BCOPS_{name}_");
@@ -31,7 +31,7 @@ pub fn overrides(environment: &str) -> Vec<(String, Secret)> {
 }
 
 impl Values {
-    /// Asks Heroku, unless nobody is logged in and overrides are there.
+    /// Asks Heroku. Without a login, the overrides alone count, if there are any.
     pub async fn of(logged_in: &LogIn, environment: &Environment) -> Result<Values, CommandError> {
         let overrides = overrides(&environment.name);
         let own = match logged_in {
@@ -46,7 +46,7 @@ impl Values {
         Ok(Values { own, overrides })
     }
 
-    /// What this process's variables say alone.
+    /// Only the overrides of this process.
     pub fn overriding(environment: &Environment) -> Values {
         Values { own: ConfigVars::default(), overrides: overrides(&environment.name) }
     }
@@ -62,7 +62,7 @@ impl Values {
         self.own.clone().overlaid(self.overrides.iter().cloned())
     }
 
-    /// The config vars as Heroku has them, and as they are in force where that differs.
+    /// The config vars at Heroku, and those in force if there are overrides.
     pub fn variants(&self) -> Vec<ConfigVars> {
         match self.overrides.is_empty() {
             true => vec![self.own.clone()],
@@ -70,8 +70,7 @@ impl Values {
         }
     }
 
-    /// Every value with its variable: those of Heroku, and those of this process, which may be of
-    /// the same name.
+    /// Every value with its variable: Heroku's and this process's, which can have the same name.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Secret)> {
         let own = self.own.names().filter_map(|name| Some((name, self.own.get(name)?)));
         let overrides = self.overrides.iter().map(|(name, value)| (name.as_str(), value));
@@ -81,7 +80,7 @@ impl Values {
     /// The environment's database.
     ///
     /// # Errors
-    /// Where no config var names it, or its URL cannot be used.
+    /// If no config var names the database, or its URL cannot be used.
     pub fn database(&self, environment: &Environment) -> Result<DatabaseUrl, CommandError> {
         let variable = &environment.database_url_variable;
         let app = &environment.app.value;
@@ -91,7 +90,8 @@ impl Values {
                 format!("{app} has no config var {variable}, so its database is not known"),
             )
             .hint(format!(
-                "name the right one as environments.{}.config_vars.database_url in bcops.toml",
+                "name the right config var as environments.{}.config_vars.database_url in \
+                 bcops.toml",
                 environment.name
             ))
         })?;

@@ -1,4 +1,4 @@
-//! An environment that may be changed. Each of its resources is given out once it is proved.
+//! Opens an environment for changes, and hands out each of its resources only after a proof.
 
 use super::conclusion::{Subject, Verdict, conclude};
 use super::ownership::{OwnApp, Ownership};
@@ -23,7 +23,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::Destination;
 
-/// A destination that was compared with everything that is protected.
+/// A destination that was compared with every protected environment.
 pub struct Writing<'a> {
     deployments: Deployments<'a>,
     pub destination: Destination,
@@ -40,13 +40,14 @@ impl<'a> Writing<'a> {
         destination: &Destination,
         variables: Option<&[(String, String)]>,
     ) -> Result<Writing<'a>, CommandError> {
+        deployments.asks_heroku_about(&destination.name);
         let logged_in = deployments.log_in().await;
         let (own, values, protected) = tokio::join!(
             OwnApp::look(&logged_in, destination),
             Values::of(&logged_in, destination),
             ProtectedSide::all(deployments, &logged_in),
         );
-        // That it is a protected environment's app is the news, whatever else is wrong.
+        // A protected app is refused first, whatever else is wrong.
         let found = own.as_ref().and_then(|own| own.as_ref().ok()).map(|own| &own.app);
         protected.iter().try_for_each(|side| side.refuse_app(destination, found))?;
         let own = match own {
@@ -81,7 +82,7 @@ impl<'a> Writing<'a> {
     }
 
     /// # Errors
-    /// Where nobody is logged in to Heroku.
+    /// Without a login to Heroku.
     pub fn heroku(self) -> Result<(LoggedIn, Values), CommandError> {
         Ok((self.logged_in?, self.values))
     }
@@ -94,10 +95,10 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// The app, for everything that changes it.
+    /// The app, for changes.
     ///
     /// # Errors
-    /// Where nobody is logged in, or the app has another name today.
+    /// Without a login, or if the app has another name today.
     pub async fn app(&self) -> Result<DestinationApp, CommandError> {
         let app = self.client()?.destination_app(&self.destination).await?;
         match &self.own {
@@ -113,7 +114,8 @@ impl<'a> Writing<'a> {
     /// The environment's database.
     ///
     /// # Errors
-    /// A refusal where neither proof succeeds; a configuration error where there is none.
+    /// A refusal if neither proof succeeds. A configuration error if the environment has no such
+    /// resource.
     pub async fn database(&self) -> Result<DatabaseUrl, CommandError> {
         let url = self.values.database(self.destination.environment())?;
         let Err(refusal) = self.check_database(&url) else { return Ok(url) };
@@ -129,11 +131,12 @@ impl<'a> Writing<'a> {
         self.conclude("database", &place, found)
     }
 
-    /// Heroku empties, backs up and restores the app's own database. What stands in for its URL here
-    /// has to be the same one, or the one would be filled and the other audited.
+    /// The environment's database, for work that Heroku does itself. Heroku empties, backs up and
+    /// restores the app's own database. An override of its URL has to lead to the same database,
+    /// because otherwise Heroku would fill one and bcops would audit another.
     ///
     /// # Errors
-    /// A refusal where it is another one.
+    /// A refusal if the override leads to another database.
     pub async fn database_of_heroku(&self) -> Result<DatabaseUrl, CommandError> {
         let in_force = self.values.database(self.destination.environment())?;
         let variable = &self.destination.database_url_variable;
@@ -148,7 +151,7 @@ impl<'a> Writing<'a> {
         self.database().await
     }
 
-    /// Whether a URL leads to this database of the environment's, by its name or as the server says.
+    /// Whether two URLs lead to the same database, by name or according to the server.
     pub async fn is_database(&self, own: &DatabaseUrl, other: &DatabaseUrl) -> bool {
         DatabaseIdentity::of(own).may_be(&DatabaseIdentity::of(other))
             || prove::is_one_database(own, other).await
@@ -164,7 +167,7 @@ impl<'a> Writing<'a> {
         }
         let variable = &self.destination.database_url_variable;
         let text = format!(
-            "{variable} of {} is {} on {}, and what stands in for it is {} on {}; nothing was changed",
+            "{variable} of {} is {} on {}, and its override is {} on {}; nothing was changed",
             self.destination.app.value,
             own.database,
             own.place(),
@@ -178,7 +181,7 @@ impl<'a> Writing<'a> {
     /// The settings of the environment's bucket.
     ///
     /// # Errors
-    /// Where a config var is missing.
+    /// If a config var is missing.
     pub fn bucket_settings(&self) -> Result<BucketSettings, CommandError> {
         let vars = self.values.in_force();
         bucket_settings(self.deployments.settings, &self.destination, &vars)
@@ -189,10 +192,11 @@ impl<'a> Writing<'a> {
         has_bucket(&self.destination, &self.values.in_force())
     }
 
-    /// The environment's bucket. Commands make a [`DestinationBucket`] here and nowhere else.
+    /// The environment's bucket. Commands get a [`DestinationBucket`] only here.
     ///
     /// # Errors
-    /// A refusal where neither proof succeeds; a configuration error where there is none.
+    /// A refusal if neither proof succeeds. A configuration error if the environment has no such
+    /// resource.
     #[expect(clippy::disallowed_methods, reason = "the comparison has been made")]
     pub async fn bucket(
         &self,
@@ -216,18 +220,20 @@ impl<'a> Writing<'a> {
         self.conclude("bucket", &place, found)
     }
 
-    /// The environment's search cluster, which a command on a dyno fills. What a variable of this
-    /// process says instead must therefore be the same cluster.
+    /// The environment's search cluster. A command on a dyno fills it, so an override in this
+    /// process has to lead to the same cluster.
     ///
     /// # Errors
-    /// A refusal where neither proof succeeds; a configuration error where there is none.
+    /// A refusal if neither proof succeeds. A configuration error if the environment has no such
+    /// resource.
     pub async fn cluster(&self) -> Result<DestinationCluster, CommandError> {
         let own = cluster_address(&self.destination, &self.values.own)?;
         let in_force = cluster_address(&self.destination, &self.values.in_force())?;
         if !own.may_be(&in_force) {
             let variable = &self.destination.search_url_variable;
             let text = format!(
-                "the {variable} of this process names the cluster at {}, and that of {} the one at {}, which is the one that a dyno fills",
+                "{variable} of this process leads to the cluster at {}, but a dyno of {} would \
+                 fill the cluster at {}",
                 in_force.place(),
                 self.destination.app.value,
                 own.place()
@@ -254,7 +260,8 @@ impl<'a> Writing<'a> {
     /// Django's cache.
     ///
     /// # Errors
-    /// A refusal where neither proof succeeds; a configuration error where there is none.
+    /// A refusal if neither proof succeeds. A configuration error if the environment has no such
+    /// resource.
     pub async fn cache(&self) -> Result<BackendCache, CommandError> {
         let vars = self.values.in_force();
         let cache = BackendCache::of(&self.destination, &vars, &self.deployments.settings.cache)?;
@@ -276,10 +283,10 @@ impl<'a> Writing<'a> {
         self.conclude("Redis", &redis.place(), found)
     }
 
-    /// The zone in front of the sites, which Cloudflare is asked for.
+    /// The zone in front of the sites, according to Cloudflare.
     ///
     /// # Errors
-    /// A refusal where it is, or may be, a protected environment's.
+    /// A refusal if the zone belongs, or may belong, to a protected environment.
     pub async fn front_end(&self) -> Result<Zone, CommandError> {
         let zone = find_front_end(self.deployments, &self.destination, &self.values).await?;
         let verdicts = prove::zone(&zone.front_end, &self.protected);
@@ -293,7 +300,7 @@ impl<'a> Writing<'a> {
     /// Whether the environment has a login for Cloudflare.
     ///
     /// # Errors
-    /// Half a login.
+    /// If the login is incomplete.
     pub fn has_front_end(&self) -> Result<bool, CommandError> {
         match caches::login(&self.destination, &self.values.in_force()) {
             Ok(_) => Ok(true),
@@ -302,11 +309,11 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Everything that a command on a dyno can write to: what the config vars that the site reads
-    /// lead to, as Heroku has them and as they are in force.
+    /// Checks every resource that a command on a dyno can write to. These are the resources behind
+    /// the config vars that the site reads, at Heroku and in force.
     ///
     /// # Errors
-    /// A refusal where one of them is not proved.
+    /// A refusal if one of them is not proved.
     pub fn all_of_a_dyno(&self) -> Result<(), CommandError> {
         let environment = self.destination.environment();
         let caches = &environment.cache_variables;
@@ -346,7 +353,7 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// What cannot be understood cannot be compared.
+    /// Refuses a value that cannot be read, because it cannot be compared.
     fn check_readable(&self, variable: &str) -> Result<(), CommandError> {
         match self.survey.unreadable.iter().find(|(name, _)| name == variable) {
             None => Ok(()),
@@ -358,15 +365,15 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// What the destination is, for later looks at it alone.
+    /// The identity of the destination, for later checks that ask only the destination.
     ///
     /// # Errors
-    /// Where Heroku cannot be asked.
+    /// If Heroku cannot be asked.
     pub async fn fingerprint(&self) -> Result<Fingerprint, CommandError> {
         self.deployments.fingerprint_of(&self.destination, &self.logged_in, &self.values).await
     }
 
-    /// The repositories at Heroku that belong to protected apps, as Heroku says.
+    /// The Heroku repositories of protected apps.
     pub fn protected_repositories(&self) -> Vec<(String, String)> {
         let named = self.protected.iter().map(|side| {
             let url = side.git_url().map_or_else(
@@ -387,7 +394,7 @@ impl<'a> Writing<'a> {
         let subject = Subject { what, place };
         match found {
             Some(found) => conclude(subject, &found.ownership, &found.verdicts),
-            // What was not looked at is not known to be anybody's.
+            // A resource that was not surveyed counts as not compared.
             None => {
                 let reason = "no config var leads to it";
                 let verdicts: Vec<_> = self
@@ -402,25 +409,25 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Whether what is meant was found to be a protected environment's. Where it was not, and its own
-/// server does not answer, that is the news: nothing could be compared with it.
+/// Whether the resource was found to belong to a protected environment. If it was not, the caller
+/// connects to it first, because an error of its own server explains more than the refusal.
 fn is_same<'a, T>(found: &[Surveyed<'a, T>], is_meant: impl Fn(&Surveyed<'a, T>) -> bool) -> bool {
     found.iter().any(|one| is_meant(one) && one.same().is_some())
 }
 
-/// The variable of this process that stands in for a config var.
+/// The variable of this process that overrides a config var.
 fn overriding(destination: &Destination, variable: &str) -> String {
     format!("BCOPS_{}_{variable}", destination.name.to_uppercase().replace('-', "_"))
 }
 
 fn no_app(destination: &Destination) -> CommandError {
-    let text = format!("there is no app {} that this account can see", destination.app.value);
+    let text = format!("cannot find the app {} with this account", destination.app.value);
     CommandError::new(FailureKind::Configuration, text)
         .hint("bcops doctor   # checks every app and permission")
 }
 
-/// Heroku answers under an app's old name as well. Under the name of one app another one would be
-/// changed.
+/// Refuses an app that answers under an old name. Otherwise bcops would change an app other than
+/// the one named.
 fn refuse_another_app(destination: &Destination, own: Option<&OwnApp>) -> Result<(), CommandError> {
     let Some(own) = own else { return Ok(()) };
     let asked = &destination.app.value;

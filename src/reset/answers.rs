@@ -1,8 +1,7 @@
-//! What was decided before the run: the answers to the runbook's questions, and what they were given
-//! for.
+//! Holds the answers to the runbook's questions, and the observations they were given for.
 //!
-//! They are the flags of the run in its journal, so that a resumed run goes on with the same
-//! answers, and what a plan is bound to.
+//! The answers are the flags of the run in its journal, so a resumed run continues with the same
+//! answers. A plan is valid only for the same answers.
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,28 +16,28 @@ use crate::runbook::Flags;
 
 use super::stage::Stage;
 
-/// What is decided without a look at anything, by a flag or by its default.
+/// The options that a flag or its default decides, without observing anything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The environment that staging is made from.
     pub source: String,
     pub destination: String,
-    /// That the client and the other developers were asked.
+    /// Whether the client and the other developers have agreed.
     pub agreed: bool,
     pub media: MediaChoice,
     pub on_conflict: OnConflict,
     pub restore_via: RestoreVia,
     pub skip: Vec<Stage>,
-    /// How many objects may go from staging's bucket.
+    /// How many objects may be deleted from staging's bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delete: Option<MaxDelete>,
-    /// Whether a staging that a person had closed before the run is opened at its end.
+    /// Whether the run opens a staging that a person had closed before the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<OpenAtEnd>,
 }
 
-/// The answers, and what was seen when they were given, which has to be so still when they are acted
-/// on.
+/// The answers, and what was observed when they were given. The observations must still be true
+/// when the run acts on the answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Recorded", into = "Recorded")]
 pub struct Answers {
@@ -46,11 +45,11 @@ pub struct Answers {
     /// The branches that are merged on top of master, in this order.
     pub branches: Vec<Branch>,
     pub backup: ChosenBackup,
-    /// E-mail addresses or user names of staging's own accounts that are put back.
+    /// E-mail addresses or usernames of staging's own accounts that are put back.
     pub recreate_users: Vec<String>,
     /// The tip that staging's branch is reset to.
     pub master: Oid,
-    /// The tip of staging's branch that is given up.
+    /// The tip of staging's branch that is replaced.
     pub staging: Oid,
 }
 
@@ -58,11 +57,11 @@ pub struct Answers {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenBackup {
     pub name: String,
-    /// Heroku's identifier, which unlike the name is never given again.
+    /// Heroku's identifier, which is never reused, unlike the name.
     pub id: String,
 }
 
-/// The form in which journals and plans have the answers: branches and their tips are apart.
+/// The answers as journals and plans store them, with branches and their tips in separate lists.
 #[derive(Clone, Serialize, Deserialize)]
 struct Recorded {
     #[serde(flatten)]
@@ -131,13 +130,13 @@ impl TryFrom<Recorded> for Answers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaChoice {
-    /// The images as they were uploaded; the site makes the renditions again.
+    /// The images as they were uploaded. The site makes the renditions again.
     Originals,
     All,
     None,
 }
 
-/// The answer about a staging that is closed before the run.
+/// The answer for a staging that is closed before the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OpenAtEnd {
@@ -149,7 +148,7 @@ pub enum OpenAtEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RestoreVia {
-    /// Through bcops, scrubbed on the way: staging never holds personal data.
+    /// Through bcops, scrubbed on the way. Staging never contains personal data.
     Stream,
     /// Restored by Heroku and then scrubbed in place.
     Heroku,
@@ -164,13 +163,13 @@ impl Options {
         !self.leaves_out(stage)
     }
 
-    /// Whether the buckets are worked with. One that no step works with may be down.
+    /// Whether any step uses the buckets. A bucket that no step uses does not have to answer.
     pub fn copies_media(&self) -> bool {
         self.runs(Stage::Media) && self.media != MediaChoice::None
     }
 }
 
-/// The steps ask what was decided, by whichever flag.
+/// Steps read the options as fields of the answers.
 impl Deref for Answers {
     type Target = Options;
 
@@ -180,7 +179,7 @@ impl Deref for Answers {
 }
 
 impl Answers {
-    /// As a run's flags.
+    /// Converts the answers to a run's flags.
     pub fn to_flags(&self) -> Flags {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields.into_iter().collect(),
@@ -188,7 +187,7 @@ impl Answers {
         }
     }
 
-    /// From a run's flags. The error says what is wrong with them.
+    /// Reads the answers from a run's flags. The error says what is wrong with the flags.
     pub fn from_flags(flags: &Flags) -> Result<Self, String> {
         let fields = flags.clone().into_iter().collect();
         serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_without_media_does_not_work_with_the_buckets() {
+    fn a_reset_without_media_does_not_use_the_buckets() {
         let with = |media: &str, skip: &[&str]| {
             let mut flags = flags("30%");
             flags.insert("media".to_owned(), json!(media));
@@ -302,9 +301,9 @@ mod tests {
         assert!(with("originals", &["comms"]));
     }
 
-    /// It once counted as no limit of one's own.
+    /// Such a limit once counted as no limit.
     #[test]
-    fn a_limit_that_cannot_be_read_is_no_answer() {
+    fn a_limit_that_cannot_be_read_is_an_error() {
         let error = Answers::from_flags(&flags("many")).expect_err("no limit");
         assert!(error.contains("30%"), "{error}");
     }

@@ -1,5 +1,5 @@
-//! The runbook: which steps there are, in which order, what stands around what, and how each of them
-//! is put back.
+//! Lists the steps of a reset: their order, which standing steps they need, and how each is put
+//! back.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::values::{
 };
 use super::world::Reset;
 
-/// What another machine needs to put a run back. None of it names a person.
+/// The values that another machine needs to roll a run back. None of them names a person.
 const SHARED: [&str; 18] = [
     BACKUP.name(),
     MERGED.name(),
@@ -47,12 +47,12 @@ const SHARED: [&str; 18] = [
     TIP_GIVEN_UP.name(),
 ];
 
-/// Whether a step may leave the database with another identity in its server.
+/// Whether a step may give the database another identity in its server.
 pub fn replaces_database(step: &str) -> bool {
     matches!(step, "load" | "restore")
 }
 
-/// The steps of a reset. Which ones there are depends on how the backup comes to staging.
+/// The steps of a reset. They depend on how the backup comes to staging.
 pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
     let ways = Ways::of(world);
     let filled_by = ways.filled_by;
@@ -68,7 +68,7 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
         .step(check("migrations", Git, Migrations))
         .step(reversible("push", Git, Push).undone_by(Push))
         .step(reversible("deploy", Git, Deploy).undone_by(Deploy))
-        // It may have to build the tip once more.
+        // This step may have to build the tip again.
         .step(reversible("release", Git, Release).undone_with("deploy"))
         .step(
             reversible("maintenance", Quarantine, Maintenance)
@@ -92,12 +92,12 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
         .step(quiet(destructive("copy-media", Media, CopyMedia).undone(ways.media)))
         .step(quiet(reversible("renditions", Media, Renditions).undone(ways.renditions)))
         .step(quiet(reversible("sites", ways.stage_of_sites, Sites).undone(ways.sites)))
-        // The two caches and the index are made again from what is there when somebody asks.
+        // The two caches and the index fill again from the present content.
         .step(quiet(reversible("cache", Cleanup, Cache).undone(UndoWay::Nothing)))
         .step(quiet(reversible("search", Cleanup, Search).undone(UndoWay::Nothing)))
         .step(quiet(reversible("front-end-cache", Cleanup, FrontEndCache).undone(UndoWay::Nothing)))
         .step(quiet(check("makemigrations", Cleanup, Makemigrations)))
-        // What the quarantine's own steps put back is how it was before.
+        // Putting back the quarantine's steps restores the earlier state.
         .step(reversible("open", Quarantine, Open).undone_with("dynos"))
         .step(check("pipeline", Comms, Pipeline))
         .step(manual("messages", Comms, Messages));
@@ -106,7 +106,7 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
     }
     runbook
         .bracket(Database, Quarantine)
-        // New code must not meet the public with the old database.
+        // The public must not see new code with the old database.
         .put_back_behind("deploy", Quarantine)
         // The release phase of new code migrates the old database.
         .put_back_also_after(filled_by, "deploy")
@@ -114,9 +114,9 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
         .build()
 }
 
-/// What of the list depends on the answers.
+/// The parts of the list that depend on the answers.
 struct Ways {
-    /// The step that fills the database, and puts the whole of it back.
+    /// The step that fills the database, and whose undo restores all of it.
     filled_by: &'static str,
     media: UndoWay<Reset>,
     renditions: UndoWay<Reset>,
@@ -139,14 +139,14 @@ impl Ways {
             filled_by,
             media: match why_nothing_is_copied(world) {
                 Some(_) => UndoWay::Nothing,
-                // What a rollback is for is staging's own code, data and quarantine. The media are
-                // copies of the source's, and pages that miss one show a gap.
+                // A rollback restores staging's own code, data and quarantine. The media are copies
+                // of the source's, and a page with a missing image shows a gap.
                 None => UndoWay::Stays("staging's bucket keeps the source's media"),
             },
-            renditions: with_the_database("the rows are no longer there to be put back"),
-            sites: with_the_database("the host names from before are in staging's backup alone"),
-            // With the clean-up left out, the records go with the rows that brought production's
-            // names: staging must not open under them.
+            renditions: with_the_database("the deleted rows cannot be put back"),
+            sites: with_the_database("only staging's backup has the old host names"),
+            // If the clean-up is skipped, the Site records belong to the database stage, which
+            // brings production's host names. Staging must not open under these names.
             stage_of_sites: match leaves_out(Cleanup) && !leaves_out(Database) {
                 true => Database,
                 false => Cleanup,

@@ -1,8 +1,8 @@
-//! Whether staging is closed before the run, who closed it, and how it opens again.
+//! Finds out whether staging is closed before the run, who closed it, and how it opens again.
 //!
-//! Maintenance mode and dynos at zero before a run are not a wish by themselves. An earlier run that
-//! stopped in its quarantine leaves both behind, and this run ends them. Otherwise a person closed
-//! staging, and a person says whether this run may open it.
+//! An earlier run that stopped in its quarantine leaves maintenance mode on and no dynos running,
+//! and this run ends both. Otherwise a person closed staging, and a person has to say whether this
+//! run may open it.
 
 use std::collections::BTreeMap;
 
@@ -20,17 +20,17 @@ use super::world::Sides;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     pub maintenance: bool,
-    /// Nobody is served: the app has web dynos in its formation, and none of them runs.
+    /// No visitor is served: the app has web dynos in its formation, and none of them is running.
     pub no_dynos: bool,
-    /// The run that stopped and left it so.
+    /// The run that stopped and left staging closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_by: Option<String>,
-    /// The formation that it opens with.
+    /// The formation that staging opens with.
     pub opens_with: Formation,
 }
 
 impl Closed {
-    /// In words, as a part of a sentence about the environment.
+    /// Describes the state as part of a sentence about the environment.
     pub fn in_words(&self) -> &'static str {
         match (self.maintenance, self.no_dynos) {
             (true, true) => "in maintenance, with no web dyno running",
@@ -39,7 +39,7 @@ impl Closed {
         }
     }
 
-    /// Whether the run opens staging at its end. `None` where a person has to say it.
+    /// Whether the run opens staging at its end. `None` if a person has to decide.
     pub fn opens(&self, answer: Option<OpenAtEnd>) -> Option<bool> {
         match (&self.left_by, answer) {
             (Some(_), _) => Some(true),
@@ -49,19 +49,19 @@ impl Closed {
     }
 }
 
-/// What a run that takes over from an unfinished one begins with.
+/// The state that a run takes over from an unfinished run.
 #[derive(Debug, Clone, Default)]
 pub struct Preset {
-    /// Off, where the unfinished run turned maintenance on.
+    /// `Some(false)` if the unfinished run turned maintenance on.
     pub maintenance: Option<bool>,
-    /// As it was before the unfinished run stopped the dynos.
+    /// The formation before the unfinished run stopped the dynos.
     pub formation: Option<Formation>,
     /// The unfinished run.
     pub run: Option<String>,
 }
 
 impl Preset {
-    /// From the values that the run begins with.
+    /// Reads the state from the values that the run begins with.
     pub fn of(values: &BTreeMap<&'static str, Value>) -> Preset {
         let taken: Option<TakenOver> = value(values, TAKEN_OVER.name());
         Preset {
@@ -90,7 +90,7 @@ fn value<T: DeserializeOwned>(values: &BTreeMap<&'static str, Value>, name: &str
 }
 
 impl Sides {
-    /// How staging is closed now, or `None` where it is open.
+    /// How staging is closed now, or `None` if it is open.
     pub async fn closed(&self, preset: &Preset) -> Result<Option<Closed>, HerokuError> {
         let maintenance = self.maintenance().await?;
         let formation = self.formation().await?;
@@ -113,17 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn what_an_unfinished_run_left_is_opened_with_what_there_was_before_it() {
+    fn a_staging_left_closed_by_a_run_opens_with_the_earlier_formation() {
         let closed = taken_over().judge(true, &formation(0)).expect("closed");
         assert_eq!((closed.left_by.as_deref(), closed.opens(None)), (Some("first"), Some(true)));
         assert_eq!(closed.opens_with, formation(2));
-        // Somebody turned maintenance off in the meantime.
+        // Someone turned maintenance off in the meantime.
         let closed = taken_over().judge(false, &formation(0)).expect("closed");
         assert_eq!((closed.opens(None), closed.opens_with), (Some(true), formation(2)));
     }
 
     #[test]
-    fn a_person_answers_for_what_a_person_closed() {
+    fn a_person_decides_about_a_staging_that_a_person_closed() {
         for (preset, maintenance, dynos) in [
             (Preset::default(), true, 1),
             (Preset::default(), true, 0),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_staging_is_no_question() {
+    fn an_open_staging_needs_no_answer() {
         assert_eq!(Preset::default().judge(false, &formation(1)), None);
         assert_eq!(Preset::default().judge(false, &Formation::default()), None);
     }

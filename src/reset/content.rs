@@ -1,7 +1,8 @@
-//! Content that exists on staging only, for the question whether it may be overwritten.
+//! Lists content that exists only on staging, for the question whether it may be overwritten.
 //!
-//! Ids say nothing: staging's page 900 may be another one than production's. A page is the same if
-//! its translation key and its language are, and an image or a document if its file is.
+//! Ids cannot be compared, because page 900 of staging may be a different page from page 900 of
+//! production. Two pages are the same if their translation keys and languages are equal. Two images
+//! or documents are the same if their files are.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ const PAGES: &str = "wagtailcore_page";
 const LOCALES: &str = "wagtailcore_locale";
 const REVISIONS: &str = "wagtailcore_revision";
 
-/// The tables of what is not a page.
+/// The tables of images and documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentTables {
     pub images: Vec<String>,
@@ -41,29 +42,29 @@ pub enum ContentKind {
     Document,
 }
 
-/// One page, image or document. The texts are as an editor typed them, so that whatever shows them
-/// has to make them harmless.
+/// One page, image or document. The texts are as an editor typed them, so the code that shows them
+/// has to escape them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     pub kind: ContentKind,
     pub title: String,
-    /// The name of whoever changed it last, as far as that is recorded; else of its owner.
+    /// The name of the person who changed it last, if that is recorded, and otherwise of its owner.
     pub editor: Option<String>,
     /// The day of the last change, in UTC: `2026-11-22`.
     pub changed: Option<String>,
-    /// A page's path, or the file's.
+    /// The path of the page or the file.
     pub address: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagingOnly {
-    /// Pages first, then images, then documents; the latest change of each first.
+    /// Pages first, then images, then documents, each with the latest change first.
     pub items: Vec<Item>,
-    /// What could not be compared, or only in part: one sentence each.
+    /// What could not be compared, or only in part, one sentence each.
     pub remarks: Vec<String>,
 }
 
-/// Compares the two in one snapshot each, which the servers keep read-only.
+/// Compares the two databases, each in one read-only snapshot.
 pub async fn staging_only(
     staging: &Session,
     production: &Session,
@@ -102,7 +103,9 @@ async fn compare(
         let known = if on_production.has(table) {
             keys(production, &source).await?.into_iter().map(|(_, key)| key).collect()
         } else {
-            found.remarks.push(format!("production has no table {table}, so all of it is listed"));
+            found
+                .remarks
+                .push(format!("production has no table {table}, so all its rows are listed"));
             BTreeSet::new()
         };
         let only: Vec<String> = keys(staging, &source)
@@ -138,14 +141,14 @@ fn item(kind: ContentKind, row: &Row) -> Item {
     }
 }
 
-/// The statements for one table: id and key of each row on either side, and what to tell of some of
+/// The statements for one table: id and key of each row on either side, and details of some of
 /// staging's rows.
 struct Source {
     keys: String,
     details: String,
 }
 
-/// What there is on both sides.
+/// The tables and columns on both sides.
 struct Shape<'a> {
     staging: &'a Tables,
     production: &'a Tables,
@@ -153,7 +156,7 @@ struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// The sentence says why a table is passed over.
+    /// The statements for a table. The error says why the table is skipped.
     fn source(&self, kind: ContentKind, table: &str) -> Result<Source, String> {
         if !self.staging.has(table) {
             return Err(format!("staging has no table {table}"));
@@ -163,7 +166,9 @@ impl Shape<'_> {
             let columns = ["id", "title", address];
             let lacking = columns.iter().find(|column| !tables.has_column(table, column));
             if let Some(column) = lacking.filter(|_| tables.has(table)) {
-                return Err(format!("{table} has no column {column} on {side}, so it is left out"));
+                return Err(format!(
+                    "{table} has no column {column} on {side}, so the table is skipped"
+                ));
             }
         }
         Ok(match kind {
@@ -182,14 +187,14 @@ impl Shape<'_> {
         let (key, join) = if !self.on_both(PAGES, &["translation_key", "locale_id"]) {
             ("t.url_path::text", String::new())
         } else if self.on_both(LOCALES, &["id", "language_code"]) {
-            // A locale that was added on each side by itself has two ids, but one language.
+            // A locale that was added separately on each side has two ids, but one language.
             let locales = TableName::public(LOCALES).quoted();
             let join = format!(" LEFT JOIN {locales} l ON l.id = t.locale_id");
             ("t.translation_key::text || ' ' || coalesce(l.language_code::text, '')", join)
         } else {
             ("t.translation_key::text || ' ' || t.locale_id::text", String::new())
         };
-        // The root of the tree is nobody's content.
+        // The root of the tree is not content.
         let but_root = if self.on_both(PAGES, &["depth"]) { " WHERE t.depth > 1" } else { "" };
         let mut editors = Vec::new();
         let mut revision = String::new();
@@ -237,8 +242,8 @@ impl Shape<'_> {
         }
     }
 
-    /// The expression for an editor's name, and the join that it needs. The first of the columns
-    /// that is not NULL says who it was.
+    /// The expression for an editor's name, and the join that it needs. The first column that is
+    /// not NULL names the editor.
     fn editor(&self, ids: &[&str]) -> (String, String) {
         let has = |columns: &[&str]| self.staging.have_columns(self.users_table, columns);
         if ids.is_empty() || !has(&["id", "username"]) {
@@ -254,7 +259,7 @@ impl Shape<'_> {
     }
 }
 
-/// The expression for the day of the first of these columns of `t` that is not NULL.
+/// The expression for the day in the first of these columns of `t` that is not NULL.
 fn day(columns: &[&str]) -> String {
     if columns.is_empty() {
         return "NULL::text".to_owned();

@@ -1,8 +1,8 @@
-//! Looks once more, right before something is changed, that it is staging and nothing that is
-//! protected: config vars may have been changed since the run began.
+//! Checks once more, right before a change, that the destination is staging and not protected,
+//! because config vars may have changed since the run began.
 //!
-//! Staging alone is asked what it is. Only where that differs from what was proved is everything
-//! compared again, so that a production that does not answer never stops a run.
+//! Only staging is asked for its identity. Only if that differs from the proved one is everything
+//! compared again, so a production that does not answer never stops a run.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,13 +28,13 @@ pub struct LookAgain {
     proved: Mutex<Proved>,
 }
 
-/// What was proved last.
+/// The identity that was proved last.
 #[derive(Clone)]
 struct Proved {
     fingerprint: Fingerprint,
-    /// The zone before the sites, where one was compared.
+    /// The zone in front of the sites, if it was compared.
     zone: Option<String>,
-    /// The step before gave the database a new identity.
+    /// Whether the step before gave the database a new identity.
     was_replaced: bool,
 }
 
@@ -93,8 +93,8 @@ impl LookAgain {
         Ok(evidence)
     }
 
-    /// Cloudflare is asked only where it is about to be changed: its being down keeps nobody from
-    /// putting staging back.
+    /// Cloudflare is asked only right before it is changed, so that staging can be put back while
+    /// Cloudflare is down.
     async fn has_zone(&self, proved: &Proved) -> Result<bool, CommandError> {
         let reading = self.deployments().reading(&self.world.destination).await?;
         let login = caches::login(reading.environment, &reading.values.in_force());
@@ -105,7 +105,7 @@ impl LookAgain {
         Ok(proved.zone.as_deref() == Some(zone.await?.front_end.id.as_str()))
     }
 
-    /// Gives the zone, where it was compared.
+    /// Compares every resource again. Returns the zone if it was compared.
     async fn compare_everything(&self, step: &str) -> Result<Option<String>, CommandError> {
         let world = &self.world;
         let writing = self.deployments().writing(&world.destination).await?;
@@ -133,7 +133,7 @@ fn must_be_same(same: bool, what: &str) -> Result<(), CommandError> {
     if same {
         return Ok(());
     }
-    let text = format!("staging's {what} is no longer the one that the run began with");
+    let text = format!("staging's {what} has changed since the run began");
     Err(CommandError::new(FailureKind::Refused, text).hint("bcops doctor"))
 }
 

@@ -1,7 +1,7 @@
-//! Transfers at Heroku, asked for once whatever happens to this process.
+//! Runs backups and restores at Heroku, and starts each only once, even if this process is killed.
 //!
-//! There is no idempotency key in Heroku's API. What is about to be asked for is put on record
-//! first; where no identifier follows, the list of transfers tells whether the request arrived.
+//! Heroku's API has no idempotency key. Each request is recorded before it is sent. If no
+//! identifier follows in the journal, the list of transfers shows whether the request arrived.
 
 use std::time::{Duration, Instant};
 
@@ -15,16 +15,16 @@ use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, ValueKey
 use super::values::BackupTaken;
 use super::world::Reset;
 
-/// Clocks differ: a transfer from shortly before the request may be its own.
+/// Clocks differ, so a transfer from shortly before the request may belong to it.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
 
-/// The highest number of a transfer before one is asked for.
+/// The highest number of a transfer before the request.
 const NEWEST_BEFORE: &str = "newest_before";
 
-/// A backup that is older than this is not one of the present.
+/// A backup older than this does not count as a backup of the present.
 pub(super) const PRESENT_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// How long a transfer may take to end when it was cancelled.
+/// How long a cancelled transfer may take to end.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,7 +43,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether an earlier transfer is of no use any more: people may have worked on staging since.
+    /// Whether an earlier transfer is too old, because people may have worked on staging since.
     fn is_outdated(&self, transfer: &Transfer, now: Timestamp) -> bool {
         let age = |end: Timestamp| Duration::try_from(now.duration_since(end)).unwrap_or_default();
         matches!(self, Wanted::Backup)
@@ -59,8 +59,8 @@ impl Wanted<'_> {
 }
 
 impl Reset {
-    /// Brings the job of this name to its end: asks for it, or finds the one that was asked for by
-    /// an earlier attempt, and waits. `reporting` is the step that progress is told under.
+    /// Completes the job with this name: starts it, or finds the job of an earlier attempt, and
+    /// waits. `reporting` is the step that shows the progress.
     pub(super) async fn transfer(
         &self,
         context: &StepContext,
@@ -97,14 +97,14 @@ impl Reset {
         if let Err(StepError::Failed(_)) = &ended
             && self.has_ended(&transfer).await
         {
-            // The next attempt asks for a new one.
+            // The next attempt starts a new transfer.
             context.settle(name, "it failed")?;
         }
         ended
     }
 
-    /// Captures a backup of staging, unless an earlier attempt has, and keeps which one it is under
-    /// `key`. Gives it with its size.
+    /// Captures a backup of staging, unless an earlier attempt has, and records it under `key`.
+    /// Returns the backup and its size.
     pub(super) async fn capture(
         &self,
         context: &StepContext,
@@ -117,7 +117,7 @@ impl Reset {
         Ok((taken, done.processed_bytes.unwrap_or_default()))
     }
 
-    /// Whether the backup that was captured is complete, as Heroku says by now.
+    /// Checks with Heroku that the captured backup is complete.
     pub(super) async fn verify_captured(
         &self,
         context: &StepContext,
@@ -132,8 +132,8 @@ impl Reset {
         Ok(Evidence::new().fact("backup state", "completed"))
     }
 
-    /// Lets the next [`Reset::transfer`] of this name ask for a new one, unless the earlier one is
-    /// still under way.
+    /// Lets the next [`Reset::transfer`] with this name start a new one, unless the earlier one is
+    /// still running.
     pub(super) async fn forget_ended(
         &self,
         context: &StepContext,
@@ -145,7 +145,7 @@ impl Reset {
             Job::None => return Ok(()),
             Job::Known { id } => self.known(&id).await.ok(),
             Job::Asked { at, details } => match self.find_asked(at, &details, wanted).await? {
-                // It may still arrive, so that it is looked for once more before the next request.
+                // The request may still arrive, so it is looked for again before the next request.
                 None => return Ok(()),
                 found => found,
             },
@@ -156,14 +156,14 @@ impl Reset {
         context.settle(name, why)
     }
 
-    /// Every transfer of the app that owns staging's database: they are numbered together.
+    /// Every transfer of the app that owns staging's database, because they are numbered together.
     async fn all_transfers(&self) -> StepResult<Vec<Transfer>> {
         let owner = &self.destination.database.attachment().billing_app.name;
         Ok(self.heroku.transfers(owner).await?)
     }
 
-    /// Ends the job of this name that the step has asked for, if there is one and it has not ended:
-    /// what it would do is to be put back. Returns when it does nothing any more.
+    /// Cancels the job with this name if the step started it and it is still running, because its
+    /// work is to be put back. Returns when the job has ended.
     pub(super) async fn end_transfer(
         &self,
         context: &StepContext,
@@ -176,7 +176,7 @@ impl Reset {
             Job::Asked { at, details } => self.find_asked(at, &details, wanted).await?,
         };
         let Some(transfer) = transfer.filter(is_under_way) else { return Ok(()) };
-        context.note(format!("{} of this run is cancelled", transfer.name()));
+        context.note(format!("cancelling {} of this run", transfer.name()));
         let mut now = self.heroku.cancel_transfer(&self.destination.app, &transfer).await?;
         let began = Instant::now();
         while is_under_way(&now) && began.elapsed() < CANCELLED_WITHIN {
@@ -195,9 +195,9 @@ impl Reset {
         seen.is_ok_and(|seen| seen.finished_at.is_some() || seen.canceled_at.is_some())
     }
 
-    /// The transfer that was asked for at this time, if the request has arrived. One that was there
-    /// before is another one, however new: a restore of production's backup must never pass for
-    /// the one that puts staging's back.
+    /// The transfer that was requested at this time, if the request has arrived. A transfer from
+    /// before the request never counts, however new it is: a restore of production's backup must
+    /// never be taken for the one that puts staging's backup back.
     async fn find_asked(
         &self,
         at: Timestamp,
@@ -218,7 +218,7 @@ impl Reset {
             _ => {
                 let names: Vec<String> = found.iter().map(Transfer::name).collect();
                 let text = format!(
-                    "it is not clear which of the transfers {} this run asked for",
+                    "cannot find out which of the transfers {} this run started",
                     names.join(", ")
                 );
                 let error = CommandError::new(FailureKind::RemoteJob, text)
@@ -265,7 +265,8 @@ impl Reset {
         }
     }
 
-    /// Two restores into one database at the same time make neither.
+    /// Refuses to start beside another transfer, because two restores into one database at the same
+    /// time damage both.
     pub(super) async fn refuse_beside_others(&self) -> StepResult<()> {
         let under_way =
             self.heroku.transfers_under_way(self.destination.database.attachment()).await?;
@@ -273,10 +274,13 @@ impl Reset {
             return Ok(());
         }
         let names: Vec<String> = under_way.iter().map(Transfer::name).collect();
-        let text =
-            format!("{} is under way on the database of {}", names.join(", "), self.app_name());
+        let text = format!(
+            "cannot continue: {} is running on the database of {}",
+            names.join(", "),
+            self.app_name()
+        );
         let error = CommandError::new(FailureKind::RemoteJob, text).hint(format!(
-            "wait for its end, or: heroku pg:backups:cancel --app {}",
+            "wait until it ends, or cancel it: heroku pg:backups:cancel --app {}",
             self.app_name()
         ));
         Err(error.into())
@@ -310,7 +314,7 @@ mod tests {
         let old = transfer(Some("2026-11-23T12:00:00Z"));
         assert!(!Wanted::Backup.is_outdated(&recent, now));
         assert!(Wanted::Backup.is_outdated(&old, now));
-        // What is under way holds the present.
+        // A running backup has the present data.
         assert!(!Wanted::Backup.is_outdated(&transfer(None), now));
     }
 }

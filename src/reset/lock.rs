@@ -1,4 +1,4 @@
-//! The lock of a reset: the ref on the origin that only one operator can make.
+//! Implements the lock of a reset as a ref on the origin, which only one operator can create.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -9,17 +9,17 @@ use crate::runbook::{Essence, History, Holder, LockError, Operator, RunId, RunLo
 
 use super::values::{BACKUP, FORMATION_BEFORE, MAINTENANCE_BEFORE, RELEASE_AT_START};
 
-/// The lock of one branch.
+/// The lock for one branch.
 pub struct OriginLock {
     repository: Repository,
     branch: String,
-    /// The lock that is taken over, and no other.
+    /// The lock to take over. Any other lock is left alone.
     expects: Option<SeenLock>,
-    /// Held while the lock is changed: signs of life and steps write it side by side.
+    /// Held while the lock is changed, because refreshes and steps write it at the same time.
     held: Mutex<Option<Lock>>,
 }
 
-/// A lock as it was seen, which can be broken as long as it is exactly this one.
+/// A lock as it was read. It can be broken only while the origin has exactly this lock.
 #[derive(Debug, Clone)]
 pub struct SeenLock {
     pub holder: Holder,
@@ -31,24 +31,25 @@ impl OriginLock {
         OriginLock { repository, branch: branch.to_owned(), expects: None, held: Mutex::default() }
     }
 
-    /// Takes over exactly the lock that was seen. Whoever goes on with the run in the meantime keeps it.
+    /// Takes over exactly the lock that was read. A process that resumes the run in the meantime
+    /// keeps the lock.
     pub fn expecting(self, seen: SeenLock) -> Self {
         OriginLock { expects: Some(seen), ..self }
     }
 
-    /// The lock as it is now.
+    /// Reads the lock.
     pub async fn look(&self) -> Result<Option<SeenLock>, LockError> {
         let lock = self.repository.read_lock(&self.branch).await;
         Ok(lock.map_err(|error| self.unusable(error))?.and_then(seen))
     }
 
-    /// The lock that was broken, while nobody has finished what its run began.
+    /// Reads the broken lock, which is kept until its run is finished or rolled back.
     pub async fn look_at_broken(&self) -> Result<Option<SeenLock>, LockError> {
         let lock = self.repository.read_broken_lock(&self.branch).await;
         Ok(lock.map_err(|error| self.unusable(error))?.and_then(seen))
     }
 
-    /// Breaks the lock that was seen, and no other.
+    /// Breaks the lock that was read, and no other.
     pub async fn break_seen(&self, seen: &SeenLock) -> Result<(), LockError> {
         let run = &seen.holder.run;
         match self.repository.break_this_lock(&seen.lock).await {
@@ -61,13 +62,13 @@ impl OriginLock {
         }
     }
 
-    /// What an earlier run left unfinished has come to a good end.
+    /// Removes the broken lock after its unfinished run was completed.
     pub async fn forget_broken(&self) -> Result<(), LockError> {
         let forgotten = self.repository.forget_broken_lock(&self.branch).await;
         forgotten.map_err(|error| self.unusable(error))
     }
 
-    /// The repository in the namespace of the run, whose refs the lock is read into.
+    /// The repository in the run's namespace, into whose refs the lock is read.
     fn of_run(&self, run: &RunId) -> Result<Repository, LockError> {
         self.repository.for_run(run.as_str()).map_err(|error| self.unusable(error))
     }
@@ -93,7 +94,7 @@ impl OriginLock {
         }
     }
 
-    /// Writes the lock again, as long as it is this process's.
+    /// Writes the lock again, while this process holds it.
     async fn write(&self, holder: &Holder) -> Result<(), LockError> {
         let lost = || LockError::Lost { run: holder.run.clone() };
         let mut held = self.held.lock().await;
@@ -102,7 +103,7 @@ impl OriginLock {
         let now = GitHolder { since: lock.holder.since, ..to_git(holder) };
         let replaced = match repository.replace_lock(&lock, &now).await {
             Err(GitError::LeaseRejected { .. }) => {
-                // An earlier sign of life may have arrived although its answer did not.
+                // An earlier refresh may have arrived although its answer was lost.
                 let there = repository.read_lock(&self.branch).await;
                 match there.map_err(|error| self.unusable(error))? {
                     Some(there) if there.holder.is_same_process(&now) => {
@@ -143,7 +144,7 @@ fn from_git(holder: &GitHolder) -> Option<Holder> {
         beginning: holder.process_beginning.clone(),
     };
     let run = RunId::parse(&holder.run)?;
-    // What cannot be understood is as good as not there: an older or a newer bcops wrote it.
+    // An essence that cannot be read counts as missing, because an older or newer bcops wrote it.
     let essence: Option<Essence> =
         holder.journal.clone().and_then(|journal| serde_json::from_value(journal).ok());
     Some(Holder {
@@ -156,7 +157,7 @@ fn from_git(holder: &GitHolder) -> Option<Holder> {
     })
 }
 
-/// What staging was before the run, for a person who reads the lock.
+/// The state of staging before the run, for a person who reads the lock.
 fn before(essence: &Essence) -> Value {
     let history = History::of(essence.records());
     let value = |name: &str| history.value(name).cloned();
@@ -206,7 +207,7 @@ impl RunLock for OriginLock {
         let Some(lock) = repository.read_lock(&self.branch).await.map_err(unusable)? else {
             return Ok(());
         };
-        // Another process of the run, perhaps on another machine, has taken it over.
+        // Another process of the run, perhaps on another machine, has taken the lock over.
         let is_taken_over =
             held.as_ref().is_some_and(|held| !held.holder.is_same_process(&lock.holder));
         if lock.holder.run == run.as_str() && !is_taken_over {

@@ -1,8 +1,8 @@
-//! `reset-staging`: what staging is brought back to, one folder or file per stage of the runbook.
+//! Resets staging from production, with one folder or file per stage of the runbook.
 //!
-//! The steps know Heroku, git and the database; the engine that runs them knows none of it. They
-//! work with one [`Reset`], which the command makes anew whenever a run is begun, resumed or rolled
-//! back, and with values that earlier steps have put on record.
+//! The steps know Heroku, git and the database, and the engine that runs them does not. They work
+//! with one [`Reset`], which the command makes each time a run is begun, resumed or rolled back,
+//! and with the recorded values of earlier steps.
 //!
 //! | stage | steps |
 //! |---|---|
@@ -14,8 +14,8 @@
 //! | cleanup | sites, cache, search, front-end-cache, makemigrations |
 //! | comms | pipeline, messages |
 //!
-//! `open` belongs to the quarantine that it ends: whoever leaves the clean-up out does not want
-//! staging to stay closed.
+//! `open` belongs to the quarantine that it ends, so that staging opens even if the clean-up is
+//! skipped.
 
 pub mod accounts;
 mod answers;
@@ -50,7 +50,7 @@ mod world;
 pub use answers::{Answers, ChosenBackup, MediaChoice, OpenAtEnd, Options, RestoreVia};
 pub use book::runbook;
 pub use closed::{Closed, Preset};
-pub use git::{InConflict, Preview, preview, refuse_replaced, short};
+pub use git::{InConflict, Preview, conflicting, preview, refuse_replaced, short};
 pub use guard::LookAgain;
 pub use lock::{OriginLock, SeenLock};
 pub use media::{MediaNumbers, NotCopied, media_left_behind, media_numbers};

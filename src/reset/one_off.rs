@@ -1,4 +1,4 @@
-//! Commands on a one-off dyno of staging, with their output passed on line by line.
+//! Runs commands on a one-off dyno of staging, and reports their output line by line.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::runbook::{StepContext, StepResult};
 use super::world::Reset;
 
 const TOTAL: Duration = Duration::from_secs(60 * 60);
-/// How much of the output a failure quotes.
+/// How many lines of the output an error quotes.
 const QUOTED_LINES: usize = 12;
 
 impl Reset {
-    /// Runs a command to its end, whatever its exit status. One of an attempt that was killed may
-    /// still be at it, and is stopped first.
+    /// Runs a command to its end, with any exit status. A dyno of a killed attempt may still run
+    /// the command, and is stopped first.
     pub(super) async fn run_command(
         &self,
         context: &StepContext,
@@ -28,11 +28,11 @@ impl Reset {
             ..Limits::default()
         };
         let stop = context.interrupt().wanted();
-        let told = |error: &OneOffError| context.warn(through_the_log(error));
-        Ok(self.heroku.run_captured(&self.destination.app, &one_off, &limits, stop, told).await?)
+        let warn = |error: &OneOffError| context.warn(through_the_log(error));
+        Ok(self.heroku.run_captured(&self.destination.app, &one_off, &limits, stop, warn).await?)
     }
 
-    /// Runs a command that has to end well.
+    /// Runs a command that has to succeed.
     pub(super) async fn run_well(
         &self,
         context: &StepContext,
@@ -53,7 +53,7 @@ impl Reset {
     }
 }
 
-/// The end of what a command said, for an error.
+/// The last lines of a command's output, for an error.
 pub(super) fn last_lines(finished: &Finished) -> Vec<String> {
     let text = String::from_utf8_lossy(&finished.output);
     let lines: Vec<&str> =

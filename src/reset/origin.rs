@@ -1,4 +1,4 @@
-//! The clone that a reset works in, and whether its origin is where the site's branches belong.
+//! Opens the clone that a reset works in, and checks that its origin is the site's repository.
 
 use crate::adapters::git::{
     Access, GitProgram, Remote, Repository, is_project, is_repository_of, is_same_repository,
@@ -10,7 +10,7 @@ use crate::process_id;
 use crate::runbook::Operator;
 use crate::settings::{Environment, Origin};
 
-/// Removes the refs of planning from the clone when planning is over, however it ends.
+/// Removes the planning refs from the clone when planning ends, even with an error.
 pub struct ForgetsPlanning(Repository);
 
 impl ForgetsPlanning {
@@ -21,22 +21,22 @@ impl ForgetsPlanning {
 
 impl Drop for ForgetsPlanning {
     fn drop(&mut self) {
-        // What stays behind, after a kill as well, is removed by the planning after this one.
+        // Refs that remain, for example after a kill, are removed by the next planning.
         let _ = self.0.forget();
     }
 }
 
-/// What the name that planning has instead of a run's begins with; the process's number follows.
-/// The host's name is in it, as a clone may be shared between machines, on which the same number is
-/// another process.
+/// The beginning of the name that planning uses instead of a run's. The process id follows. The
+/// name contains the host, because machines can share a clone, and the same process id is another
+/// process there.
 fn planning_of(host: &str) -> String {
     let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';
     let host: String = host.chars().map(|one| if fits(one) { one } else { '-' }).collect();
     format!("plan-{host}-")
 }
 
-/// Removes the refs of plannings of this machine that were killed. It is tidying: where it fails,
-/// the refs are in nobody's way.
+/// Removes the refs of killed plannings on this machine. A failure is ignored, because the refs do
+/// no harm.
 pub fn forget_killed_planning(repository: &Repository) {
     let beginning = planning_of(&Operator::of_this_process("").host);
     for run in repository.runs_with_refs().unwrap_or_default() {
@@ -47,11 +47,11 @@ pub fn forget_killed_planning(repository: &Repository) {
     }
 }
 
-/// The clone around the working directory, in a namespace for planning.
+/// Opens the clone around the working directory, in a namespace for planning.
 pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository, CommandError> {
     let git = &deployments.settings.git;
     let working_directory = std::env::current_dir().map_err(|error| {
-        CommandError::new(FailureKind::Configuration, "the working directory is gone")
+        CommandError::new(FailureKind::Configuration, "cannot open the working directory")
             .with_cause(error)
     })?;
     let this = Operator::of_this_process("");
@@ -65,6 +65,7 @@ pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository,
         run: &run,
     };
     let repository = Repository::open(&access).await?;
+    deployments.reporter.emit(Event::Asking("Asking git about the origin".to_owned()));
     for url in repository.origin_urls().await? {
         check_no_app(deployments, &url)?;
         check_project(deployments, &url)?;
@@ -72,7 +73,8 @@ pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository,
     Ok(repository)
 }
 
-/// What is pushed to the repository of an app is built and released there.
+/// Refuses an origin that is an app's repository, because Heroku builds and releases every push to
+/// it.
 fn check_no_app(deployments: Deployments<'_>, url: &str) -> Result<(), CommandError> {
     let mut environments = deployments.settings.environments.values();
     let owner = environments.find(|one| is_repository_of(url, &one.app.value));
@@ -83,20 +85,18 @@ fn check_no_app(deployments: Deployments<'_>, url: &str) -> Result<(), CommandEr
         deployments.settings.git.remote, owner.app.value
     );
     Err(CommandError::new(FailureKind::Refused, text)
-        .hint("name the remote that GitLab is as git.remote in bcops.toml"))
+        .hint("set git.remote in bcops.toml to the remote at GitLab"))
 }
 
-/// A clone of something else must not be taken for the site's.
+/// Refuses a clone of another project.
 fn check_project(deployments: Deployments<'_>, url: &str) -> Result<(), CommandError> {
     let project = &deployments.settings.gitlab.project;
     if is_project(url, &project.value) {
         return Ok(());
     }
-    let text = format!(
-        "the remote {} is {url}, and not {}",
-        deployments.settings.git.remote, project.value
-    );
-    // A mirror has another path; only whoever has named the project means exactly that one.
+    let text =
+        format!("the remote {} is {url}, not {}", deployments.settings.git.remote, project.value);
+    // A mirror has another path, so this is only a warning unless the user has set the project.
     if project.origin == Origin::BuiltIn {
         deployments.reporter.emit(Event::Warning(text));
         return Ok(());
@@ -105,8 +105,8 @@ fn check_project(deployments: Deployments<'_>, url: &str) -> Result<(), CommandE
         .hint("run it in a clone of the site, or set gitlab.project"))
 }
 
-/// The branch that is force-pushed must be no other environment's, protected or not, whether or not
-/// that is where the data come from.
+/// Refuses to force-push a branch that belongs to another environment, whether it is protected or
+/// not.
 pub fn check_branch(
     deployments: Deployments<'_>,
     destination: &Environment,
@@ -120,14 +120,14 @@ pub fn check_branch(
     let name = &destination.name;
     let protected = if owner.protected { ", which is protected" } else { "" };
     let text = format!(
-        "the branch {branch} of {name} is that of {}{protected}; nothing was changed",
+        "the branch {branch} of {name} is also the branch of {}{protected}; nothing was changed",
         owner.name
     );
     Err(CommandError::new(FailureKind::Refused, text)
         .hint(format!("set environments.{name}.branch in bcops.toml")))
 }
 
-/// The branch that is force-pushed must not be the one that the origin's `HEAD` points at.
+/// Refuses to force-push the branch that the origin's `HEAD` points at.
 pub async fn check_not_default_branch(
     repository: &Repository,
     destination: &Environment,
@@ -146,8 +146,8 @@ pub async fn check_not_default_branch(
         .hint("or choose another default branch in the project's settings on GitLab"))
 }
 
-/// Git may rewrite the URL of Heroku's repository (`insteadOf`, `pushInsteadOf`). Wherever that
-/// leads, it has to be the repository of this app.
+/// Checks that a push to Heroku reaches this app's repository. Git can rewrite the URL
+/// (`insteadOf`, `pushInsteadOf`).
 pub async fn check_heroku_remote(
     repository: &Repository,
     remote: &Remote,
@@ -158,11 +158,11 @@ pub async fn check_heroku_remote(
         let protected = git_urls.iter().find(|(_, theirs)| is_same_repository(theirs, &url));
         let owner = match protected {
             None if is_repository_of(&url, app) => continue,
-            None => "not that of the app".to_owned(),
+            None => "not the repository of the app".to_owned(),
             Some((name, _)) => format!("the repository of {name}, which is protected"),
         };
         let text = format!(
-            "git pushes to {url} in place of {}, which is {owner} ({app}); nothing was changed",
+            "git pushes to {url} in place of {}: that URL is {owner} ({app}); nothing was changed",
             remote.label()
         );
         return Err(CommandError::new(FailureKind::Refused, text)

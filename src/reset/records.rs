@@ -1,5 +1,5 @@
-//! What reading and writing single records have in common: the transaction around it, and which
-//! tables and columns there really are. Another site has others.
+//! Provides the transaction around reads and writes of single records, and finds out which tables
+//! and columns exist, because sites differ.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use crate::adapters::postgres::{PostgresError, Session};
 use crate::scrub::live;
 pub(super) use crate::scrub::live::Access;
 
-/// These are small tables: who waits longer waits for somebody who holds them.
+/// The tables are small, so a longer wait means that another session holds a lock.
 const LIMITS: live::Limits =
     live::Limits { lock: Duration::from_secs(10), statement: Duration::from_secs(120) };
 
-/// Opens a transaction in which every name has to be written with its schema. Nothing is left open
-/// on an error. Whoever gives up between this and [`end`] has to close the session.
+/// Opens a transaction in which every name needs its schema. On an error nothing stays open. A
+/// caller that stops between this and [`end`] has to close the session.
 pub(super) async fn begin(session: &Session, access: Access) -> Result<(), PostgresError> {
     let begun = live::begin(session, access, &LIMITS).await;
     if begun.is_err() {
@@ -22,7 +22,7 @@ pub(super) async fn begin(session: &Session, access: Access) -> Result<(), Postg
     begun
 }
 
-/// Commits what went well, and takes everything else back.
+/// Commits after a success, and rolls back after an error.
 pub(super) async fn end<T, E: From<PostgresError>>(
     session: &Session,
     outcome: Result<T, E>,
@@ -33,14 +33,14 @@ pub(super) async fn end<T, E: From<PostgresError>>(
             Ok(value)
         }
         Err(error) => {
-            // The first error is the one to tell; a session that is gone has rolled back by itself.
+            // The first error is returned. A lost session has rolled back by itself.
             let _ = session.batch_execute("ROLLBACK").await;
             Err(error)
         }
     }
 }
 
-/// A snapshot of each of two databases, to compare them.
+/// Begins a snapshot of each of two databases, to compare them.
 pub(super) async fn begin_reading(one: &Session, other: &Session) -> Result<(), PostgresError> {
     begin(one, Access::Read).await?;
     let begun = begin(other, Access::Read).await;
@@ -50,7 +50,7 @@ pub(super) async fn begin_reading(one: &Session, other: &Session) -> Result<(), 
     begun
 }
 
-/// The end of [`begin_reading`].
+/// Ends the snapshots of [`begin_reading`].
 pub(super) async fn end_reading<T, E: From<PostgresError>>(
     one: &Session,
     other: &Session,
@@ -64,17 +64,17 @@ pub(super) async fn end_reading<T, E: From<PostgresError>>(
 #[derive(Debug, Clone)]
 pub(super) struct LiveColumn {
     pub name: String,
-    /// For a cast of text: without the length, since a cast to it would cut silently where an
-    /// assignment complains.
+    /// The type for casts, without its length. A cast to a length would cut text silently, while an
+    /// assignment fails.
     pub type_name: String,
     pub not_null: bool,
-    /// The server has a value for it when none is given: a default, or an identity.
+    /// Whether the server has a value if none is given: a default or an identity.
     pub has_default: bool,
-    /// The server alone computes it.
+    /// Whether the server computes the value.
     pub generated: bool,
 }
 
-/// Those of some tables of the schema `public` that there are, with their columns.
+/// The existing tables among some of the schema `public`, with their columns.
 #[derive(Debug, Default)]
 pub(super) struct Tables(BTreeMap<String, Vec<LiveColumn>>);
 
@@ -108,7 +108,7 @@ impl Tables {
         self.0.contains_key(table)
     }
 
-    /// None at all where there is no such table.
+    /// The columns of a table. Empty if there is no such table.
     pub fn columns(&self, table: &str) -> &[LiveColumn] {
         self.0.get(table).map(Vec::as_slice).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Looks up both environments, and compares the destination with everything that is protected.
+//! Looks up both environments, and compares the destination with every protected environment.
 
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
@@ -18,7 +18,7 @@ use super::origin::{
 use super::stage::Stage;
 use super::world::{Branches, DestinationSide, MediaSides, Sides, SourceSide};
 
-/// What only the stages change that are left out need not be reached.
+/// Looks up everything that the run needs. Resources of skipped stages do not have to answer.
 pub async fn resolve(
     deployments: Deployments<'_>,
     source: &Environment,
@@ -96,7 +96,7 @@ pub async fn resolve(
     })
 }
 
-/// A name for whoever reads the lock.
+/// The operator's name in the lock.
 async fn operator(repository: &Repository) -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|one| !one.is_empty());
     if let Some(login) = set("GITLAB_USER_LOGIN") {
@@ -104,7 +104,9 @@ async fn operator(repository: &Repository) -> String {
     }
     match repository.identity().await {
         Ok(identity) => identity.author.name,
-        Err(_) => set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned()),
+        Err(_) => {
+            set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "unknown user".to_owned())
+        }
     }
 }
 
@@ -127,7 +129,7 @@ fn refuse_if(
         source.name, destination.name
     );
     Err(CommandError::new(FailureKind::Refused, text)
-        .hint("look where the config vars and bcops.toml point: bcops doctor"))
+        .hint("check where the config vars and bcops.toml point: bcops doctor"))
 }
 
 fn branches(
@@ -143,7 +145,7 @@ fn branches(
         })
     };
     let branches = Branches { master: branch(source)?, staging: branch(destination)? };
-    // What is force-pushed must be nobody else's.
+    // The force-pushed branch must not belong to another environment.
     if branches.master == branches.staging {
         let text = format!(
             "{} and {} are deployed from the same branch {}; nothing was changed",

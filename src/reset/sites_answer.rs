@@ -1,9 +1,9 @@
-//! Whether staging's sites answer, before and after: every configured site, every host of the Site
-//! records, and the app's own host at Heroku, looked at as `check` does.
+//! Checks whether staging's sites answer, before and after the run: every configured site, every
+//! host of the Site records, and the app's own host at Heroku. It uses the same checks as `check`.
 //!
-//! A host that could not be reached before the run says nothing of the run. Pages that lead to
-//! production are warnings here: published content links to itself by full addresses, and the site
-//! works.
+//! A host that could not be reached before the run says nothing about the run. Pages that link to
+//! production are only warnings here, because published content contains full addresses and the
+//! site works.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -20,17 +20,17 @@ use super::sites;
 use super::values::{ANSWERED_BEFORE, DOWN_BEFORE, SITES_OF_SOURCE};
 use super::world::Reset;
 
-/// A site that was only just started may take a while.
+/// How long a site may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A site that does not answer as it should.
+/// A site that does not answer correctly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteFailure {
     pub url: String,
     pub problem: String,
     pub answered: bool,
-    /// Journals of before do not have it.
+    /// Journals of older versions do not have this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
 }
@@ -39,63 +39,63 @@ pub struct SiteFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fault {
-    /// Nothing came.
+    /// There was no answer.
     Silent,
-    /// An error of the site (5xx), or a page that Heroku shows in its place.
+    /// An error of the site (5xx), or Heroku's own page instead of the site.
     Broken,
-    /// Heroku has no app for this host: its domain was never added.
+    /// Heroku has no app for this host, because its domain was never added.
     Unknown,
-    /// Something else: another status, a certificate, redirects that lead nowhere.
+    /// Another problem: another status, a certificate, or a redirect loop.
     Odd,
 }
 
-/// The hosts that answered before the run, whatever they said.
+/// The hosts that answered before the run, with any answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnsweredBefore {
     pub urls: Vec<String>,
-    /// Whether the app's own host at Heroku did.
+    /// Whether the app's own host at Heroku answered.
     pub own: bool,
 }
 
-/// What was seen when staging was opened.
+/// The observations when staging was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     pub open: bool,
-    /// Hosts that answer well.
+    /// The number of hosts that answer correctly.
     pub answering: u64,
-    /// Hosts of which nothing is known.
+    /// Hosts that could not be checked.
     pub unseen: Vec<String>,
 }
 
-/// What was seen of all sites at one moment.
+/// The state of all sites at one moment.
 #[derive(Debug, Default)]
 pub struct SiteStates {
-    /// Every site but the app's own host, by its URL.
+    /// Every site except the app's own host, by its URL.
     pub asked: Vec<String>,
     pub down: Vec<SiteFailure>,
-    /// The app's own host at Heroku, unless it is one of the sites. `None` where it answers well.
+    /// The app's own host at Heroku, unless it is one of the sites or was not checked.
     pub own: Option<Own>,
     pub warnings: Vec<String>,
 }
 
-/// The app's own host, and what is wrong with its answer.
+/// The app's own host, and the problem of its answer. `None` if it answers correctly.
 #[derive(Debug)]
 pub struct Own {
     pub down: Option<SiteFailure>,
 }
 
-/// What the sites' answers at the end come to.
+/// The verdict on the sites' answers at the end.
 #[derive(Debug, Default)]
 pub struct Judged {
     pub asked: u64,
-    /// These keep staging closed.
+    /// Failures that keep staging closed.
     pub down: Vec<SiteFailure>,
-    /// These do not answer well, and the run is not the reason.
+    /// Failures that the run has not caused.
     pub unjudged: Vec<SiteFailure>,
     pub warnings: Vec<String>,
 }
 
-/// What was known of the sites before the run.
+/// What was known about the sites before the run.
 struct Before {
     down: Vec<SiteFailure>,
     answered: Option<AnsweredBefore>,
@@ -111,14 +111,14 @@ impl Before {
         self.answered.as_ref().is_some_and(|answered| answered.own)
     }
 
-    /// Whether the run is the reason for what is wrong now.
+    /// Whether the run has caused the present problem.
     fn blames(&self, now: &SiteFailure) -> bool {
         let before = self.down.iter().find(|one| one.url == now.url);
         if before.is_some_and(|before| !before.answered) {
             return false;
         }
         let is_known = before.is_some()
-            // Without a list every host counts that was not seen to be silent.
+            // Without a list, every host that was not seen to be silent counts.
             || self.answered.as_ref().is_none_or(|answered| answered.urls.contains(&now.url));
         match now.fault {
             Some(Fault::Silent | Fault::Unknown) => is_known,
@@ -129,7 +129,7 @@ impl Before {
 }
 
 impl Reset {
-    /// Looks at every site of staging once. The app's own host is asked for where `own` says so.
+    /// Checks every site of staging once, and the app's own host if `own` is set.
     pub(super) async fn look_at_sites(
         &self,
         context: &StepContext,
@@ -137,7 +137,7 @@ impl Reset {
     ) -> StepResult<SiteStates> {
         let mut targets = Targets::of(&self.destination);
         let configured = targets.urls.clone();
-        // A database that holds half of something has no records to read.
+        // A half-loaded database has no records to read.
         if let Ok(session) = self.connect_destination().await {
             for record in sites::read(&session).await.unwrap_or_default() {
                 targets.add_record(&record.hostname, record.port);
@@ -167,8 +167,8 @@ impl Reset {
         Ok(seen)
     }
 
-    /// Looks before anything is changed, and keeps what was seen for the end. A second attempt would
-    /// find the run's own changes.
+    /// Checks the sites before anything is changed, and keeps the result for the end. A second
+    /// attempt would see the run's own changes.
     pub(super) async fn look_before(&self, context: &StepContext) -> StepResult<SiteStates> {
         let seen = self.look_at_sites(context, true).await?;
         let is_silent = |url: &String| seen.down.iter().any(|one| one.url == *url && !one.answered);
@@ -183,8 +183,8 @@ impl Reset {
         Ok(seen)
     }
 
-    /// Looks until every site answers well, or until it has gone on for too long. Sites that could
-    /// not be reached before cannot be judged, and are given back apart.
+    /// Checks until every site answers correctly, or the time limit is over. Sites that could not
+    /// be reached before cannot be judged, and are returned separately.
     pub(super) async fn wait_for_sites(&self, context: &StepContext) -> StepResult<Judged> {
         let before = Before::of(context)?;
         let began = Instant::now();
@@ -201,14 +201,14 @@ impl Reset {
         }
     }
 
-    /// The host that Heroku gives the app, whatever domains it has beside it.
+    /// The host that Heroku gives the app, in addition to its domains.
     async fn own_host(&self) -> StepResult<Option<Url>> {
         let app = self.heroku.app(self.destination.app.id()).await?;
         let url = app.web_url.and_then(|url| Url::parse(&url).ok());
         Ok(url.filter(|url| ["https", "http"].contains(&url.scheme()) && url.has_host()))
     }
 
-    /// Hosts of protected environments: by the configuration, and by production's Site records.
+    /// Hosts of protected environments, from the configuration and from production's Site records.
     fn forbidden(&self, context: &StepContext, own: &[Url]) -> StepResult<BTreeSet<String>> {
         let all = self.settings.environments.values();
         let mut forbidden = protected_hosts(&self.destination, all, own);
@@ -227,12 +227,13 @@ fn is_among(own: &Url, urls: &[Url]) -> bool {
     urls.iter().any(|url| url.host_str() == own.host_str())
 }
 
-/// The site may answer at its domains only, and refuse every other host. That is an answer.
+/// Whether the app's own host counts as down. A site may refuse every host except its domains, and
+/// that counts as an answer.
 fn keeps_own_host_down(down: &SiteFailure) -> bool {
     down.fault != Some(Fault::Odd)
 }
 
-/// The worst thing that keeps visitors from the site.
+/// The worst problem that keeps visitors from the site.
 fn down(report: &SiteReport) -> Option<SiteFailure> {
     let fails = |line: &&Line| line.verdict == Verdict::Fail && line.aspect != Aspect::Content;
     let first = report.lines.iter().find(fails)?;
@@ -285,7 +286,7 @@ mod tests {
             (None, Broken, true),
             (None, Odd, true),
             (None, Unknown, true),
-            // In maintenance before, or broken: staging has to work at the end.
+            // Staging was in maintenance or broken before, and has to work at the end.
             (Some(Broken), Broken, true),
             (Some(Broken), Silent, true),
             (Some(Odd), Odd, false),
@@ -300,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_new_need_not_be_there_yet() {
+    fn a_new_host_does_not_have_to_answer_yet() {
         let before = before(None, false);
         assert!(!before.blames(&down(Fault::Silent)) && !before.blames(&down(Fault::Unknown)));
         assert!(before.blames(&down(Fault::Broken)) && before.blames(&down(Fault::Odd)));
     }
 
     #[test]
-    fn a_journal_of_before_has_no_list_of_hosts() {
+    fn an_older_journal_has_no_list_of_hosts() {
         let kept = r#"[{"url":"https://staging.example/","problem":"p","answered":false}]"#;
         let down_before: Vec<SiteFailure> = serde_json::from_str(kept).expect("a list");
         let before = Before { down: down_before, answered: None };

@@ -1,4 +1,4 @@
-//! The stages of a reset, in the order of the runbook.
+//! Lists the stages of a reset, in the order of the runbook.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl Stage {
         Stage::Comms,
     ];
 
-    /// As journals, plans and flags spell it.
+    /// The name in journals, plans and flags.
     pub const fn name(self) -> &'static str {
         match self {
             Stage::Preflight => "preflight",
@@ -60,7 +60,7 @@ impl FromStr for Stage {
     fn from_str(text: &str) -> Result<Self, String> {
         Stage::ALL.into_iter().find(|stage| stage.name() == text).ok_or_else(|| {
             let known = Stage::ALL.map(Stage::name).join(", ");
-            format!("there is no stage {text}; there are {known}")
+            format!("there is no stage {text}; the stages are {known}")
         })
     }
 }

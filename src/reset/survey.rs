@@ -1,4 +1,4 @@
-//! What is there before anything is decided.
+//! Observes both environments before anything is decided.
 
 use crate::adapters::git::Branch;
 use crate::adapters::git::inventory::Inventory;
@@ -9,6 +9,7 @@ use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
+use crate::words;
 
 use super::accounts::{self, Account};
 use super::answers::Options;
@@ -23,7 +24,7 @@ use super::world::Sides;
 
 const STEP: &str = "look";
 
-/// What the questions are about.
+/// The observations that the questions are about.
 pub struct Survey {
     pub inventory: Inventory,
     /// Every branch of the origin.
@@ -31,21 +32,21 @@ pub struct Survey {
     pub backup: Transfer,
     /// The name of the source's newest complete backup.
     pub newest: Option<String>,
-    /// Whether the destination shows its maintenance page now, where Heroku says so.
+    /// Whether the destination is in maintenance now. `None` if Heroku does not say.
     pub maintenance: Option<bool>,
-    /// `None` where the databases could not be compared.
+    /// `None` if the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
-    /// How staging is closed, where it is.
+    /// How staging is closed. `None` if it is open.
     pub closed: Option<Closed>,
-    /// The add-ons that start one-off dynos by themselves, and such dynos that run now.
+    /// The add-ons that start one-off dynos by themselves, and running one-off dynos.
     pub starters: Starters,
 }
 
-/// Looks at both sides. A backup that was asked for by its name is taken in place of the newest.
+/// Observes both sides. A backup that the user named is used instead of the newest.
 ///
 /// # Errors
-/// Where there is no backup to load, and what keeps a side from being looked at.
+/// If there is no backup to load, or a side cannot be read.
 pub async fn survey(
     reporter: &dyn Reporter,
     sides: &Sides,
@@ -57,25 +58,32 @@ pub async fn survey(
     let description = format!("Looking at {} and {}", source.name, destination.name);
     reporter.emit(Event::StepStarted { step: STEP, description });
     let (backup, newest) = backup(reporter, sides, backup_name).await?;
+    answered(reporter, format!("Heroku: backup {} of {}", backup.name(), source.name));
     let app = sides.heroku.app(sides.destination.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &sides.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&sides.question())?;
+    answered(reporter, format!("git origin: {}", words::plural(branches.len() as u64, "branch")));
     warn_of_protection(reporter, sides).await;
     if options.runs(Stage::Database) {
         check_manifest(reporter, sides, &backup).await?;
     }
     let (content, accounts) = match compare(sides).await {
-        Ok((content, accounts)) => (Some(content), Some(accounts)),
+        Ok((content, accounts)) => {
+            let (items, people) = (content.items.len() as u64, accounts.len() as u64);
+            let (items, people) = (words::plural(items, "item"), words::plural(people, "account"));
+            answered(reporter, format!("Databases: {items} and {people} on staging only"));
+            (Some(content), Some(accounts))
+        }
         Err(error) => {
             let causes = error.causes().join(": ");
-            let text = format!("content and accounts were not compared: {error}: {causes}");
+            let text = format!("cannot compare content and accounts: {error}: {causes}");
             reporter.emit(Event::Warning(text));
             (None, None)
         }
     };
-    // An unfinished run has replaced the accounts; its backup has those that staging had.
+    // An unfinished run has replaced the accounts. Its backup has staging's earlier accounts.
     let accounts = match kept {
         Some(backup) => Some(accounts_before(sides, backup).await?),
         None => accounts,
@@ -97,24 +105,29 @@ pub async fn survey(
     })
 }
 
-/// A branch that may not be force-pushed is better known of before anything is done.
+/// Prints a line as soon as a service has answered.
+fn answered(reporter: &dyn Reporter, summary: String) {
+    reporter.emit(Event::StepFinished { step: "service", summary });
+}
+
+/// Warns early about a branch that GitLab protects from a force-push.
 async fn warn_of_protection(reporter: &dyn Reporter, sides: &Sides) {
     let Some(gitlab) = &sides.gitlab else { return };
     let branch = &sides.branches.staging;
     let text = match gitlab.protected_branch(branch).await {
         Ok(Some(protection)) if !protection.allow_force_push => {
-            format!("{branch} is protected at GitLab and may not be force-pushed")
+            format!("{branch} is protected at GitLab without force-push; the push will be refused")
         }
         Ok(_) => return,
-        Err(error) => format!("whether {branch} may be force-pushed is not known: {error}"),
+        Err(error) => format!("cannot ask GitLab whether {branch} is protected: {error}"),
     };
     reporter.emit(Event::Warning(text));
 }
 
-/// What the manifest does not know is better found out before staging is deployed to and closed
-/// than when the backup is loaded, where it is looked at again. The table of contents of the very
-/// backup says it, of which nothing else is read; and the database, which may have changed since,
-/// says what the next backup will hold.
+/// Compares the manifest with the backup and with the source's database, so that an unknown table
+/// or column is found before staging is deployed to and closed. Only the table of contents of the
+/// backup is read. The database may have changed since, and shows what the next backup will
+/// contain. The load compares again.
 async fn check_manifest(
     reporter: &dyn Reporter,
     sides: &Sides,
@@ -125,14 +138,14 @@ async fn check_manifest(
             contents.scrub_plan(&sides.manifest, POLICY)?;
         }
         Err(error) => {
-            let text = format!("the manifest was not compared with the backup yet: {error}");
+            let text = format!("cannot compare the manifest with the backup yet: {error}");
             reporter.emit(Event::Warning(text));
         }
     }
     let session = match connect(&sides.source.url).await {
         Ok(session) => session,
         Err(error) => {
-            let text = format!("the manifest was not compared with the database yet: {error}");
+            let text = format!("cannot compare the manifest with the database yet: {error}");
             reporter.emit(Event::Warning(text));
             return Ok(());
         }
@@ -159,7 +172,7 @@ async fn compare(sides: &Sides) -> Result<(StagingOnly, Vec<Account>), CommandEr
     Ok((content, accounts))
 }
 
-/// The backup that was named, or the newest one that is complete; and the name of the newest.
+/// The named backup or the newest complete one, and the name of the newest.
 async fn backup(
     reporter: &dyn Reporter,
     sides: &Sides,
@@ -174,7 +187,7 @@ async fn backup(
         return Ok((newest, Some(name)));
     };
     let named = backups::named_and_complete(&found, source, name, reporter)?;
-    // A backup that was named is taken, whatever the others are.
+    // A named backup is used even if the others cannot be judged.
     let newest = found.newest().ok().flatten();
     Ok((named, newest.as_ref().map(Transfer::name)))
 }

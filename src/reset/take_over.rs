@@ -1,4 +1,5 @@
-//! What a run begins with that takes over from an unfinished one: staging as it was before that one.
+//! Collects the values for a run that takes over from an unfinished one: the state of staging
+//! before that run.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +16,8 @@ use super::values::{
 };
 use super::world::Sides;
 
-/// `present` is the app's maintenance mode and formation, where they are known. What somebody else
-/// has changed since the unfinished run stopped is theirs and stays.
+/// The values that the new run begins with. `present` is the app's maintenance mode and formation,
+/// if known. Changes that someone else made after the unfinished run stopped are kept.
 pub fn values_of_takeover(
     before: &Before,
     run: &RunId,
@@ -32,15 +33,15 @@ pub fn values_of_takeover(
             values.insert(FORMATION_BEFORE.name(), json!(wanted));
         }
     }
-    // Where staging was closed all the while, the backup from before is what people had, and one of
-    // what is there now would keep rows that nobody has verified. Where a person has opened it, the
-    // present is what people have.
+    // If staging stayed closed, the backup of the unfinished run has the data that people used. A
+    // new backup would have rows that are not verified. If a person has opened staging since, the
+    // present data is what people use.
     let is_closed =
         present.is_none_or(|(maintenance, formation)| maintenance || formation.serves_nobody());
     let taken = before.taken_over(run, is_closed);
     if let Some(backup) = before.backup.as_ref().filter(|_| taken.keeps_backup) {
         values.insert(BACKUP.name(), json!(backup));
-        // The Site records in the database may be those of production by now.
+        // The Site records in the database may be production's now.
         if let Some(sites) = &before.sites {
             values.insert(SITES_BEFORE.name(), json!(sites));
         }
@@ -49,15 +50,15 @@ pub fn values_of_takeover(
     values
 }
 
-/// The backup of the unfinished run, where this run goes on with it.
+/// The backup of the unfinished run, if this run keeps it.
 pub fn kept_backup(values: &BTreeMap<&'static str, Value>) -> Option<BackupTaken> {
     serde_json::from_value(values.get(BACKUP.name())?.clone()).ok()
 }
 
-/// The accounts that only staging had before the unfinished run, by its backup.
+/// The accounts that only staging had before the unfinished run, from its backup.
 ///
 /// # Errors
-/// A backup or a production that cannot be read.
+/// If the backup or production cannot be read.
 pub async fn accounts_before(
     sides: &Sides,
     backup: &BackupTaken,
@@ -70,8 +71,8 @@ pub async fn accounts_before(
     Ok(accounts::not_in_production(stored, &production, users).await?)
 }
 
-/// The unfinished run that has left staging closed, where this run began with that: a rollback of
-/// this run leaves it closed as well.
+/// The unfinished run that left staging closed, if this run took over from it. A rollback of this
+/// run leaves staging closed as well.
 pub(super) fn left_closed(context: &StepContext) -> StepResult<Option<TakenOver>> {
     Ok(context.get(&TAKEN_OVER)?.filter(|taken| taken.closed))
 }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_has_closed_after_the_run_is_not_the_run_s() {
+    fn a_staging_closed_by_a_person_after_the_run_does_not_count_as_the_runs() {
         let opened = Before { has_closed: false, has_stopped: false, ..killed() };
         let (taken, keeps) = taken(&opened, Some((true, &formation(1))));
         assert!(!taken.closed && !keeps);

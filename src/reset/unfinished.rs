@@ -1,5 +1,5 @@
-//! What a run that has not come to its end has left of staging, as its journal on this machine or its
-//! lock on the origin describes it.
+//! Describes an unfinished run and the state in which it left staging, from its journal on this
+//! machine or its lock on the origin.
 
 use std::time::Duration;
 
@@ -21,36 +21,36 @@ use super::values::{
 };
 use super::world::Reset;
 
-/// Where the run can be resumed or rolled back.
+/// The place from which the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Its journal is on this machine.
+    /// The journal is on this machine.
     Here,
-    /// Its journal is elsewhere, and the lock holds what a rollback needs.
+    /// The journal is elsewhere, and the lock has what a rollback needs.
     Lock,
-    /// Its journal is elsewhere, and the lock holds too little.
+    /// The journal is elsewhere, and the lock has too little for a rollback.
     Nowhere,
 }
 
-/// A run of one staging that has not come to its end.
+/// An unfinished run of one staging.
 #[derive(Debug, Clone)]
 pub struct Unfinished {
     pub run: RunId,
     pub operator: Operator,
     pub place: Place,
-    /// The lock that keeps others out; `None` where it was broken.
+    /// The lock that keeps others out. `None` if it was broken.
     pub lock: Option<SeenLock>,
-    /// The lock as it is, or was before it was broken.
+    /// The lock as it is, or as it was before it was broken.
     seen: SeenLock,
-    /// When it was heard of last.
+    /// When the run last wrote its journal or refreshed its lock.
     pub heard: Timestamp,
     pub history: History,
 }
 
-/// The run that holds the lock of a branch, or the one whose lock was broken before its end.
+/// The run that holds the lock of a branch, or the run whose lock was broken before its end.
 ///
 /// # Errors
-/// An origin that cannot be asked, and a lock that cannot be read.
+/// If the origin cannot be asked, or the lock cannot be read.
 pub async fn unfinished(
     repository: &Repository,
     branch: &str,
@@ -62,15 +62,15 @@ pub async fn unfinished(
     }
     let broken = lock.look_at_broken().await?;
     let found = broken.map(|seen| Unfinished::of(&seen, runs, false));
-    // A run that was resumed or rolled back after its lock was broken is over.
+    // A run may have been completed or rolled back after its lock was broken.
     Ok(found.filter(|found| !found.is_over()))
 }
 
-/// Refuses to work on an unfinished run by a journal that may be out of date. As long as nobody else
-/// has finished the run, the origin has its lock, or keeps the lock that was broken.
+/// Refuses to continue an unfinished run with a journal that may be out of date. Until someone else
+/// completes the run, the origin has its lock, or keeps the broken lock.
 ///
 /// # Errors
-/// The refusal, and an origin that cannot be asked.
+/// The refusal, or if the origin cannot be asked.
 pub async fn refuse_stale(
     world: &Reset,
     runbook: &Runbook<Reset>,
@@ -89,12 +89,12 @@ pub async fn refuse_stale(
     };
     let environment = &world.destination.name;
     let refused = |why: String| {
-        let text = format!("cannot continue run {run} by the journal here: {why}");
+        let text = format!("cannot continue run {run} with the journal on this machine: {why}");
         CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
     };
     let Some(seen) = seen else {
         let why = format!(
-            "its lock is gone from the origin, so someone else ended it; {environment} may hold \
+            "its lock is gone from the origin, so someone else ended it; {environment} may have \
              newer work"
         );
         return Err(refused(why)
@@ -106,7 +106,7 @@ pub async fn refuse_stale(
     let goes_back = there.is_some_and(|there| there.rollback_has_begun());
     if goes_back && !history.rollback_has_begun() {
         let (back, unlock) = (run.rollback_command(), run.unlock_command());
-        return Err(refused(format!("{} is rolling it back", operator.host))
+        return Err(refused(format!("{} is rolling the run back", operator.host))
             .hint(format!("to continue there: {back}"))
             .hint(format!("to take over: {unlock}, then bcops reset-{environment}")));
     }
@@ -133,12 +133,12 @@ impl Unfinished {
         }
     }
 
-    /// What the lock says of the run for other machines.
+    /// The essence that the lock carries for other machines.
     pub fn essence(&self) -> Option<Essence> {
         self.seen.holder.essence.clone()
     }
 
-    /// Whether it came to its end, and was killed before it gave its lock up.
+    /// Whether the run is done or rolled back, and was killed before it released its lock.
     pub fn is_over(&self) -> bool {
         matches!(self.history.standing, Standing::Done { .. } | Standing::RolledBack)
     }
@@ -147,7 +147,7 @@ impl Unfinished {
         self.history.standing == Standing::RollingBack
     }
 
-    /// Whether a process may be at work on it now.
+    /// Whether a process may be at work on the run now.
     pub fn may_be_at_work(&self, now: Timestamp) -> bool {
         let is_recent = || self.age(now) < Duration::from_secs(10 * 60);
         self.lock.is_some() && self.operator.lives().unwrap_or_else(is_recent)
@@ -157,11 +157,12 @@ impl Unfinished {
         now.duration_since(self.heard).try_into().unwrap_or_default()
     }
 
-    /// What staging was before the run, and whether that is still to be put back.
+    /// The state of staging before the run, and what still has to be put back.
     pub fn before(&self) -> Before {
         let open = self.history.step("open");
         let is_open = open.is_finished() && !open.is_undone();
-        // What it took over from an earlier run stays so until it has opened staging itself.
+        // The state that it took over from an earlier run counts until it has opened staging
+        // itself.
         let inherited = self.history.get(&TAKEN_OVER).filter(|_| !is_open);
         let is_closed = inherited.as_ref().is_some_and(|taken| taken.closed);
         let keeps_backup = inherited.as_ref().is_some_and(|taken| taken.keeps_backup);
@@ -182,7 +183,7 @@ impl Unfinished {
         }
     }
 
-    /// Whether the database is being put back, so that it may hold half of something.
+    /// Whether the database is being put back, so that it may be half loaded.
     fn is_filling_back(&self) -> bool {
         use crate::runbook::history::UndoPhase;
         let begun = |id: &str| {
@@ -192,7 +193,7 @@ impl Unfinished {
         begun("load") || begun("restore")
     }
 
-    /// The last step that came to its end.
+    /// The last step that finished.
     pub fn last_step(&self) -> Option<&str> {
         let steps = self.history.started.as_ref()?.steps.iter().rev();
         let is_over = |id: &str| {
@@ -202,17 +203,18 @@ impl Unfinished {
         steps.map(|step| step.id.as_str()).find(|id| is_over(id))
     }
 
-    /// What is so, in one sentence. `maintenance` is what the app itself says, where it was asked.
+    /// The state of the run in one sentence. `maintenance` is the app's present mode, if it was
+    /// asked.
     pub fn sentence(&self, now: Timestamp, maintenance: Option<bool>) -> String {
         let Unfinished { run, operator, .. } = self;
         let (who, host, ago) = (&operator.who, &operator.host, words::duration(self.age(now)));
         let whose = format!("run {run} of {who} on {host}");
         if self.may_be_at_work(now) {
-            return format!("{whose} is at work (process {}, heard of {ago} ago)", operator.pid);
+            return format!("{whose} is at work (process {}, last seen {ago} ago)", operator.pid);
         }
         let what = match (self.is_over(), self.is_going_back(), self.last_step()) {
-            (true, ..) => "is over, and its lock is left".to_owned(),
-            (_, true, _) => "stopped on its way back".to_owned(),
+            (true, ..) => "is done, and its lock was not released".to_owned(),
+            (_, true, _) => "stopped during its rollback".to_owned(),
             (.., Some(step)) => format!("stopped after {step}"),
             (.., None) => "stopped".to_owned(),
         };
@@ -226,39 +228,39 @@ impl Unfinished {
         format!("{whose} {what} {ago} ago{state}")
     }
 
-    /// The environment that the run is for, as far as that is known here.
+    /// The environment of the run, as far as this machine knows it.
     fn environment(&self) -> &str {
         self.history.flags.get("destination").and_then(|name| name.as_str()).unwrap_or("staging")
     }
 
-    /// The commands that lead to a good end.
+    /// The commands that finish the run or roll it back.
     pub fn hints(&self, now: Timestamp) -> Vec<String> {
         let Unfinished { run, operator, .. } = self;
         let (resume, back) = (run.resume_command(), run.rollback_command());
         let unlock = run.unlock_command();
         let reset = format!("bcops reset-{}", self.environment());
         if self.may_be_at_work(now) {
-            return vec!["wait for its end; bcops runs list   # shows how it stands".to_owned()];
+            return vec!["wait until it ends; to see its state: bcops runs list".to_owned()];
         }
         match self.place {
-            Place::Here if self.is_over() => vec![format!("to give the lock up: {resume}")],
+            Place::Here if self.is_over() => vec![format!("to release the lock: {resume}")],
             Place::Here if self.is_going_back() => vec![format!("to continue: {back}")],
-            Place::Here => vec![format!("to continue: {resume}"), format!("to go back: {back}")],
+            Place::Here => vec![format!("to continue: {resume}"), format!("to roll back: {back}")],
             _ if self.lock.is_none() => vec![format!("to take over: {reset}")],
             Place::Lock => vec![format!(
-                "run {run} is {}'s: resume it there, roll it back here with {back}, or take over \
-                 with {unlock} and {reset}",
+                "resume run {run} on {}, roll it back here with {back}, or take over with {unlock} \
+                 and {reset}",
                 operator.host
             )],
             Place::Nowhere => vec![format!(
-                "run {run} is {}'s: resume it there, or take over with {unlock} and {reset}",
+                "resume run {run} on {}, or take over with {unlock} and {reset}",
                 operator.host
             )],
         }
     }
 }
 
-/// What staging was before an unfinished run.
+/// The state of staging before an unfinished run.
 #[derive(Debug, Clone, Default)]
 pub struct Before {
     pub maintenance: Option<bool>,
@@ -274,13 +276,13 @@ pub struct Before {
 }
 
 impl Before {
-    /// Whether maintenance mode, which is `on` now, was turned on by the run and was off before.
+    /// Whether the run turned on maintenance mode, which is `on` now and was off before.
     pub fn explains_maintenance(&self, on: bool) -> bool {
         on && self.has_closed && self.maintenance == Some(false)
     }
 
-    /// The formation to go back to from the present one: processes that the run has stopped get
-    /// their dynos of before.
+    /// The formation to restore: the present one, in which processes that the run stopped get their
+    /// earlier dynos.
     pub fn formation_from(&self, present: &Formation) -> Formation {
         let mut wanted = present.clone();
         for (kind, scale) in self.formation.iter().filter(|_| self.has_stopped).flat_map(|f| &f.0) {
@@ -292,7 +294,7 @@ impl Before {
         wanted
     }
 
-    /// What the run that takes over begins with. `is_closed` is what the app itself says now: a
+    /// The value for the run that takes over. `is_closed` is the app's present state, because a
     /// person may have opened it since.
     pub fn taken_over(&self, run: &RunId, is_closed: bool) -> TakenOver {
         let closed = is_closed && (self.has_closed || self.has_stopped);

@@ -1,4 +1,4 @@
-//! What the steps work with: two environments, looked up and compared before any of it is made.
+//! Holds what the steps work with: both environments, looked up and compared before.
 
 use std::io::Read;
 use std::ops::Deref;
@@ -21,13 +21,13 @@ use crate::settings::{Destination, Environment, Settings};
 
 use super::answers::Answers;
 
-/// One reset: what it works with, and what the person decided when they saw that.
+/// One reset: both environments, and the answers of the operator.
 pub struct Reset {
     pub sides: Sides,
     pub answers: Answers,
 }
 
-/// The steps speak of `world.source`: where a field lies is not what they are about.
+/// Lets steps write `world.source` instead of `world.sides.source`.
 impl Deref for Reset {
     type Target = Sides;
 
@@ -36,8 +36,8 @@ impl Deref for Reset {
     }
 }
 
-/// What is there before anything is decided. Everything in it was resolved from the configuration
-/// and from Heroku, and the guard has compared it with what is protected.
+/// Both environments before anything is decided. Everything was resolved from the configuration and
+/// from Heroku, and compared with every protected environment.
 pub struct Sides {
     pub settings: Settings,
     pub heroku: Heroku,
@@ -47,26 +47,27 @@ pub struct Sides {
     /// The site's repository, in the namespace of planning.
     pub repository: Repository,
     pub manifest: Manifest,
-    /// Absent where neither side has a bucket.
+    /// `None` if neither side has a bucket.
     pub media: Option<MediaSides>,
-    /// Absent without a token.
+    /// `None` without a token.
     pub gitlab: Option<Gitlab>,
     pub slack: Option<Secret>,
-    /// What must not be written anywhere, beside the passwords of databases and buckets.
+    /// More secrets that must not be written anywhere, beside the passwords of databases and
+    /// buckets.
     pub secrets: Vec<Secret>,
-    /// Names of protected environments with their repositories at Heroku.
+    /// Protected environments and their repositories at Heroku.
     pub protected_repositories: Vec<(String, String)>,
-    /// Who runs this, for the messages.
+    /// The operator's name, for messages.
     pub operator: String,
 }
 
-/// The environment that staging is made from. Nothing of it is written to.
+/// The environment that staging is made from. It is only read.
 pub struct SourceSide {
     pub environment: Environment,
     pub app_id: String,
-    /// The database as Heroku knows it: whose backups are loaded.
+    /// The database at Heroku whose backups are loaded.
     pub database: DatabaseAttachment,
-    /// For reading what the two have in common.
+    /// The URL for comparing the two databases.
     pub url: DatabaseUrl,
 }
 
@@ -84,13 +85,13 @@ pub struct DestinationSide {
     pub app: DestinationApp,
     pub database: DestinationDatabase,
     pub url: DatabaseUrl,
-    /// The config vars in force, with what stands in for them.
+    /// The config vars in force, with their overrides.
     pub variables: ConfigVars,
-    /// The app's own repository at Heroku, which builds what is pushed to it.
+    /// The app's own repository at Heroku, which builds every push.
     pub remote: Remote,
-    /// What it was when it was compared with everything that is protected.
+    /// The identity when it was compared with every protected environment.
     pub fingerprint: Fingerprint,
-    /// The zone before its sites, where that was compared.
+    /// The zone in front of its sites, if that was compared.
     pub zone: Option<String>,
 }
 
@@ -113,10 +114,10 @@ pub struct Branches {
 #[derive(Clone)]
 pub struct MediaSides {
     pub source: SourceBucket,
-    /// The source, read with staging's keys, with which the server may copy by itself.
+    /// The source, read with staging's keys, which may let the server copy by itself.
     pub reader: SourceBucket,
     pub destination: DestinationBucket,
-    /// What must not be written anywhere.
+    /// Secrets that must not be written anywhere.
     pub secrets: Vec<Secret>,
 }
 
@@ -169,7 +170,7 @@ impl Sides {
         format!("refs/heads/{}", self.branches.staging)
     }
 
-    /// Reads a backup of staging to its end, on a thread of its own.
+    /// Reads a backup of staging to its end, on a separate thread.
     pub async fn read_backup<T, E>(
         &self,
         number: u64,
@@ -183,8 +184,11 @@ impl Sides {
         let owner = self.destination_backups();
         let bytes = OpenBackup::download(&self.heroku, owner, number).await?.bytes;
         let read = tokio::task::spawn_blocking(move || read(bytes)).await.map_err(|cause| {
-            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
-                .with_cause(cause)
+            CommandError::new(
+                FailureKind::Unexpected,
+                "cannot read the backup: the reader stopped early",
+            )
+            .with_cause(cause)
         })?;
         Ok(read?)
     }

@@ -1,5 +1,5 @@
-//! What a step works with: values of earlier steps, the record of its own remote jobs, the screen,
-//! and the wish to stop.
+//! Gives a step what it works with: values of earlier steps, the record of its own remote jobs, the
+//! screen, and the signal to stop.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::events::{Event, Reporter, SharedReporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
-/// The surroundings of one step in one attempt.
+/// What one step has at hand in one attempt.
 pub struct StepContext {
     pub(super) step: &'static str,
     pub(super) run: RunId,
@@ -32,7 +32,7 @@ pub struct StepContext {
 }
 
 impl StepContext {
-    /// The step that this is for.
+    /// The id of the step.
     pub fn step_id(&self) -> &'static str {
         self.step
     }
@@ -44,19 +44,20 @@ impl StepContext {
     /// Keeps a value for later steps, and for this one after a kill.
     pub fn put<T: Serialize>(&self, key: &ValueKey<T>, value: &T) -> StepResult<()> {
         let unkept = |why: &str| {
-            let text = format!("the value {} of {} {why}", key.name(), self.step);
+            let text = format!("cannot keep the value {} of {}: {why}", key.name(), self.step);
             StepError::failed(FailureKind::Unexpected, text)
         };
-        let value = serde_json::to_value(value).map_err(|_| unkept("cannot be written down"))?;
+        let value =
+            serde_json::to_value(value).map_err(|_| unkept("it cannot be written as JSON"))?;
         if self.log.redactor().finds_in_value(&value) {
-            return Err(unkept("looks like a secret and was not kept"));
+            return Err(unkept("it looks like a secret"));
         }
         let (step, key) = (self.step.to_owned(), key.name().to_owned());
         Ok(self.log.record(Entry::Value { step, key, value })?)
     }
 
-    /// Keeps a value unless there is one, and returns the one that is kept. For what was found before
-    /// anything was changed: a second attempt would find its own changes.
+    /// Keeps the value unless the run has one already, and returns the kept value. Use it for what
+    /// was found before anything was changed: a second attempt would find its own changes.
     pub fn put_first<T>(&self, key: &ValueKey<T>, value: T) -> StepResult<T>
     where
         T: Serialize + DeserializeOwned,
@@ -72,61 +73,64 @@ impl StepContext {
     pub fn get<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> StepResult<Option<T>> {
         let value = self.log.history(|history| history.value(key.name()).cloned());
         value.map(serde_json::from_value).transpose().map_err(|error| {
-            let text = format!("the value {} of the run is of another kind", key.name());
+            let text =
+                format!("cannot read the value {} of the run: it has another type", key.name());
             CommandError::new(FailureKind::Unexpected, text).with_cause(error).into()
         })
     }
 
-    /// How long ago a value was put on record last.
+    /// How long ago a value was last recorded.
     pub fn age<T>(&self, key: &ValueKey<T>) -> Option<Duration> {
         let at = self.log.history(|history| history.value_at(key.name()))?;
         Some(jiff::Timestamp::now().duration_since(at).try_into().unwrap_or_default())
     }
 
-    /// How far another step of the run is.
+    /// The history of another step of the run.
     pub fn step(&self, id: &str) -> StepHistory {
         self.log.history(|history| history.step(id))
     }
 
-    /// A value that the step cannot do without.
+    /// A value that the step needs. It is an error if the run does not have it.
     pub fn need<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> StepResult<T> {
         self.get(key)?.ok_or_else(|| {
             let text = format!(
-                "{} needs the value {}, and the step that finds it did not run",
+                "cannot run {}: it needs the value {}, and the step that finds it did not run",
                 self.step,
                 key.name()
             );
-            CommandError::new(FailureKind::Usage, text).hint("do not leave its stage out").into()
+            CommandError::new(FailureKind::Usage, text)
+                .hint("do not skip the stage of that step")
+                .into()
         })
     }
 
-    /// Whether an act of the step may have changed something.
+    /// Whether the step may have changed something.
     pub fn may_have_acted(&self) -> bool {
         self.log.history(|history| history.step(self.step).may_have_acted)
     }
 
-    /// How far an earlier attempt came with the remote job of this name.
+    /// What an earlier attempt recorded about the remote job with this name.
     pub fn job(&self, name: &str) -> Job {
         self.log.history(|history| history.step(self.step).job(name))
     }
 
-    /// Puts on record that a remote job is about to be asked for. If the answer is never seen, the
-    /// next attempt finds [`Job::Asked`] and looks for the job before it asks again.
+    /// Records that the step is about to request a remote job. If the answer never arrives, the
+    /// next attempt finds [`Job::Asked`] and looks for the job before it requests another one.
     pub fn intent(&self, name: &str, details: Value) -> StepResult<()> {
         self.refuse_secret(name, &details)?;
         let (step, name) = (self.step.to_owned(), name.to_owned());
         Ok(self.log.record(Entry::Intent { step, name, details })?)
     }
 
-    /// Puts the job's identifier on record, before it is waited for.
+    /// Records the job's identifier, before the step waits for the job.
     pub fn external(&self, name: &str, id: &str) -> StepResult<()> {
         self.refuse_secret(name, &Value::from(id))?;
         let (step, name, id) = (self.step.to_owned(), name.to_owned(), id.to_owned());
         Ok(self.log.record(Entry::External { step, name, id })?)
     }
 
-    /// Puts on record that the job is over, or never came to be: what is asked for next under this
-    /// name is a new one. A job that ended well is left as it is, so that it is found again.
+    /// Records that the job ended, or never existed: the next request with this name is a new job.
+    /// Do not call it for a job that succeeded, because a later attempt has to find that job.
     pub fn settle(&self, name: &str, how: &str) -> StepResult<()> {
         let (step, name, how) = (self.step.to_owned(), name.to_owned(), how.to_owned());
         Ok(self.log.record(Entry::Settled { step, name, how })?)
@@ -134,18 +138,20 @@ impl StepContext {
 
     fn refuse_secret(&self, name: &str, value: &Value) -> StepResult<()> {
         if self.log.redactor().finds_in_value(value) {
-            let text = format!("what is known of {name} in {} looks like a secret", self.step);
+            let text =
+                format!("cannot record the job {name} of {}: it looks like a secret", self.step);
             return Err(StepError::failed(FailureKind::Unexpected, text));
         }
         Ok(())
     }
 
-    /// From now on the secret is kept out of journal, report and messages.
+    /// Keeps the secret out of the journal, the report and all messages from now on.
     pub fn register_secret(&self, secret: &Secret) {
         self.log.redactor().register(secret);
     }
 
-    /// Something that a person should look at. It is shown now and kept with the step.
+    /// Warns about something that a person should look at. The warning is shown now and kept with
+    /// the step.
     pub fn warn(&self, text: impl Into<String>) {
         self.relay.emit(Event::Warning(text.into()));
     }
@@ -154,7 +160,7 @@ impl StepContext {
         self.relay.emit(Event::Note(text.into()));
     }
 
-    /// For library code that tells how far it is. Its warnings become the step's.
+    /// The reporter for library code that reports its progress. Its warnings become the step's.
     pub fn reporter(&self) -> SharedReporter {
         self.relay.clone()
     }
@@ -163,9 +169,9 @@ impl StepContext {
         &self.interrupt
     }
 
-    /// Waits for something that can be dropped at any point, such as the poll of a remote job whose
-    /// identifier is on record, until it is there or somebody wants to stop. `goes_on` says what
-    /// goes on elsewhere all the same.
+    /// Waits for `work` until it is done or the run has to stop. `work` must be safe to drop at any
+    /// point, such as polling a remote job whose identifier is recorded. `goes_on` names what
+    /// continues elsewhere after a stop.
     pub async fn wait_for<T>(
         &self,
         goes_on: &str,
@@ -182,7 +188,7 @@ impl StepContext {
     }
 }
 
-/// Passes events on, cleaned of secrets, and keeps the warnings for the journal.
+/// Forwards events without secrets, and keeps the warnings for the journal.
 pub(super) struct Relay {
     reporter: SharedReporter,
     log: Arc<EventLog>,
@@ -194,7 +200,7 @@ impl Relay {
         Relay { reporter, log, warnings: Mutex::default() }
     }
 
-    /// The warnings since the last time.
+    /// The warnings since the last call.
     pub(super) fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }

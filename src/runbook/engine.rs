@@ -1,9 +1,10 @@
-//! Begins a run, goes on with one, and ends it: the lock, the journal, and the order of the steps.
+//! Begins, resumes and ends a run: the lock, the journal, and the order of the steps.
 //!
-//! What happens within a step is in [`super::perform`], putting back in [`super::rollback`].
+//! [`super::perform`] runs a single step, and [`super::rollback`] puts steps back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -32,32 +33,34 @@ use crate::failure::EnvironmentName;
 /// What a run works with, whether it is begun, resumed or rolled back.
 pub struct Setup<W> {
     pub runbook: Runbook<W>,
-    /// Keeps other operators out.
+    /// Keeps other operators from starting a run.
     pub lock: Arc<dyn RunLock>,
-    /// Looks before anything is changed.
+    /// Checks the destination before anything is changed.
     pub guard: Arc<dyn Guard>,
     pub interrupt: Interrupt,
     pub reporter: SharedReporter,
     pub redactor: Arc<Redactor>,
     pub operator: Operator,
-    /// Which one the hints of failures name.
+    /// The environment that hints name.
     pub environment: EnvironmentName,
-    /// Consumers beside the journal and the screen.
+    /// How long the run is expected to take, for the screen.
+    pub expected: Option<Duration>,
+    /// More consumers, beside the journal and the screen.
     pub consumers: Vec<Box<dyn Consumer>>,
 }
 
-/// What a new run is for.
+/// What a new run starts from.
 #[derive(Debug, Clone, Default)]
 pub struct Beginning {
     pub command: String,
     pub target: Target,
     pub plan_digest: Option<String>,
     pub flags: Flags,
-    /// Values that were known before the run, such as those of an unfinished run that it takes over.
+    /// Values that are known before the run, such as those of an unfinished run that it takes over.
     pub values: BTreeMap<&'static str, Value>,
 }
 
-/// A run that can be let go.
+/// A run that is ready to start.
 pub struct Engine<W> {
     pub(super) run: RunId,
     pub(super) runbook: Runbook<W>,
@@ -67,21 +70,21 @@ pub struct Engine<W> {
     pub(super) log: Arc<EventLog>,
     pub(super) lock_lost: watch::Receiver<bool>,
     pub(super) share: Arc<Share>,
-    /// Done before anything is put back.
+    /// A step that runs before a rollback changes anything.
     pub(super) precaution: Option<StepEntry<W>>,
-    /// Known before the run.
+    /// Values that are known before the run.
     values: BTreeMap<&'static str, Value>,
     lock: Arc<dyn RunLock>,
     operator: Operator,
     pub(super) environment: EnvironmentName,
     command: String,
-    /// What the first record of this process says, unless it rolls back.
+    /// The first record of this process, unless it rolls back.
     first: Entry,
-    /// The right to the run's folder, where the run has one.
+    /// The lock on the run's folder, where the run has a folder.
     folder: Option<RunFolder>,
 }
 
-/// How a run ended that came to its end.
+/// The result of a run that completed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEnd {
     pub run: RunId,
@@ -90,7 +93,7 @@ pub struct RunEnd {
 }
 
 impl<W: Send + Sync> Engine<W> {
-    /// A new run. Nothing happens before [`Engine::run`].
+    /// Prepares a new run. Nothing is changed before [`Engine::run`].
     pub fn begin(setup: Setup<W>, runs: &Runs, beginning: Beginning) -> Result<Self, RunError> {
         let folder = runs.create()?;
         let writer = Writer::create(&folder.path.join(FILE_NAME))?;
@@ -122,8 +125,9 @@ impl<W: Send + Sync> Engine<W> {
         engine
     }
 
-    /// Goes on with a run, forwards with [`Engine::run`] or back with [`Engine::roll_back`]. `flags`
-    /// are those that were added or changed since; those of the beginning are in the journal.
+    /// Reopens a run, to resume it with [`Engine::run`] or to put it back with
+    /// [`Engine::roll_back`]. `flags` are the flags that were added or changed since the start; the
+    /// journal has the original ones.
     pub fn reopen(
         setup: Setup<W>,
         runs: &Runs,
@@ -132,7 +136,7 @@ impl<W: Send + Sync> Engine<W> {
         flags: Flags,
     ) -> Result<Self, RunError> {
         let folder = runs.take(run.clone())?;
-        // Read only now that nobody else writes to it.
+        // The journal is read only now, because no other process can write to it any more.
         let journal = runs.journal(&run)?;
         let writer = Writer::append_to(&folder.path.join(FILE_NAME), &journal)?;
         Engine::reopen_with(setup, run, &journal, writer, Some(folder), target, flags)
@@ -173,8 +177,8 @@ impl<W: Send + Sync> Engine<W> {
         first: Entry,
     ) -> Self {
         let Setup { runbook, lock, guard, interrupt, reporter, redactor, .. } = setup;
-        let Setup { operator, environment, mut consumers, .. } = setup;
-        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook)));
+        let Setup { operator, environment, expected, mut consumers, .. } = setup;
+        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook, expected)));
         let share = Arc::new(Share::new(past.essence, runbook.shared()));
         consumers.push(Box::new(share.clone()));
         let log = Arc::new(EventLog::new(writer, past.history, consumers, redactor));
@@ -199,12 +203,12 @@ impl<W: Send + Sync> Engine<W> {
         }
     }
 
-    /// Values that are put on record when the work begins.
+    /// Adds values that are recorded when the run begins.
     pub fn with_values(self, values: BTreeMap<&'static str, Value>) -> Self {
         Engine { values, ..self }
     }
 
-    /// A step that is done before a rollback changes anything.
+    /// Adds a step that runs before a rollback changes anything.
     pub fn with_precaution(self, step: StepEntry<W>) -> Self {
         Engine { precaution: Some(step), ..self }
     }
@@ -217,10 +221,10 @@ impl<W: Send + Sync> Engine<W> {
         &self.run
     }
 
-    /// Runs what is not done yet.
+    /// Runs every step that is not done yet.
     pub async fn run(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == super::Standing::RolledBack) {
-            // It may have been killed before it gave its lock up.
+            // An earlier process may have been killed before it released the lock.
             self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }
@@ -228,13 +232,13 @@ impl<W: Send + Sync> Engine<W> {
             return Err(RunError::RollingBack { run: self.run.clone() });
         }
         if self.history(|history| matches!(history.standing, super::Standing::Done { .. })) {
-            // It may have been killed before it gave its lock up.
+            // An earlier process may have been killed before it released the lock.
             self.give_up_lock().await?;
             return Err(RunError::Over { run: self.run.clone() });
         }
         let keeper = if matches!(self.first, Entry::RunStarted(_)) {
-            // On record before the lock is there: a lock whose run nobody could go on with or put
-            // back would keep everybody out.
+            // The run is recorded before it takes the lock. A lock without a journal could neither
+            // be resumed nor rolled back, and would keep every operator out.
             self.record(self.first.clone())?;
             self.record_values()?;
             match self.take_lock().await {
@@ -268,14 +272,18 @@ impl<W: Send + Sync> Engine<W> {
         if let Some(folder) = &self.folder {
             let text = match folder.discard() {
                 Ok(()) => return,
-                Err(error) => format!("{} could not be removed: {error}", folder.path.display()),
+                Err(error) => format!(
+                    "cannot remove the folder {} of the refused run: {error}",
+                    folder.path.display()
+                ),
             };
             self.reporter.emit(Event::Warning(text));
         }
     }
 
     async fn run_steps(&self) -> Result<RunEnd, RunError> {
-        // Only a process of its own can know that nothing changed behind its back.
+        // A resumed run cannot know what changed since its last process, so standing steps are
+        // checked again.
         let is_resumed = self.history(|history| history.resumptions > 0);
         let mut standing_is_known = !is_resumed;
         for step in self.runbook.steps() {
@@ -286,7 +294,7 @@ impl<W: Send + Sync> Engine<W> {
             }
             self.safe_point()?;
             if self.runbook.is_left_out(step) {
-                let reason = format!("left out with --skip {}", step.stage);
+                let reason = format!("skipped with --skip {}", step.stage);
                 self.record(Entry::LeftOut { step: step.id.to_owned(), reason })?;
                 continue;
             }
@@ -304,7 +312,8 @@ impl<W: Send + Sync> Engine<W> {
         Ok(RunEnd { run: self.run.clone(), status, warnings })
     }
 
-    /// Whether a finished step has to be done again because time has passed, which is said.
+    /// Whether a finished step has to run again because its findings are too old. The reason is
+    /// reported.
     fn is_outdated(&self, step: &StepEntry<W>) -> bool {
         if !self.history(|history| history.step(step.id).is_finished()) {
             return false;
@@ -315,7 +324,8 @@ impl<W: Send + Sync> Engine<W> {
         true
     }
 
-    /// The rules that hold whatever is left out or changed while the run stood still.
+    /// Checks the rules between stages, which hold even where stages are skipped or the world
+    /// changed while the run was stopped.
     fn check_brackets(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let (run, step_id) = (self.run.clone(), step.id.to_owned());
         if let Some(inside) = self.history(|history| self.runbook.held_back_by(step, history)) {
@@ -330,7 +340,7 @@ impl<W: Send + Sync> Engine<W> {
         }
     }
 
-    /// Makes sure that what has to stay true still is, and lets it be made true again.
+    /// Checks that the standing steps are still in force, and repeats those that are not.
     async fn hold_standing(&self, before: &StepEntry<W>) -> Result<(), RunError> {
         for standing in self.history(|history| self.runbook.in_force(history)) {
             if standing.id != before.id {
@@ -340,7 +350,8 @@ impl<W: Send + Sync> Engine<W> {
         Ok(())
     }
 
-    /// Between steps, where nothing is lost by stopping.
+    /// Stops here if the lock is lost or the user wants to stop. Between steps, stopping loses
+    /// nothing.
     pub(super) fn safe_point(&self) -> Result<(), RunError> {
         if *self.lock_lost.borrow() {
             return Err(RunError::LockLost { run: self.run.clone() });
@@ -351,7 +362,7 @@ impl<W: Send + Sync> Engine<W> {
         Ok(())
     }
 
-    /// Puts an interruption on record. `Err` only if that fails.
+    /// Records an interruption. Returns `Err` only if recording fails.
     pub(super) fn interrupted(
         &self,
         step: Option<&str>,
@@ -365,8 +376,9 @@ impl<W: Send + Sync> Engine<W> {
         Ok(RunError::Interrupted { run: self.run.clone(), goes_on, changed: self.has_changed() })
     }
 
-    /// Brings the lock up to date before something is changed, for whoever has only the lock. An
-    /// origin that cannot be reached is no reason to stop: the next sign of life makes up for it.
+    /// Refreshes the lock before something is changed, for an operator on another machine, who sees
+    /// only the lock. An unreachable origin does not stop the run, because the next refresh follows
+    /// within a minute.
     pub(super) async fn share(&self) -> Result<(), RunError> {
         let Some(holder) = self.share.holder(jiff::Timestamp::now()) else { return Ok(()) };
         match self.lock.refresh(&holder).await {
@@ -375,7 +387,8 @@ impl<W: Send + Sync> Engine<W> {
                 Err(RunError::LockLost { run: self.run.clone() })
             }
             Err(error) => {
-                let text = format!("cannot bring the lock up to date: {error}");
+                let text =
+                    format!("cannot refresh the lock: {error}; bcops tries again within a minute");
                 self.reporter.emit(Event::Warning(self.log.redactor().clean(&text)));
                 Ok(())
             }
@@ -404,7 +417,7 @@ impl<W: Send + Sync> Engine<W> {
         Ok(keeper)
     }
 
-    /// Gives the lock up unless the run stopped half-way.
+    /// Releases the lock unless the run stopped half-way.
     pub(super) async fn finish(
         &self,
         result: Result<RunEnd, RunError>,
@@ -413,15 +426,15 @@ impl<W: Send + Sync> Engine<W> {
             return result;
         }
         if let Err(error) = self.lock.release(&self.run).await {
-            // The work is done; a lock that stayed behind is no failure of it.
+            // The work is done. A lock that cannot be released does not make it a failure.
             let command = self.run.unlock_command();
-            let text = format!("{error}; it may still be held, and to give it up: {command}");
+            let text = format!("{error}; the lock may still be held. To release it: {command}");
             self.reporter.emit(Event::Warning(self.log.redactor().clean(&text)));
         }
         result
     }
 
-    /// Whether anything is, or may be, not as it was before the run.
+    /// Whether the run has, or may have, changed anything.
     pub(super) fn has_changed(&self) -> bool {
         self.history(|history| self.runbook.leaves_changes(history))
     }
@@ -455,13 +468,14 @@ impl<W: Send + Sync> Engine<W> {
     }
 }
 
-/// What is known of a run when its engine is put together.
+/// What is known about a run when its engine is built.
 struct Past {
     history: History,
     essence: Essence,
 }
 
-/// A journal says how far steps are by their names and order. Other steps are another runbook.
+/// Refuses a journal with other steps. A journal records progress by the names and the order of
+/// steps, so other steps mean another runbook.
 fn check_steps<W>(run: &RunId, began: &RunStarted, runbook: &Runbook<W>) -> Result<(), RunError> {
     let was: Vec<&str> = began.steps.iter().map(|step| step.id.as_str()).collect();
     let is: Vec<&str> = runbook.steps().iter().map(|step| step.id).collect();

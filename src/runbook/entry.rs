@@ -1,9 +1,8 @@
-//! What happens in a run: the one stream of events that the journal, the screen and the report are
-//! consumers of.
+//! Defines the events of a run: one stream that the journal, the screen and the report consume.
 //!
-//! In the journal each [`Record`] is a line of JSON. Within one schema version only kinds of events
-//! may be added that a reader can do without: it takes them for [`Entry::Unknown`]. Anything else
-//! raises the version.
+//! Each [`Record`] is a line of JSON in the journal. Within one schema version, a new kind of event
+//! must be one that an older reader can ignore: it reads the event as [`Entry::Unknown`]. Any other
+//! change raises the version.
 
 use std::collections::BTreeMap;
 
@@ -21,22 +20,22 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub schema_version: u32,
-    /// Counts from 1 without gaps, so that a line that was taken out is noticed.
+    /// Counts from 1 without gaps, so that a missing line is noticed.
     pub sequence: u64,
     pub at: jiff::Timestamp,
     #[serde(flatten)]
     pub entry: Entry,
 }
 
-/// What the run is about to change, by identity and not only by name: application ids, hosts and
-/// names of databases, buckets.
+/// What the run changes, by identity and not only by name: app ids, hosts and names of databases,
+/// buckets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     pub name: String,
     pub identity: BTreeMap<String, String>,
 }
 
-/// Flags that the run was begun with, so that it can be resumed with the same.
+/// The flags that the run began with, so that it can be resumed with the same flags.
 pub type Flags = BTreeMap<String, Value>;
 
 /// A step as it was when the run began.
@@ -54,7 +53,7 @@ pub struct RunStarted {
     pub run: RunId,
     pub command: String,
     pub target: Target,
-    /// The digest of the plan that was approved, where there was one.
+    /// The digest of the approved plan, if the run has a plan.
     pub plan_digest: Option<String>,
     pub tool_version: String,
     #[serde(flatten)]
@@ -64,17 +63,17 @@ pub struct RunStarted {
     pub left_out: Vec<String>,
 }
 
-/// How a finished step came to its end.
+/// How a step finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     Done,
-    /// It was so before the step did anything.
+    /// The destination was already in this state before the step did anything.
     AlreadySo,
     Warning,
 }
 
-/// How a run or its rollback came to its end.
+/// How a run or its rollback ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndStatus {
@@ -89,38 +88,38 @@ pub enum EndStatus {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Entry {
     RunStarted(Box<RunStarted>),
-    /// Somebody goes on with the run.
+    /// An operator resumes the run.
     Resumed {
         #[serde(flatten)]
         operator: Operator,
         tool_version: String,
-        /// Those that were added or changed.
+        /// The flags that were added or changed.
         flags: Flags,
         left_out: Vec<String>,
     },
-    /// The guard looked right before something is changed.
+    /// The guard checked the destination right before a change.
     Guarded {
         step: String,
         evidence: Evidence,
     },
-    /// The act begins. Without this line it never ran.
+    /// The act begins. Without this line the act never ran.
     StepStarted {
         step: String,
         attempt: u32,
     },
-    /// A remote job is about to be asked for.
+    /// The step is about to request a remote job.
     Intent {
         step: String,
         name: String,
         details: Value,
     },
-    /// The remote job exists and is called this.
+    /// The remote job exists and has this identifier.
     External {
         step: String,
         name: String,
         id: String,
     },
-    /// The remote job has come to an end, or never came to be; the next one of this name is new.
+    /// The remote job ended, or never existed. The next job with this name is a new one.
     Settled {
         step: String,
         name: String,
@@ -131,7 +130,7 @@ pub enum Entry {
         key: String,
         value: Value,
     },
-    /// The act is over and not yet verified.
+    /// The act ended and is not verified yet.
     StepActed {
         step: String,
         ending: Ending,
@@ -147,8 +146,8 @@ pub enum Entry {
         undo_hint: Option<String>,
         seconds: f64,
     },
-    /// What the attempt asked for was refused as a whole, so that it has changed nothing. That it
-    /// failed follows. A reader who does without it takes the step for one that may have acted.
+    /// The attempt changed nothing, because its request was refused as a whole. `StepFailed`
+    /// follows. A reader that ignores this line assumes that the step may have acted.
     Untouched {
         step: String,
     },
@@ -168,7 +167,7 @@ pub enum Entry {
         evidence: Evidence,
         warnings: Vec<String>,
     },
-    /// The user wants the run without the step.
+    /// The user skips the step's stage.
     LeftOut {
         step: String,
         reason: String,
@@ -180,7 +179,7 @@ pub enum Entry {
     },
     Interrupted {
         step: Option<String>,
-        /// What goes on by itself elsewhere.
+        /// What continues elsewhere without bcops.
         goes_on: Vec<String>,
     },
     RunFinished {
@@ -208,7 +207,7 @@ pub enum Entry {
         hints: Vec<String>,
         warnings: Vec<String>,
     },
-    /// The step is left as it is.
+    /// The step is not put back.
     UndoSkipped {
         step: String,
         reason: String,
@@ -216,14 +215,14 @@ pub enum Entry {
     },
     RollbackFinished {
         status: EndStatus,
-        /// Steps that are not put back.
+        /// The steps that were not put back.
         left: Vec<String>,
     },
     #[serde(other)]
     Unknown,
 }
 
-/// A consumer of the stream. It is called after the journal has the record safely on disk.
+/// A consumer of the stream. It is called after the record is on disk in the journal.
 pub trait Consumer: Send + Sync {
     fn take(&self, record: &Record);
 }

@@ -1,4 +1,4 @@
-//! Why a run did not come to its end.
+//! Defines why a run stopped, and what to type next.
 
 use thiserror::Error;
 
@@ -25,23 +25,23 @@ pub enum RunError {
     Decision { run: RunId, step: String, question: String, flag: String },
     #[error("interrupted; the run {run} stopped at a safe point")]
     Interrupted { run: RunId, goes_on: Vec<String>, changed: bool },
-    #[error("the run {run} no longer holds the lock, and stopped at a safe point")]
+    #[error("the run {run} lost the lock and stopped at a safe point")]
     LockLost { run: RunId },
-    #[error("{step} is not run: {inside} has begun and did not come to its verified end")]
+    #[error("cannot run {step}: {inside} has begun and is not finished and verified")]
     HeldBack { run: RunId, step: String, inside: String },
-    #[error("{step} is not run: {around}, which has to be in force around it, is not")]
+    #[error("cannot run {step}: {around} is not in force")]
     NotAround { run: RunId, step: String, around: String },
-    #[error("the rollback of the run {run} was not begun: the step {step} failed: {error}")]
+    #[error("cannot begin the rollback of the run {run}: the step {step} failed: {error}")]
     NotBegunBack { run: RunId, step: String, error: Box<CommandError> },
     #[error("the rollback of the run {run} could not put back {}{}", left.join(", "), because(.reasons))]
     NotPutBack { run: RunId, left: Vec<String>, hints: Vec<String>, reasons: Vec<String> },
-    #[error("the run {run} is over")]
+    #[error("cannot resume the run {run}: the run is already done")]
     Over { run: RunId },
-    #[error("the run {run} is being rolled back")]
+    #[error("cannot resume the run {run}: its rollback has begun")]
     RollingBack { run: RunId },
     #[error("the run {run} has been rolled back")]
     RolledBack { run: RunId },
-    #[error("the run {run} was begun with other steps: {was}; this bcops has {is}")]
+    #[error("cannot use the run {run}: it began with other steps: {was}; this bcops has {is}")]
     OtherSteps { run: RunId, was: String, is: String, version: String },
     #[error(transparent)]
     Runbook(#[from] RunbookError),
@@ -71,14 +71,16 @@ impl From<RunError> for CommandError {
                 failed_step(&run, &step, *error, undo_hint, changed)
             }
             RunError::Decision { ref run, ref flag, .. } => {
-                let hint = format!("to go on: {} {flag}", run.resume_command());
-                let back = format!("to go back: {}", run.rollback_command());
+                let hint = format!("to continue: {} {flag}", run.resume_command());
+                let back = format!("to roll back: {}", run.rollback_command());
                 CommandError::wrap(FailureKind::Partial, error).hint(hint).hint(back)
             }
             RunError::Interrupted { ref run, ref goes_on, changed } => {
                 let run = run.clone();
-                let hints: Vec<String> =
-                    goes_on.iter().map(|what| format!("this goes on by itself: {what}")).collect();
+                let hints: Vec<String> = goes_on
+                    .iter()
+                    .map(|what| format!("this continues by itself: {what}"))
+                    .collect();
                 let error = CommandError::wrap(FailureKind::Interrupted, error).with_hints(hints);
                 ways_on(error, &run, changed)
             }
@@ -91,7 +93,7 @@ impl From<RunError> for CommandError {
             RunError::NotBegunBack { ref run, error: ref cause, .. } => {
                 let (kind, hints) = (cause.kind, cause.hints.clone());
                 let again = format!("to try again: {}", run.rollback_command());
-                let unlock = format!("to give up a lock that is left: {}", run.unlock_command());
+                let unlock = format!("to release a lock that is left: {}", run.unlock_command());
                 let error = CommandError::wrap(kind, error).with_hints(hints);
                 error.hint(again).hint(unlock)
             }
@@ -101,16 +103,16 @@ impl From<RunError> for CommandError {
                 CommandError::wrap(FailureKind::Partial, error).with_hints(hints).hint(again)
             }
             RunError::Over { ref run } => {
-                let hint = format!("to put back what it did: {}", run.rollback_command());
+                let hint = format!("to put back what the run did: {}", run.rollback_command());
                 CommandError::wrap(FailureKind::Usage, error).hint(hint)
             }
             RunError::RollingBack { ref run } => {
-                let show = format!("to see how far it is: bcops runs show {run}");
-                let hint = format!("to go on with that: {}", run.rollback_command());
+                let show = format!("to see how far the rollback is: bcops runs show {run}");
+                let hint = format!("to continue the rollback: {}", run.rollback_command());
                 CommandError::wrap(FailureKind::Usage, error).hint(hint).hint(show)
             }
             RunError::RolledBack { ref run } => {
-                let hint = format!("to see what was done: bcops runs show {run}");
+                let hint = format!("to see what the run did: bcops runs show {run}");
                 CommandError::wrap(FailureKind::Usage, error).hint(hint)
             }
             RunError::OtherSteps { ref version, .. } => {
@@ -121,8 +123,8 @@ impl From<RunError> for CommandError {
     }
 }
 
-/// The step's own kind, hints and causes. Kinds that promise that nothing was changed are kept only
-/// where that is so.
+/// Keeps the step's own kind, hints and causes. A kind that promises that nothing was changed is
+/// kept only if the run has changed nothing.
 fn failed_step(
     run: &RunId,
     step: &str,
@@ -138,8 +140,8 @@ fn failed_step(
     ways_on(failed.with_hints(undo), run, changed)
 }
 
-/// What to type next.
+/// Adds the commands that continue or roll back the run.
 fn ways_on(error: CommandError, run: &RunId, changed: bool) -> CommandError {
-    let error = error.hint(format!("to go on: {}", run.resume_command()));
-    if changed { error.hint(format!("to go back: {}", run.rollback_command())) } else { error }
+    let error = error.hint(format!("to continue: {}", run.resume_command()));
+    if changed { error.hint(format!("to roll back: {}", run.rollback_command())) } else { error }
 }

@@ -1,8 +1,9 @@
-//! What of a journal is kept with the lock: enough for another machine to put the run back without
-//! the journal, and nothing that names a person or may hold a secret.
+//! Selects what the lock carries of a journal: enough for another machine to roll the run back
+//! without the journal, and nothing that names a person or may hold a secret.
 //!
-//! It is a list of the good. Of what steps found, only the values that were declared shared are
-//! kept ([`ValueKey::shared`](super::ValueKey)); evidence, warnings and messages are not.
+//! The selection is a list of what is allowed. Of the values that steps found, only those declared
+//! as shared are kept ([`ValueKey::shared`](super::ValueKey)). Evidence, warnings and messages are
+//! not kept.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,21 +12,21 @@ use super::entry::{Entry, Record};
 use super::evidence::Evidence;
 use super::run_id::RunId;
 
-/// Flags that name people. Whoever puts a run back needs none of them.
-const WITHOUT: [&str; 1] = ["recreate_users"];
+/// Flags that name people. A rollback needs none of them.
+const FLAGS_THAT_NAME_PEOPLE: [&str; 1] = ["recreate_users"];
 
-/// The records of a run without what only its own machine may know.
+/// The records of a run, without what must stay on its own machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Essence {
     records: Vec<Record>,
 }
 
-// A record is not `Eq` because of its durations, which are left out here.
+// A record is not `Eq` because of its durations, and an essence has no durations.
 impl Eq for Essence {}
 
 impl Essence {
-    /// `shared` are the names of the values that may be kept.
+    /// Selects from `records`. `shared` are the names of the values that may be kept.
     pub fn of(records: &[Record], shared: &[&str]) -> Self {
         let mut essence = Essence::default();
         for record in records {
@@ -34,7 +35,7 @@ impl Essence {
         essence
     }
 
-    /// Takes a record in. Gives whether the essence has changed.
+    /// Adds a record if it is essential. Returns whether the essence has changed.
     pub fn take(&mut self, record: &Record, shared: &[&str]) -> bool {
         let Some(entry) = essential(&record.entry, shared) else { return false };
         let sequence = self.records.len() as u64 + 1;
@@ -46,7 +47,7 @@ impl Essence {
         &self.records
     }
 
-    /// Whether it is that of this run, from its beginning.
+    /// Whether the essence belongs to this run and has its beginning.
     pub fn is_of(&self, run: &RunId) -> bool {
         let first = self.records.first().map(|record| &record.entry);
         matches!(first, Some(Entry::RunStarted(started)) if started.run == *run)
@@ -83,7 +84,7 @@ fn essential(entry: &Entry, shared: &[&str]) -> Option<Entry> {
         Entry::StepFailed { step, kind, .. } => Entry::StepFailed {
             step: step.clone(),
             kind: kind.clone(),
-            message: "see the report on the machine that ran it".to_owned(),
+            message: "see the report on the machine that started the run".to_owned(),
             hints: Vec::new(),
             warnings: Vec::new(),
             undo_hint: None,
@@ -127,7 +128,7 @@ fn essential(entry: &Entry, shared: &[&str]) -> Option<Entry> {
 }
 
 fn blank(flags: &mut super::entry::Flags) {
-    for name in WITHOUT {
+    for name in FLAGS_THAT_NAME_PEOPLE {
         if let Some(value) = flags.get_mut(name) {
             *value = Value::Array(Vec::new());
         }
@@ -158,7 +159,7 @@ mod tests {
         "flags":{"recreate_users":["ada@example.test"],"branches":["a"]},"steps":[],"left_out":[]"#;
 
     #[test]
-    fn it_says_how_far_steps_are_and_names_nobody() {
+    fn an_essence_says_how_far_steps_are_and_names_no_person() {
         let started = STARTED.replace('\n', "");
         let journal = journal(&[
             &started,
@@ -176,7 +177,7 @@ mod tests {
         for name in ["secret.person", "ada@example.test", "guarded"] {
             assert!(!text.contains(name), "{text}");
         }
-        // As a journal it is read like any other.
+        // The essence can be read as a journal.
         let lines: Vec<String> = essence
             .records()
             .iter()

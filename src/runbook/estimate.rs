@@ -1,7 +1,7 @@
-//! Estimates how long a run will take, from the journals of earlier ones.
+//! Estimates how long a run will take, from the journals of earlier runs.
 //!
-//! Only runs of this machine that went through to their end count. Of a step that none of them had,
-//! nothing is known, and it is named.
+//! Only completed runs of this machine count. A step that no earlier run had is reported as not
+//! known.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::run_id::RunId;
 use super::store::Runs;
 use crate::words;
 
-/// Older runs are not looked at: the site was another one.
+/// Older runs are ignored, because the site has changed since.
 const NEWEST: usize = 30;
 
-/// What is at hand of a step now, and the name of the fact that says how much it was then.
+/// The amount of work of a step now, and the fact that records the amount in earlier runs.
 pub struct Size {
     pub step: &'static str,
     /// The step whose evidence has the fact.
@@ -30,7 +30,7 @@ pub struct Size {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
     pub seconds: f64,
-    /// Steps of which no earlier run says anything.
+    /// Steps that no earlier run measured.
     pub unknown_steps: Vec<String>,
     pub last_run: LastRun,
 }
@@ -46,20 +46,17 @@ impl Estimate {
     pub fn in_words(&self) -> String {
         let amount = match self.unknown_steps.is_empty() {
             true => format!("about {}", rounded(self.seconds)),
-            false => format!("{} at least", rounded(self.seconds)),
+            false => format!("at least {}", rounded(self.seconds)),
         };
         let mut text = format!("{amount}; the last run took {}", rounded(self.last_run.seconds));
         if !self.unknown_steps.is_empty() {
-            text.push_str(&format!(
-                " (nothing is known yet of: {})",
-                self.unknown_steps.join(", ")
-            ));
+            text.push_str(&format!(" (not known yet: {})", self.unknown_steps.join(", ")));
         }
         text
     }
 }
 
-/// As exact as such a number can be.
+/// Rounds to a precision that an estimate can have.
 fn rounded(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {
@@ -69,7 +66,7 @@ fn rounded(seconds: f64) -> String {
     }
 }
 
-/// What the earlier runs of the same command and destination say, if there are any.
+/// Estimates from earlier runs of the same command and destination. `None` if there are none.
 pub fn estimate(
     runs: &Runs,
     command: &str,
@@ -101,7 +98,7 @@ pub fn estimate(
     Some(Estimate { seconds: total, unknown_steps, last_run })
 }
 
-/// Runs that are done, the newest first.
+/// Completed runs, the newest first.
 fn past(runs: &Runs, command: &str, target: &Target) -> Vec<(RunId, History)> {
     let names = runs.names().unwrap_or_default();
     let read = names.into_iter().take(NEWEST).filter_map(|run| {
@@ -117,7 +114,7 @@ fn past(runs: &Runs, command: &str, target: &Target) -> Vec<(RunId, History)> {
     read.collect()
 }
 
-/// What was skipped took no time, and says nothing of when it is not.
+/// The time of a finished step. A skipped step took no time, which says nothing about running it.
 fn seconds_of(step: &StepHistory) -> Option<f64> {
     match step.phase {
         Phase::Finished { .. } => Some(step.seconds),
@@ -125,7 +122,8 @@ fn seconds_of(step: &StepHistory) -> Option<f64> {
     }
 }
 
-/// How much more there is to do than there was then. Where that is not known, as much.
+/// How much more work there is now than in the earlier run. If that is not known, the same amount
+/// is assumed.
 fn scale(history: &History, step: &PlannedStep, sizes: &[Size]) -> f64 {
     const SMALL: u64 = 1_000_000;
     let Some(size) = sizes.iter().find(|size| size.step == step.id) else { return 1.0 };
@@ -133,7 +131,7 @@ fn scale(history: &History, step: &PlannedStep, sizes: &[Size]) -> f64 {
     let facts: BTreeMap<&str, Option<u64>> =
         evidence.facts.iter().map(|fact| (fact.name.as_str(), fact.value.as_u64())).collect();
     match facts.get(size.fact).copied().flatten() {
-        // Below that it is the number of requests that takes the time.
+        // Below this size, the number of requests decides the time, not the bytes.
         Some(then) if then > SMALL => size.now as f64 / then as f64,
         _ => 1.0,
     }
@@ -144,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_exactly_as_they_are_known() {
+    fn times_are_shown_as_exactly_as_they_are_known() {
         let run = RunId::parse("r20260101-000000-0000").expect("a run");
         let last_run = LastRun { run, seconds: 1320.0 };
         let mut estimate = Estimate { seconds: 1503.0, unknown_steps: Vec::new(), last_run };
@@ -153,7 +151,7 @@ mod tests {
         estimate.seconds = 0.2;
         assert_eq!(
             estimate.in_words(),
-            "1 second at least; the last run took 22 min (nothing is known yet of: load)"
+            "at least 1 second; the last run took 22 min (not known yet: load)"
         );
         assert_eq!(rounded(7300.0), "2 h 2 min");
     }

@@ -1,4 +1,5 @@
-//! Where the stream of a run passes: cleaned, then to the disk, then to everybody else.
+//! Passes each event of a run on: cleaned of secrets, then to the journal on disk, then to the
+//! other consumers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,8 +8,8 @@ use super::history::History;
 use super::journal::{JournalError, Writer};
 use super::redact::Redactor;
 
-/// Fields that hold names of the engine's own and no text from elsewhere. The identifiers of remote
-/// jobs among them are refused before they get here if they look like a secret.
+/// Fields that hold the engine's own names and no text from elsewhere. Identifiers of remote jobs
+/// are among them: those that look like a secret are refused before they get here.
 const STRUCTURE: [&str; 14] = [
     "event",
     "step",
@@ -26,7 +27,7 @@ const STRUCTURE: [&str; 14] = [
     "tool_version",
 ];
 
-/// The journal with all other consumers behind it.
+/// The journal, followed by all other consumers.
 pub struct EventLog {
     inner: Mutex<Inner>,
     consumers: Vec<Box<dyn Consumer>>,
@@ -52,7 +53,7 @@ impl EventLog {
         &self.redactor
     }
 
-    /// Puts a transition on record. When this returns, it is on the disk.
+    /// Records a transition. When this returns, the record is on disk.
     pub fn record(&self, entry: Entry) -> Result<(), JournalError> {
         let entry = self.clean(entry)?;
         let record: Record;
@@ -67,14 +68,14 @@ impl EventLog {
         Ok(())
     }
 
-    /// Asks what has happened so far.
+    /// Asks the history of the run so far.
     pub fn history<T>(&self, ask: impl FnOnce(&History) -> T) -> T {
         ask(&self.inner.lock().unwrap_or_else(PoisonError::into_inner).history)
     }
 
-    /// The last net under all others: no free text of any entry passes uncleaned. Names that the
-    /// engine goes by are left alone, or a short password that is also a word in the name of a step
-    /// would make the journal unreadable.
+    /// The last defence against secrets: every free text of an entry is cleaned. The engine's own
+    /// names are not, because a short password that is also a word in the name of a step would make
+    /// the journal unreadable.
     fn clean(&self, entry: Entry) -> Result<Entry, JournalError> {
         let unclean = |source| JournalError::Unclean { source };
         let mut value = serde_json::to_value(&entry).map_err(unclean)?;

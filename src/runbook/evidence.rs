@@ -1,9 +1,9 @@
-//! What was seen: facts and tables, for the journal and the report.
+//! Holds what a step found: facts and tables, for the journal and the report.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Facts in the order in which they were found, and tables where there are many of a kind.
+/// Facts in the order in which they were found, and tables for many facts of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// One line for the screen.
@@ -20,8 +20,8 @@ pub struct Evidence {
 pub struct Fact {
     pub name: String,
     pub value: Value,
-    /// Names somebody: it stays in the journal, which only its owner can read, and is left out of
-    /// reports, which are passed on.
+    /// The fact names a person. It stays in the journal, which only its owner can read, and does
+    /// not appear in reports, which people pass on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }

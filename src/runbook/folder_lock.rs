@@ -1,4 +1,4 @@
-//! The lock on a run's folder that keeps the same run from being resumed twice at the same time.
+//! Locks a run's folder, so that the same run is not resumed twice at the same time.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,13 +7,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// The right to go on with a run, until it is dropped. The system takes it back from a dead process.
+/// The right to continue a run, until this value is dropped. The system releases the lock of a dead
+/// process.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
 }
 
-/// How often a folder that is busy is tried again: whoever lists the runs holds it for a moment.
+/// How often a busy folder is tried again, because a command that lists the runs holds the lock for
+/// a moment.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -44,7 +46,7 @@ impl FolderLock {
     }
 }
 
-/// Whether the lock was given.
+/// Returns whether the lock was granted.
 pub(super) fn flock(file: &File, operation: libc::c_int) -> io::Result<bool> {
     loop {
         // SAFETY: the descriptor is open for as long as `file` lives.

@@ -1,8 +1,8 @@
-//! What a journal says has happened, step by step.
+//! Computes from a journal what has happened, step by step.
 //!
-//! It is a consumer of the stream like any other: fed with a journal's records it is what a resumed
-//! run knows, and fed by the run itself it is what the engine decides by, so that a resumed run and
-//! an uninterrupted one cannot come to know different things.
+//! The history consumes the same stream as everything else. A resumed run feeds it the records of
+//! the journal, and a running one feeds it each new record. The engine decides by it alone, so a
+//! resumed run and an uninterrupted one know the same.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use super::entry::{EndStatus, Ending, Entry, Flags, Record, RunStarted};
 use super::evidence::Evidence;
 use super::values::ValueKey;
 
-/// How far a step is.
+/// The progress of a step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Phase {
     #[default]
     Ahead,
-    /// The act began; whether it ended is not known.
+    /// The act began. It is not known whether it ended.
     UnderWay,
-    /// The act ended and was not verified yet.
+    /// The act ended and is not verified yet.
     Acted {
         ending: Ending,
         evidence: Evidence,
@@ -44,7 +44,7 @@ pub enum Phase {
     },
 }
 
-/// How far putting a step back is.
+/// The progress of putting a step back.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum UndoPhase {
     #[default]
@@ -58,33 +58,33 @@ pub enum UndoPhase {
         message: String,
         hints: Vec<String>,
     },
-    /// It is left as it is.
+    /// The step is not put back.
     Left {
         reason: String,
     },
 }
 
-/// A remote job that a step asked for, or was about to.
+/// A remote job that a step requested, or was about to request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Job {
-    /// None was asked for, or the last one is settled.
+    /// No job was requested, or the last one is settled.
     None,
-    /// It was about to be asked for at this time, and what came of it is not known: look for it
-    /// where such jobs are listed before asking again.
+    /// The step was about to request the job at this time, and the answer is not known. Look for
+    /// the job in the list of jobs before you request another one.
     Asked { details: Value, at: jiff::Timestamp },
-    /// It exists and is called this.
+    /// The job exists and has this identifier.
     Known { id: String },
 }
 
-/// What is known of one step.
+/// What is known about one step.
 #[derive(Debug, Clone, Default)]
 pub struct StepHistory {
     pub phase: Phase,
     pub undo: UndoPhase,
     pub attempts: u32,
-    /// Whether an act may have changed something.
+    /// Whether the step may have changed something.
     pub may_have_acted: bool,
-    /// The same before the latest attempt.
+    /// Whether an act before the latest attempt may have changed something.
     had_perhaps_acted: bool,
     pub warnings: Vec<String>,
     pub undo_hint: Option<String>,
@@ -111,10 +111,10 @@ impl StepHistory {
     }
 }
 
-/// How the run as a whole stands.
+/// The state of the run as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Standing {
-    /// Nothing was written that says that it ended: it runs, or was killed.
+    /// The journal has no end: the run is running, or was killed.
     Open,
     Failed {
         step: String,
@@ -128,24 +128,24 @@ pub enum Standing {
     Done {
         warnings: bool,
     },
-    /// A rollback has begun and not ended, or not with everything.
+    /// A rollback has begun, and is not complete.
     RollingBack,
     RolledBack,
 }
 
-/// Everything that the journal tells.
+/// Everything that a journal says about its run.
 #[derive(Debug, Clone)]
 pub struct History {
     pub started: Option<RunStarted>,
     pub standing: Standing,
-    /// Those of the beginning, overlaid with those of every resumption.
+    /// The flags of the beginning, overridden by those of every resumption.
     pub flags: Flags,
     pub left_out: Vec<String>,
     pub resumptions: u32,
     pub last_at: Option<jiff::Timestamp>,
     steps: BTreeMap<String, StepHistory>,
     values: BTreeMap<String, Value>,
-    /// When each value was put on record last.
+    /// When each value was last recorded.
     values_at: BTreeMap<String, jiff::Timestamp>,
 }
 
@@ -182,18 +182,18 @@ impl History {
         self.values.get(key)
     }
 
-    /// The same by its key. What cannot be read counts as not there.
+    /// A value by its typed key. A value that cannot be read counts as missing.
     pub fn get<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
         serde_json::from_value(self.value(key.name())?.clone()).ok()
     }
 
-    /// When the value was put on record last.
+    /// When the value was last recorded.
     pub fn value_at(&self, key: &str) -> Option<jiff::Timestamp> {
         self.values_at.get(key).copied()
     }
 
-    /// Whether the run itself does nothing more. What fails then is a rollback, or the precaution that
-    /// comes before one and after which the run stands as before.
+    /// Whether the run itself has ended. A later failure belongs to a rollback, or to the
+    /// precaution before a rollback, and does not change the run's own state.
     fn has_ended(&self) -> bool {
         matches!(self.standing, Standing::Done { .. }) || self.rollback_has_begun()
     }
@@ -260,7 +260,7 @@ fn apply_to_step(step: &mut StepHistory, record: &Record) {
             step.phase = Phase::UnderWay;
             step.had_perhaps_acted = step.may_have_acted;
             step.may_have_acted = true;
-            // What was put back and is done again has to be put back again.
+            // A step that was put back and runs again has to be put back again.
             step.undo = UndoPhase::NotBegun;
         }
         Entry::StepActed { ending, evidence, warnings, .. } => {
@@ -291,7 +291,7 @@ fn apply_to_step(step: &mut StepHistory, record: &Record) {
         }
         Entry::Skipped { reason, evidence, warnings, .. } => {
             step.warnings.extend(warnings.iter().cloned());
-            // This attempt says that it did nothing.
+            // This attempt did nothing.
             step.may_have_acted = step.had_perhaps_acted;
             step.phase = Phase::Skipped { reason: reason.clone(), evidence: evidence.clone() };
         }

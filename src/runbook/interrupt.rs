@@ -1,9 +1,9 @@
-//! The wish to stop.
+//! Carries the user's request to stop a run.
 
 use tokio::sync::watch;
 
-/// Whether the user wants the run to stop at the next safe point. Stopping at once is the business
-/// of the program and not of the engine, which has to be able to go on after a kill anyway.
+/// Whether the user wants the run to stop at the next safe point. The engine does not stop at once;
+/// the program does that, and the run can be resumed after a kill in any case.
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
 
@@ -12,7 +12,7 @@ impl Interrupt {
         Interrupt(receiver)
     }
 
-    /// One that never comes.
+    /// An interrupt that never comes.
     pub fn never() -> Self {
         Interrupt(watch::channel(false).1)
     }
@@ -21,11 +21,11 @@ impl Interrupt {
         *self.0.borrow()
     }
 
-    /// Waits until it is wanted.
+    /// Waits until the user wants to stop.
     pub async fn wanted(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|wanted| *wanted).await.is_err() {
-            // Nobody is left who could want it.
+            // The sender is gone, so no request can come any more.
             std::future::pending::<()>().await;
         }
     }

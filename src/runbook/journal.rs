@@ -1,9 +1,9 @@
-//! The journal of a run: one line of JSON a transition, appended in one write and on the disk
-//! before the run goes on.
+//! Reads and writes the journal of a run: one line of JSON per transition, appended in one write,
+//! and on disk before the run continues.
 //!
-//! A process can be killed in the middle of a write. What follows the last newline is therefore not
-//! part of the journal: nothing was done on the strength of it. It is cut off before the next line
-//! is written, which would otherwise be glued to it.
+//! A process can be killed in the middle of a write. Text after the last newline is therefore not
+//! part of the journal, because the run did nothing after it. That text is cut off before the next
+//! line is written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -21,37 +21,37 @@ pub const FILE_NAME: &str = "journal.jsonl";
 
 #[derive(Debug, Error)]
 pub enum JournalError {
-    #[error("the journal {} cannot be written", .path.display())]
+    #[error("cannot write the journal {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the journal {} cannot be read", .path.display())]
+    #[error("cannot read the journal {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("the journal could not be written a moment ago, and nothing is done without it")]
+    #[error("cannot continue without the journal: an earlier write to it failed")]
     Broken,
-    #[error("a line for the journal cannot be cleaned of secrets")]
+    #[error("cannot remove the secrets from a line of the journal")]
     Unclean { source: serde_json::Error },
-    #[error("line {line} of the journal is damaged")]
+    #[error("cannot read the journal: line {line} is damaged")]
     Damaged { line: usize, source: serde_json::Error },
-    #[error("line {line} of the journal is number {found} and {expected} was expected")]
+    #[error("cannot read the journal: line {line} has the number {found} instead of {expected}")]
     Gap { line: usize, found: u64, expected: u64 },
     #[error(
-        "the journal was written by a newer bcops (its schema version is {found}, and this one reads {SCHEMA_VERSION})"
+        "cannot read the journal: a newer bcops wrote it (schema version {found}, this bcops reads {SCHEMA_VERSION})"
     )]
     Version { found: u64 },
-    #[error("the journal does not begin with the beginning of a run")]
+    #[error("cannot read the journal: its first line is not the beginning of a run")]
     NoBeginning,
     #[error("the run belongs to another target: {}", differences.join("; "))]
     OtherTarget { differences: Vec<String> },
 }
 
-/// A journal that was read.
+/// The content of a journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
     records: Vec<Record>,
-    /// How many bytes are whole lines.
+    /// How many bytes the complete lines have.
     whole: u64,
 }
 
-/// Only this much of a line is understood before its version is known.
+/// The part of a line that is read before its version is known.
 #[derive(Deserialize)]
 struct Version {
     schema_version: u64,
@@ -82,7 +82,7 @@ impl Journal {
         &self.records
     }
 
-    /// How the run began. A process that was killed before it could write that has done nothing.
+    /// How the run began. A process that was killed before it wrote this line has done nothing.
     pub fn beginning(&self) -> Result<&RunStarted, JournalError> {
         match self.records.first().map(|record| &record.entry) {
             Some(Entry::RunStarted(started)) => Ok(started),
@@ -90,8 +90,8 @@ impl Journal {
         }
     }
 
-    /// Refuses to continue a run that changes something else than what is configured now. What the
-    /// run does not work with any more, such as a bucket without media, need not be named.
+    /// Refuses a run whose target differs from the present configuration. A resource that the run
+    /// no longer uses, such as a bucket where media are skipped, may be missing from `target`.
     pub fn check_target(&self, target: &Target) -> Result<(), JournalError> {
         let began = &self.beginning()?.target;
         let mut differences = Vec::new();
@@ -123,9 +123,9 @@ fn parse_line(line: &[u8], number: usize) -> Result<Record, JournalError> {
     Ok(record)
 }
 
-/// Where lines are kept for good.
+/// A place that keeps lines safely.
 pub trait Durable: Send {
-    /// Returns when the line would survive the machine.
+    /// Appends a line. When this returns, the line survives a power cut.
     fn append(&mut self, line: &[u8]) -> io::Result<()>;
 }
 
@@ -134,24 +134,24 @@ pub struct Writer {
     path: PathBuf,
     sink: Box<dyn Durable>,
     next: u64,
-    /// After a failed write the end of the file is not known.
+    /// Set after a failed write, because the end of the file is then not known.
     broken: bool,
 }
 
 impl Writer {
-    /// Begins a journal in a folder that nobody else uses.
+    /// Begins a journal in a folder that no other process uses.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         let fail = |source| JournalError::Write { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.create_new(true).append(true);
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(fail)?;
-        // Without this the file's name could be lost, and the run with it.
+        // Without this, a power cut could lose the file's name, and the run with it.
         private_folder::sync_name(path).map_err(fail)?;
         Ok(Writer::to(path, Box::new(file), 1))
     }
 
-    /// Goes on with a journal after its last whole line.
+    /// Continues a journal after its last complete line.
     pub fn append_to(path: &Path, journal: &Journal) -> Result<Self, JournalError> {
         let fail = |source| JournalError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
@@ -159,12 +159,12 @@ impl Writer {
         Ok(Writer::to(path, Box::new(file), journal.records.len() as u64 + 1))
     }
 
-    /// Writes to something else than a file.
+    /// Writes to something other than a file.
     pub fn to(path: &Path, sink: Box<dyn Durable>, next: u64) -> Self {
         Writer { path: path.to_owned(), sink, next, broken: false }
     }
 
-    /// Appends a transition; it is on the disk when this returns.
+    /// Appends a transition. When this returns, it is on disk.
     pub fn append(&mut self, entry: Entry) -> Result<Record, JournalError> {
         if self.broken {
             return Err(JournalError::Broken);
@@ -198,13 +198,15 @@ impl Durable for File {
 impl From<JournalError> for CommandError {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error),
+            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("use the configuration that the run began with: bcops config show"),
             JournalError::Version { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("use the bcops that began the run"),
-            JournalError::Write { .. }
-            | JournalError::Read { .. }
-            | JournalError::Broken
-            | JournalError::Unclean { .. }
+            JournalError::Write { .. } | JournalError::Read { .. } | JournalError::Broken => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+                    .hint("check the state folder and the free space on its disk: bcops doctor")
+            }
+            JournalError::Unclean { .. }
             | JournalError::Damaged { .. }
             | JournalError::Gap { .. }
             | JournalError::NoBeginning => CommandError::wrap(FailureKind::Unexpected, error),

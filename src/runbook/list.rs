@@ -1,4 +1,4 @@
-//! The list of steps, what of it is left out, and the rules that hold whatever is left out.
+//! Holds the steps of a runbook, the stages that are skipped, and the rules that hold even then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,31 +15,31 @@ use crate::failure::{CommandError, FailureKind};
 pub enum RunbookError {
     #[error("two steps are called {id}")]
     Twice { id: String },
-    #[error("{step} refers to the step {to}, which is not {place}")]
+    #[error("the step {step} refers to {to}, which is not {place}")]
     Reference { step: String, to: String, place: &'static str },
-    #[error("there is no stage {given}; there are {}", known.join(", "))]
+    #[error("there is no stage {given}; the stages are {}", known.join(", "))]
     UnknownStage { given: String, known: Vec<String> },
-    #[error("the stage {inner} is never run without {around} around it")]
+    #[error("cannot run the stage {inner} without the stage {around}")]
     Unbracketed { inner: String, around: String },
 }
 
-/// "`inner` never runs without `around` around it."
+/// The stage `inner` never runs without the stage `around` in force.
 #[derive(Debug, Clone, Copy)]
 pub struct Bracket {
     pub inner: &'static str,
     pub around: &'static str,
 }
 
-/// A runbook whose rules were checked, and the world that its steps work on.
+/// A runbook with checked rules, and the world that its steps work on.
 pub struct Runbook<W> {
     world: Arc<W>,
     steps: Vec<StepEntry<W>>,
     left_out: BTreeSet<String>,
     brackets: Vec<Bracket>,
-    /// Steps that are put back only while the standing steps of a stage are in force, although they
-    /// run without them.
+    /// Steps that run without the standing steps of a stage, but are put back only while these are
+    /// in force.
     behind: Vec<(&'static str, &'static str)>,
-    /// Steps that are put back as well where another step may have acted.
+    /// Steps that are also put back if another step may have acted.
     also: Vec<(&'static str, &'static str)>,
     /// The names of the values that the lock may carry to another machine.
     shared: Vec<&'static str>,
@@ -51,7 +51,7 @@ impl<W> std::fmt::Debug for Runbook<W> {
     }
 }
 
-/// Puts a runbook together.
+/// Builds a runbook.
 pub struct Builder<W>(Runbook<W>);
 
 impl<W> Builder<W> {
@@ -65,14 +65,14 @@ impl<W> Builder<W> {
         self
     }
 
-    /// Leaves a stage out.
+    /// Skips a stage.
     pub fn leave_out(mut self, stage: impl Into<String>) -> Self {
         self.0.left_out.insert(stage.into());
         self
     }
 
-    /// The steps of the stage `inner` never run without the standing steps of `around` in force,
-    /// and those are not ended before all of `inner` is finished.
+    /// Requires the standing steps of the stage `around` to be in force while the steps of `inner`
+    /// run. They are not ended before all of `inner` is finished.
     pub fn bracket(
         mut self,
         inner: impl Into<&'static str>,
@@ -82,21 +82,21 @@ impl<W> Builder<W> {
         self
     }
 
-    /// The step is put back only while the standing steps of the stage `around` are in force: what
-    /// it puts back must not meet the public before everything else is back.
+    /// Requires the standing steps of the stage `around` to be in force while the step is put back,
+    /// so that the public does not see a half finished rollback.
     pub fn put_back_behind(mut self, step: &'static str, around: impl Into<&'static str>) -> Self {
         self.0.behind.push((step, around.into()));
         self
     }
 
-    /// What the step puts back is also changed by `other`: it is put back where that may have acted,
-    /// whether or not the step itself has.
+    /// Puts the step back if `other` may have acted, even if the step itself has not, because
+    /// `other` changes the same thing.
     pub fn put_back_also_after(mut self, step: &'static str, other: &'static str) -> Self {
         self.0.also.push((step, other));
         self
     }
 
-    /// The lock may carry these values to another machine. They must name no person.
+    /// Lets the lock carry these values to another machine. They must not name a person.
     pub fn shares(mut self, values: &[&'static str]) -> Self {
         self.0.shared.extend(values);
         self
@@ -114,7 +114,7 @@ impl<W> Builder<W> {
 }
 
 impl<W> Runbook<W> {
-    /// A runbook of steps that work on this world.
+    /// Begins a runbook of steps that work on this world.
     pub fn of(world: Arc<W>) -> Builder<W> {
         Builder(Runbook {
             world,
@@ -262,7 +262,7 @@ impl<W> Runbook<W> {
         required
     }
 
-    /// The standing steps that are in force according to what has happened so far.
+    /// The standing steps that are in force according to the history.
     pub(super) fn in_force(&self, history: &History) -> Vec<&StepEntry<W>> {
         let holds = |step: &&StepEntry<W>| {
             let Some(until) = step.stands_until else { return false };
@@ -272,8 +272,9 @@ impl<W> Runbook<W> {
         self.steps.iter().filter(holds).collect()
     }
 
-    /// The step of an inner stage that keeps `step` from ending the bracket around it. Once anything
-    /// inside has begun, all of it has to come to its verified end, left out or not.
+    /// The step of an inner stage that keeps `step` from ending the bracket around it. Once a step
+    /// inside has begun, all steps inside have to be finished and verified, even if their stage is
+    /// skipped now.
     pub(super) fn held_back_by(
         &self,
         step: &StepEntry<W>,
@@ -298,8 +299,8 @@ impl<W> Runbook<W> {
         })
     }
 
-    /// The step inside a bracket of this standing step that could not be put back, so that the
-    /// bracket must not be opened.
+    /// The step inside this standing step's bracket that could not be put back. While there is one,
+    /// the bracket stays closed.
     pub(super) fn not_put_back(
         &self,
         step: &StepEntry<W>,
@@ -315,8 +316,8 @@ impl<W> Runbook<W> {
         inside.find(|inner| !self.is_put_back(inner, history)).map(|inner| inner.id)
     }
 
-    /// The standing step of the same stage that is put back before this one and was not: maintenance
-    /// stays on where the dynos could not be started.
+    /// A standing step of the same stage that has to be put back before this one, and was not. For
+    /// example, maintenance stays on if the dynos could not be started.
     pub(super) fn shut_door(&self, step: &StepEntry<W>, history: &History) -> Option<&'static str> {
         let mut doors = self.steps.iter().rev().take_while(|door| door.id != step.id);
         let is_shut = |door: &&StepEntry<W>| {
@@ -327,13 +328,14 @@ impl<W> Runbook<W> {
         doors.find(is_shut).map(|door| door.id)
     }
 
-    /// Whether anything is, or may be, other than before the run.
+    /// Whether the run has, or may have, changed anything.
     pub fn leaves_changes(&self, history: &History) -> bool {
         let mut changing = self.steps.iter().filter(|step| step.kind.changes());
         changing.any(|step| self.has_changed(step, history))
     }
 
-    /// Whether something is, or may be, other than before the step, whatever a rollback does about it.
+    /// Whether the step has, or may have, changed something, even if a rollback does not put it
+    /// back.
     pub(super) fn has_changed(&self, step: &StepEntry<W>, history: &History) -> bool {
         match step.undo_way {
             UndoWay::Stays(_) => history.step(step.id).may_have_acted,
@@ -341,24 +343,25 @@ impl<W> Runbook<W> {
         }
     }
 
-    /// Whether the step may have changed something, or another one may have changed what it puts back.
+    /// Whether the step may have changed something, or another step may have changed what this one
+    /// puts back.
     fn may_have_acted(&self, step: &StepEntry<W>, history: &History) -> bool {
         let others = self.also.iter().filter(|(id, _)| *id == step.id).map(|(_, other)| *other);
         std::iter::once(step.id).chain(others).any(|id| history.step(id).may_have_acted)
     }
 
-    /// Whether a rollback has something to do for the step.
+    /// Whether a rollback has to put the step back.
     pub fn is_to_be_put_back(&self, step: &StepEntry<W>, history: &History) -> bool {
         self.may_have_acted(step, history) && !history.step(step.id).is_undone()
     }
 
-    /// Whether nothing of what the step did, or may have done, is left.
+    /// Whether all changes that the step made, or may have made, are put back.
     pub(super) fn is_put_back(&self, step: &StepEntry<W>, history: &History) -> bool {
         match step.undo_way {
             _ if !self.is_to_be_put_back(step, history) => true,
             UndoWay::Nothing | UndoWay::Stays(_) => true,
             UndoWay::Own(_) | UndoWay::Impossible(_) => false,
-            // The other one is an earlier step, so that this comes to an end.
+            // `other` is an earlier step, so this recursion ends.
             UndoWay::With(other) => history.step(other).is_undone(),
         }
     }
@@ -368,7 +371,10 @@ impl From<RunbookError> for CommandError {
     fn from(error: RunbookError) -> Self {
         match error {
             RunbookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
-            RunbookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            RunbookError::Unbracketed { ref inner, ref around } => {
+                let hint = format!("skip both, or neither: --skip {inner} --skip {around}");
+                CommandError::wrap(FailureKind::Refused, error).hint(hint)
+            }
             RunbookError::Twice { .. } | RunbookError::Reference { .. } => {
                 CommandError::wrap(FailureKind::Unexpected, error)
             }

@@ -1,9 +1,9 @@
-//! Keeps a second operator out.
+//! Defines the lock that keeps a second operator out.
 //!
 //! A run holds the lock from before its first step until it is done or rolled back. A run that
-//! stopped half-way keeps it: a second run that began now would take the half-changed state for the
-//! one to go back to. The same run gets its own lock again when it is resumed; what keeps one run
-//! from being resumed twice at the same time is the lock on its folder.
+//! stopped half-way keeps the lock, because a second run would record the half-changed state as the
+//! state to go back to. A resumed run gets its own lock again. The lock on the run's folder keeps
+//! the run from being resumed twice at the same time.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -22,19 +22,19 @@ use super::run_id::RunId;
 use crate::failure::{CommandError, FailureKind};
 use crate::process_id;
 
-/// Who runs this, and where.
+/// The person who runs bcops, and the machine and process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     pub who: String,
     pub host: String,
     pub pid: u32,
-    /// Tells the process from a later one with its number.
+    /// When the process began, which tells it from a later process with the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beginning: Option<String>,
 }
 
 impl Operator {
-    /// This process. `who` comes from the caller, which knows the surroundings.
+    /// This process. The caller gives `who`, because it knows the environment variables.
     pub fn of_this_process(who: impl Into<String>) -> Self {
         let pid = std::process::id();
         Operator {
@@ -45,13 +45,13 @@ impl Operator {
         }
     }
 
-    /// Whether this was written on this machine.
+    /// Whether this operator works on this machine.
     pub fn is_of_this_machine(&self) -> bool {
         self.host == host_name()
     }
 
-    /// Whether the process still runs. `None` where it is another machine's. Another boot may be that
-    /// of another machine with the same name.
+    /// Whether the process is still running. `None` if it belongs to another machine. A process
+    /// from another boot counts as another machine's, because two machines can have the same name.
     pub fn lives(&self) -> Option<bool> {
         let beginning = self.beginning.as_deref();
         let is_here =
@@ -68,39 +68,39 @@ fn host_name() -> String {
     name.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// What a lock says about who has it.
+/// What a lock says about the run that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub run: RunId,
     #[serde(flatten)]
     pub operator: Operator,
-    /// When it was taken, or last refreshed.
+    /// When the lock was taken or last refreshed.
     pub at: jiff::Timestamp,
     pub command: String,
-    /// When the run took it first.
+    /// When the run first took the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<jiff::Timestamp>,
-    /// What of the journal another machine needs to put the run back.
+    /// The part of the journal that another machine needs to roll the run back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub essence: Option<Essence>,
 }
 
-/// A holder that was heard of this recently may be at work.
+/// A holder that refreshed its lock this recently may be at work.
 const RECENTLY: Duration = Duration::from_secs(10 * 60);
 
 impl Holder {
-    /// How long ago it gave a sign of life.
+    /// How long ago the holder refreshed the lock.
     pub fn age(&self, now: jiff::Timestamp) -> Duration {
         now.duration_since(self.at).try_into().unwrap_or_default()
     }
 
-    /// Whether the holder was heard of so recently that it may be at work.
+    /// Whether the holder refreshed the lock so recently that it may be at work.
     pub fn is_recent(&self, now: jiff::Timestamp) -> bool {
         self.age(now) < RECENTLY
     }
 
-    /// Whether a process may be at work on the run. On this machine that is known; of another
-    /// machine only when it was heard of.
+    /// Whether a process may be at work on the run. On this machine the processes say so; for
+    /// another machine only the age of the lock does.
     pub fn may_be_at_work(&self, now: jiff::Timestamp) -> bool {
         self.operator.lives().unwrap_or_else(|| self.is_recent(now))
     }
@@ -119,56 +119,56 @@ impl fmt::Display for Holder {
 
 #[derive(Debug, Error)]
 pub enum LockError {
-    #[error("the lock is held by {holder}")]
+    #[error("cannot take the lock: {holder} holds it")]
     Held { holder: Box<Holder> },
-    #[error("the lock is no longer held by the run {run}")]
+    #[error("the run {run} no longer holds the lock")]
     Lost { run: RunId },
-    #[error("there is no lock of the run {run} to break")]
+    #[error("cannot release the lock of the run {run}: there is no such lock")]
     NotThere { run: RunId },
-    #[error("the lock {place} cannot be used")]
+    #[error("cannot use the lock {place}")]
     Unusable { place: String, source: Box<dyn std::error::Error + Send + Sync> },
-    /// No command can read it, so none can say whose it is.
-    #[error("the lock {place} cannot be used")]
+    /// No command can read the lock, so its holder is not known.
+    #[error("cannot use the lock {place}")]
     Unreadable {
         place: String,
-        /// How a person removes it.
+        /// How a person removes the lock.
         removal: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// A lock that other operators see. Taking and changing it must be compare-and-swap.
+/// A lock that other operators see. An implementation must take and change it by compare-and-swap.
 #[async_trait]
 pub trait RunLock: Send + Sync {
     /// Takes the lock, or takes it over from an earlier process of the same run.
     async fn acquire(&self, holder: &Holder) -> Result<(), LockError>;
 
-    /// Gives a sign of life, with what is known by now. [`LockError::Lost`] if another process has
-    /// it or nobody.
+    /// Refreshes the lock's time and essence. [`LockError::Lost`] if another process holds the
+    /// lock, or no process does.
     async fn refresh(&self, holder: &Holder) -> Result<(), LockError>;
 
-    /// Gives it up. A lock that is not this run's is left alone, which is not an error.
+    /// Releases the lock. A lock of another run is not touched, and that is not an error.
     async fn release(&self, run: &RunId) -> Result<(), LockError>;
 }
 
-/// How often a held lock gives a sign of life.
+/// How often a held lock is refreshed.
 const REFRESH: Duration = Duration::from_secs(60);
 
-/// What the lock is to say, as far as the run knows it by now.
-pub(super) type Says = Arc<dyn Fn() -> Essence + Send + Sync>;
+/// Gives the present essence of the run, for the lock.
+pub(super) type EssenceSource = Arc<dyn Fn() -> Essence + Send + Sync>;
 
-/// Refreshes a lock for as long as it lives, and notices when it is lost.
+/// Refreshes a lock until it is dropped, and notices when the lock is lost.
 pub(super) struct Keeper {
     lost: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    /// `news` makes it refresh the lock at once.
+    /// Starts refreshing. A notification by `news` refreshes the lock at once.
     pub(super) fn start(
         lock: Arc<dyn RunLock>,
         mut holder: Holder,
-        says: Says,
+        essence: EssenceSource,
         news: Arc<Notify>,
     ) -> Self {
         let (sender, lost) = watch::channel(false);
@@ -179,9 +179,9 @@ impl Keeper {
                     () = news.notified() => {}
                 }
                 holder.at = jiff::Timestamp::now();
-                holder.essence = Some(says());
-                // A lock that cannot be reached is still ours; only one that is seen in other hands
-                // is not.
+                holder.essence = Some(essence());
+                // A lock that cannot be reached still counts as held. It is lost only if another
+                // process is seen to hold it.
                 if matches!(
                     lock.refresh(&holder).await,
                     Err(LockError::Lost { .. } | LockError::Held { .. })
@@ -212,28 +212,30 @@ impl From<LockError> for CommandError {
                 let hints = held_by(holder);
                 CommandError::wrap(FailureKind::Locked, error).with_hints(hints)
             }
-            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error),
+            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("see how the runs stand: bcops runs list"),
             LockError::NotThere { .. } => {
                 CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
             }
             LockError::Unreadable { ref removal, .. } => {
-                let hint = format!("when nobody resets staging: {removal}");
+                let hint = format!("once you are sure that no reset is running: {removal}");
                 CommandError::wrap(FailureKind::Locked, error).hint(hint)
             }
-            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("check git and its remotes: bcops doctor"),
         }
     }
 }
 
-/// What to do about a lock that another run has. Breaking it is the last of the ways.
+/// What to do about a lock that another run holds. Taking over the lock comes last.
 fn held_by(holder: &Holder) -> Vec<String> {
     let (run, host) = (&holder.run, &holder.operator.host);
     if holder.may_be_at_work(jiff::Timestamp::now()) {
-        return vec![format!("wait for the end of run {run} on {host}")];
+        return vec![format!("wait until run {run} on {host} ends")];
     }
     let (resume, back) = (run.resume_command(), run.rollback_command());
     if holder.operator.is_of_this_machine() {
-        return vec![format!("to continue: {resume}"), format!("to go back: {back}")];
+        return vec![format!("to continue: {resume}"), format!("to roll back: {back}")];
     }
     let way_back = match holder.essence {
         Some(_) => format!(", roll it back here with {back},"),
@@ -243,7 +245,7 @@ fn held_by(holder: &Holder) -> Vec<String> {
     let destination = history.and_then(|history| history.flags.get("destination").cloned());
     let environment = destination.as_ref().and_then(|name| name.as_str()).unwrap_or("staging");
     vec![format!(
-        "run {run} is {host}'s: resume it there{way_back} or take over with {} and bcops \
+        "resume run {run} on {host}{way_back} or take over with {} and bcops \
          reset-{environment}",
         run.unlock_command()
     )]

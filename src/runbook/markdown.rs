@@ -1,4 +1,4 @@
-//! A report as a page of Markdown.
+//! Writes a report as a page of Markdown.
 
 use std::fmt::Write;
 
@@ -111,8 +111,8 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// On one line, and without what Markdown would take for its own: titles of pages and names of
-/// branches are anybody's words.
+/// Puts a text on one line and escapes Markdown, because titles of pages and names of branches can
+/// contain anything.
 fn line(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in plain_text::on_one_line(text).chars() {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_others_are_neither_markdown_nor_escape_sequences() {
+    fn texts_of_others_are_neither_markdown_nor_escape_sequences() {
         let branch = "x\u{202e}gnp.| <img src=x> **b** `c` [l](u)\r\n# head\x1b[2J\u{2066}";
         let shown = line(branch);
         assert_eq!(shown, r"xgnp.\| \<img src=x\> \*\*b\*\* \`c\` \[l\](u)  # head\[2J");

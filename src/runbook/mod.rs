@@ -1,27 +1,29 @@
-//! The runbook engine: long work in steps, planned, journalled, resumable, reversible.
+//! Runs long work in steps: planned, journalled, resumable and reversible.
 //!
-//! It knows nothing of what the steps are about. Who writes a runbook implements [`Step`], [`Check`]
-//! and [`Undo`] for a world of their own, and lists the steps in a [`Runbook`]; an [`Engine`] begins
-//! a run of it, goes on with one, or rolls one back.
+//! The engine does not know what the steps are about. To write a runbook, implement [`Step`],
+//! [`Check`] and [`Undo`] for a world of your own, and list the steps in a [`Runbook`]. An
+//! [`Engine`] begins, resumes or rolls back a run of it.
 //!
-//! What it promises, and what the promise rests on:
+//! The engine promises:
 //!
-//! * **Kill it at any moment, go on, and it ends in the same place.** Every transition is a line of
-//!   the journal that is on the disk before the next thing happens ([`journal`]). A resumed run
-//!   knows what the lines say ([`history`]) and asks the world about the step that was under way.
-//! * **What must not happen twice does not.** That a remote job is about to be asked for, and what
-//!   it is called, is on record before it is waited for ([`StepContext::job`]).
-//! * **What has to stay true around other steps does** ([`StepEntry::stands_until`],
-//!   `Builder::bracket` in `list.rs`): it is looked at again when a run is resumed and before every
-//!   destructive step, it cannot be left out, it does not end before all that it stands around was
-//!   verified, and a rollback keeps it where that could not be put back.
-//! * **Nothing is approved but what was seen** ([`Plan`]).
+//! * **A run that is killed at any moment can be resumed, and ends in the same state.** Every
+//!   transition is a line of the journal that is on disk before anything else happens
+//!   ([`journal`]). A resumed run reads these lines ([`history`]) and probes the step that was
+//!   under way.
+//! * **No remote job is started twice.** The journal records that a job is about to be requested,
+//!   and its identifier, before the step waits for the job ([`StepContext::job`]).
+//! * **A standing step stays in force around other steps** ([`StepEntry::stands_until`],
+//!   `Builder::bracket` in `list.rs`). It is probed again when a run is resumed and before every
+//!   destructive step. It cannot be skipped while the stage inside runs, and it does not end before
+//!   all steps inside are verified. A rollback keeps it in force if a step inside could not be put
+//!   back.
+//! * **An approval covers only what the plan observed** ([`Plan`]).
 //! * **One operator at a time** ([`lock`]).
-//! * **No secret in anything that is written** ([`redact`]), and nobody's name in what is passed on
+//! * **No secret is written anywhere** ([`redact`]), **and no person's name is in a report**
 //!   ([`report`]).
 //!
-//! The records of a run are one stream. The journal takes them first; the history that the engine
-//! decides by, the screen and anybody else ([`entry::Consumer`]) follow.
+//! The records of a run are one stream. The journal takes each record first. The history, by which
+//! the engine decides, the screen and other consumers ([`entry::Consumer`]) follow.
 
 mod context;
 mod engine;

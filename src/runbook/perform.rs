@@ -1,4 +1,4 @@
-//! One step: probe, act, verify, each transition on record before the next begins.
+//! Runs one step: probe, act and verify, with each transition recorded before the next one begins.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::step::{Outcome, Probe, StepError};
 use super::step_entry::{StepEntry, UndoWay};
 use crate::failure::{CommandError, FailureKind};
 
-/// A step in the hands of the engine.
+/// One attempt of the engine at a step.
 struct Attempt<'a, W> {
     step: &'a StepEntry<W>,
     context: StepContext,
@@ -34,20 +34,20 @@ impl<W> Attempt<'_, W> {
 }
 
 impl<W: Send + Sync> Engine<W> {
-    /// Brings a step to its verified end, wherever an earlier attempt left it.
+    /// Finishes and verifies a step, from wherever an earlier attempt stopped.
     pub(super) async fn perform(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
         let result = self.bring_to_end(&attempt).await;
         self.settle(&attempt, result)
     }
 
-    /// Probes a step that is finished and has to stay true; acts again if it is not.
+    /// Probes a finished standing step, and runs it again if it is no longer in force.
     pub(super) async fn hold(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
         let result = match step.step.probe(self.world(), &attempt.context).await {
             Ok(Probe::Done(_)) => Ok(()),
             Ok(Probe::NotYet) => {
-                let text = format!("{} was no longer so and was done again", step.id);
+                let text = format!("{} was no longer in force; it was done again", step.id);
                 attempt.context.warn(text);
                 self.act(&attempt).await
             }
@@ -57,14 +57,14 @@ impl<W: Send + Sync> Engine<W> {
         self.settle(&attempt, result)
     }
 
-    /// Brings a standing step into force for a rollback, wherever the run left it.
+    /// Brings a standing step into force for a rollback, from wherever the run stopped.
     pub(super) async fn stand(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
         let known = self.history(|history| history.step(step.id));
         let stands = known.may_have_acted && !known.is_undone();
         let result = match step.step.probe(self.world(), &attempt.context).await {
             Ok(Probe::Done(_)) if stands => Ok(()),
-            // On record as begun, so that it is put back at the end.
+            // The act is recorded, so that the rollback puts the step back at its end.
             Ok(_) => self.act(&attempt).await,
             Err(error) => Err(error.into()),
         };
@@ -86,7 +86,7 @@ impl<W: Send + Sync> Engine<W> {
                 let ending = if known.may_have_acted { Ending::Done } else { Ending::AlreadySo };
                 self.verify(attempt, ending, evidence).await
             }
-            // The world does not show it, but the journal does.
+            // The probe cannot see it, but the journal says that the act ended.
             (Probe::CannotTell, Phase::Acted { ending, evidence }) => {
                 self.verify(attempt, ending, evidence).await
             }
@@ -146,7 +146,7 @@ impl<W: Send + Sync> Engine<W> {
         Ok(())
     }
 
-    /// Puts on record why a step did not come to its end.
+    /// Records why a step did not finish.
     fn settle(&self, attempt: &Attempt<'_, W>, result: Result<(), Halt>) -> Result<(), RunError> {
         let error = match result {
             Ok(()) => return Ok(()),
@@ -167,7 +167,7 @@ impl<W: Send + Sync> Engine<W> {
             StepError::Interrupted { goes_on } => {
                 Err(self.interrupted(Some(attempt.step.id), goes_on)?)
             }
-            // An adapter that heard of Ctrl-C by itself says it in its own words.
+            // An adapter can notice Ctrl-C itself and return its own error.
             StepError::Failed(error) if error.kind == FailureKind::Interrupted => {
                 Err(self.interrupted(Some(attempt.step.id), Vec::new())?)
             }
@@ -196,18 +196,18 @@ impl<W: Send + Sync> Engine<W> {
     }
 }
 
-/// Whether a rollback has to know of the step by itself.
+/// Whether a rollback has to deal with this step itself.
 fn is_put_back_by_itself<W>(step: &StepEntry<W>) -> bool {
     step.kind.changes() && matches!(step.undo_way, UndoWay::Own(_) | UndoWay::Impossible(_))
 }
 
-/// The sentence with its causes.
+/// The message with its causes.
 pub(super) fn full_message(error: &CommandError) -> String {
     let causes = error.causes();
     std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
-/// What stops a step: something of its own, which goes on record, or the engine.
+/// What stops a step: its own error, which is recorded, or an error of the engine.
 pub(super) enum Halt {
     Step(StepError),
     Run(RunError),

@@ -1,8 +1,9 @@
-//! What a run will do, bound to what was seen when it was planned.
+//! Describes what a run will do, and what bcops observed when it made the plan.
 //!
-//! The approval of a plan is worth what the plan observed: a plan that is run after something of
-//! that has changed is refused, with the differences by name. The digest covers everything but the
-//! time, because two plans of the same work are the same. The checksum covers the whole file.
+//! An approval is valid only while the observations are. If something that the plan observed has
+//! changed, the plan is refused, and each difference is named. The digest covers everything except
+//! the time, so two plans of the same work have the same digest. The checksum covers the whole
+//! file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,22 +21,22 @@ use super::step::{Effect, StepKind};
 use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 
-/// Version 1 was bound to the machine on which the plan was made.
+/// Version 1 was valid only on the machine that made the plan.
 const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Debug, Error)]
 pub enum PlanError {
-    #[error("the plan {} cannot be written", .path.display())]
+    #[error("cannot write the plan {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the plan {} cannot be read", .path.display())]
+    #[error("cannot read the plan {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is not a plan", .path.display())]
+    #[error("cannot read {}: it is not a plan", .path.display())]
     NotAPlan { path: PathBuf, source: serde_json::Error },
     #[error("cannot use the plan {}: another version of bcops wrote it", .path.display())]
     Version { path: PathBuf },
-    #[error("the plan {} was changed after it was written", .path.display())]
+    #[error("cannot use the plan {}: it was changed after it was written", .path.display())]
     Tampered { path: PathBuf },
-    #[error("the plan would hold a secret in {place} and was not written")]
+    #[error("cannot write the plan: its {place} would contain a secret")]
     Secret { place: String },
     #[error("the plan is stale: {} since it was made", changes(.differences.len()))]
     Stale { differences: Vec<Difference> },
@@ -45,7 +46,7 @@ fn changes(count: usize) -> String {
     if count == 1 { "one thing has changed".into() } else { format!("{count} things have changed") }
 }
 
-/// Something that is not as it was when the plan was made.
+/// Something that has changed since the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     pub name: String,
@@ -70,9 +71,9 @@ pub struct PlannedStep {
     pub left_out: bool,
 }
 
-/// What was seen, by name, in words that a person can compare: identifiers, tips, the backup, settings
-/// that decide what is changed. Nothing that changes by itself, such as an age, and nothing that
-/// belongs to one machine.
+/// The observations by name, in words that a person can compare: identifiers, tips of branches, the
+/// backup, settings that decide what is changed. They include nothing that changes by itself, such
+/// as an age, and nothing that belongs to one machine.
 pub type Observations = BTreeMap<String, Value>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,7 +91,7 @@ pub struct Plan {
     checksum: String,
 }
 
-/// What a plan is made of.
+/// The parts of a plan.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     pub command: String,
@@ -120,7 +121,7 @@ impl Plan {
         plan
     }
 
-    /// SHA-256 in hexadecimal over everything but the time.
+    /// The SHA-256 over everything except the time, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -138,12 +139,13 @@ impl Plan {
         })
     }
 
-    /// Covers what the digest does not, and the digest.
+    /// Computes the checksum over the work, the time and the digest.
     fn compute_checksum(&self) -> String {
         sha256(&json!({ "work": self.covered(), "made_at": self.made_at, "digest": self.digest }))
     }
 
-    /// Writes the plan for a later run, readable by the user alone, whole or not at all.
+    /// Writes the plan for a later run, readable only by the user. The file is written completely
+    /// or not at all.
     pub fn write(&self, path: &Path, redactor: &Redactor) -> Result<(), PlanError> {
         let fail = |source| PlanError::Write { path: path.to_owned(), source };
         let value = serde_json::to_value(self).map_err(|error| fail(io::Error::other(error)))?;
@@ -155,7 +157,7 @@ impl Plan {
         private_folder::write(path, format!("{value:#}\n").as_bytes()).map_err(fail)
     }
 
-    /// Reads a plan and makes sure that it is as it was written.
+    /// Reads a plan, and refuses it if it was changed after it was written.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let text = fs::read(path);
         let text = text.map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
@@ -171,7 +173,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Refuses unless what would be planned now is the same.
+    /// Refuses the plan unless a plan made now is the same.
     pub fn check_fresh(&self, now: &Plan) -> Result<(), PlanError> {
         let (was, is) = (self.by_name(), now.by_name());
         let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
@@ -187,8 +189,8 @@ impl Plan {
         if differences.is_empty() { Ok(()) } else { Err(PlanError::Stale { differences }) }
     }
 
-    /// What an approval is worth, each with a name that a person can do something with. Neither the
-    /// version nor the words of a step count: they change nothing.
+    /// Everything that an approval covers, each with a name that a person understands. The version
+    /// and the descriptions of steps are not covered, because they change nothing.
     fn by_name(&self) -> BTreeMap<String, Value> {
         let mut parts = BTreeMap::new();
         parts.insert("the command".to_owned(), json!(self.command));
@@ -196,7 +198,7 @@ impl Plan {
         for (name, value) in &self.target.identity {
             parts.insert(format!("{name} of the target"), json!(value));
         }
-        // A flag that holds an object is a note of what was observed, which has its own names.
+        // A flag that holds an object is an observation, and observations have their own names.
         for (name, value) in self.flags.iter().filter(|(_, value)| !value.is_object()) {
             parts.insert(format!("the answer {name}"), value.clone());
         }
@@ -237,7 +239,7 @@ fn shown(value: Option<&Value>) -> String {
     }
 }
 
-/// JSON in the one form that a digest can be made of: names sorted, no blanks.
+/// Writes JSON in one canonical form for the digest: sorted names, no blanks.
 fn canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(map) => {
@@ -273,15 +275,18 @@ impl From<PlanError> for CommandError {
             PlanError::Stale { ref differences } => {
                 let hints: Vec<String> = differences.iter().map(ToString::to_string).collect();
                 let error = CommandError::wrap(FailureKind::StalePlan, error).with_hints(hints);
-                error.hint("make a new plan, and look at it: --plan-out FILE")
+                error.hint("make a new plan and read it: --plan-out FILE")
             }
             PlanError::Secret { .. } => CommandError::wrap(FailureKind::Unexpected, error),
             PlanError::Version { .. } | PlanError::Tampered { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
-                    .hint("make a new plan, and look at it: --plan-out FILE")
+                    .hint("make a new plan and read it: --plan-out FILE")
             }
-            PlanError::Write { .. } | PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
+            PlanError::Write { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("name a file in a folder that you may write to: --plan-out FILE"),
+            PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("write a plan first: bcops reset-staging --plan-out FILE")
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Keeps secrets out of journals, plans and reports.
 //!
-//! The first defence is the type: a [`Secret`] cannot be serialised. This is the second, for
-//! secrets that come back in somebody else's words, such as a server's error that quotes the URL it
-//! was called with: what a step hands over to be kept is refused, and what is a message is cleaned.
+//! The first defence is the type: a [`Secret`] cannot be serialised. This is the second defence,
+//! for secrets inside other texts, such as a server's error that quotes the URL of the request. A
+//! value of a step that contains a secret is refused. A message that contains one is cleaned.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::secret::{PLACEHOLDER, Secret, redacted};
 
-/// Shorter ones are words that turn up by chance, and cleaning would shred every text.
+/// Shorter secrets are not searched for: they occur in ordinary text by chance, and cleaning would
+/// damage every text.
 const SHORTEST: usize = 6;
 
-/// Takes out every secret of this process, and what has the look of one.
+/// Removes every secret of this process, and every text that looks like a secret.
 #[derive(Debug, Default)]
 pub struct Redactor {
     known: RwLock<Vec<Secret>>,
@@ -24,13 +25,14 @@ impl Redactor {
         Redactor::default()
     }
 
-    /// From now on, the secret is found wherever it turns up.
+    /// Adds a secret that is removed from every text from now on.
     pub fn register(&self, secret: &Secret) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let is_known = known.iter().any(|one| one.expose() == secret.expose());
         if secret.expose().len() >= SHORTEST && !is_known {
             known.push(secret.clone());
-            // A secret that holds another one has to go first, or its rest would stay.
+            // A longer secret that contains another one has to be replaced first, or part of it
+            // would remain.
             known.sort_by_key(|one| std::cmp::Reverse(one.expose().len()));
         }
     }
@@ -44,9 +46,9 @@ impl Redactor {
         redacted(&clean)
     }
 
-    /// Whether the text holds what must not be kept.
+    /// Whether the text contains a secret.
     pub fn finds_in(&self, text: &str) -> bool {
-        // What has been cleaned matches the patterns once more, and is no secret.
+        // A placeholder in a cleaned text matches the patterns again, but is not a secret.
         self.clean(text) != text
     }
 
@@ -66,7 +68,7 @@ impl Redactor {
         }
     }
 
-    /// Whether any text of the document holds what must not be kept.
+    /// Whether any text of the document contains a secret.
     pub fn finds_in_value(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => self.finds_in(text),

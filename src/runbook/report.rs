@@ -1,8 +1,8 @@
-//! What a run did, for people and programs, made from its journal alone.
+//! Makes the report of a run from its journal, for people and programs.
 //!
-//! A report is passed on: to colleagues, into a ticket, to a client. The journal is not. What names
-//! a person ([`super::evidence::Fact::private`]) and the values that steps hand on stay in the
-//! journal, e-mail addresses are masked wherever they turn up, and secrets once more.
+//! People pass a report on to colleagues, into a ticket or to a client. They do not pass on the
+//! journal. Facts that name a person ([`super::evidence::Fact::private`]) and the values of steps
+//! stay in the journal. The report masks every e-mail address, and secrets a second time.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,8 @@ use super::history::{History, Phase, Standing, StepHistory, UndoPhase};
 use super::journal::{Journal, JournalError};
 use super::redact::Redactor;
 
-/// Not `git@host:path`, which names a program's account.
+/// Matches e-mail addresses. `git@host:path` is not masked, because `git` is the account of a
+/// program.
 static E_MAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?P<name>[a-z0-9.!#$%&'*+/=?^_`{|}~-]+)@[a-z0-9-]+(?:\.[a-z0-9-]+)+").ok()
 });
@@ -42,7 +43,7 @@ pub struct Report {
     pub resumptions: u32,
     pub steps: Vec<StepReport>,
     pub warnings: Vec<String>,
-    /// Commands that go on or go back.
+    /// Commands that continue the run or roll it back.
     pub next: Vec<String>,
 }
 
@@ -53,7 +54,7 @@ pub struct StepReport {
     pub kind: &'static str,
     pub description: String,
     pub outcome: &'static str,
-    /// Why it failed, was skipped, or was left as it is.
+    /// Why the step failed, was skipped, or was not put back.
     pub reason: Option<String>,
     pub attempts: u32,
     pub seconds: f64,
@@ -162,7 +163,7 @@ fn outcome(known: &StepHistory) -> (&'static str, Option<String>) {
     }
 }
 
-/// What may be passed on of what was seen, masked.
+/// The evidence that may be passed on, masked.
 fn evidence(known: &StepHistory, mask: &Mask) -> (Vec<Fact>, Vec<Table>) {
     let mut seen: Vec<&Evidence> = match &known.phase {
         Phase::Acted { evidence, .. } | Phase::Skipped { evidence, .. } => vec![evidence],
@@ -192,7 +193,7 @@ fn evidence(known: &StepHistory, mask: &Mask) -> (Vec<Fact>, Vec<Table>) {
     (facts.map(clean_fact).collect(), tables.map(clean_table).collect())
 }
 
-/// Takes out of texts what must not be passed on.
+/// Removes from texts what must not be passed on.
 struct Mask {
     redactor: Redactor,
 }

@@ -1,11 +1,12 @@
-//! Puts back what a run did, the last step first.
+//! Rolls a run back, the last step first.
 //!
-//! The order is: the precaution (a backup of the present), the standing steps into force, everything
-//! behind them, and the standing steps last. The public never meets new code with an old database.
+//! The order is: the precaution (a backup of the present state), then the standing steps are
+//! brought into force, then everything behind them is put back, and the standing steps are ended
+//! last. The public never sees new code with an old database.
 //!
-//! A step that cannot be put back does not keep the others from it, with one exception: what stands
-//! around a stage that could not be put back stays. A half-restored database is not opened to the
-//! public because the rest of the rollback went well.
+//! If a step cannot be put back, the others are put back all the same, with one exception: the
+//! standing steps around its stage stay in force. A half-restored database is never opened to the
+//! public.
 
 use std::time::Instant;
 
@@ -19,19 +20,19 @@ use super::step_entry::{StepEntry, UndoWay};
 use crate::failure::FailureKind;
 
 impl<W: Send + Sync> Engine<W> {
-    /// Puts back every step that did something or may have. It can be repeated: what is put back
-    /// already is left alone.
+    /// Puts back every step that changed something or may have. It can be repeated, because a step
+    /// that is already put back is not touched.
     pub async fn roll_back(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == Standing::RolledBack) {
-            // It may have been killed before it gave its lock up.
+            // An earlier process may have been killed before it released the lock.
             self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }
-        // A run that has come to its end held no lock before.
+        // A completed run held no lock before this rollback.
         let was_free = self.history(|history| matches!(history.standing, Standing::Done { .. }));
         let keeper = self.take_lock().await?;
         if let Err(error) = self.take_precaution().await {
-            // Nothing was put back, so that the run stands as before.
+            // Nothing was put back, so the state of the run is unchanged.
             drop(keeper);
             if was_free {
                 self.give_up_lock().await?;
@@ -62,8 +63,8 @@ impl<W: Send + Sync> Engine<W> {
         self.undo_steps().await
     }
 
-    /// First everything that the public must not meet half put back, behind closed doors; then the
-    /// doors, which are the standing steps.
+    /// Puts back everything behind the standing steps first, while the public cannot see it. Then
+    /// it ends the standing steps, called doors here.
     async fn undo_steps(&self) -> Result<RunEnd, RunError> {
         self.close().await?;
         let (doors, inside): (Vec<_>, Vec<_>) =
@@ -97,8 +98,8 @@ impl<W: Send + Sync> Engine<W> {
         self.history(|history| self.runbook.is_to_be_put_back(step, history))
     }
 
-    /// Brings the standing steps into force around what is put back behind them, whether or not the
-    /// run itself had come to them.
+    /// Brings into force the standing steps that the rollback needs, even if the run itself had not
+    /// reached them.
     async fn close(&self) -> Result<(), RunError> {
         let steps = self.runbook.steps().iter();
         let mut needed: Vec<&'static str> = Vec::new();
@@ -115,7 +116,8 @@ impl<W: Send + Sync> Engine<W> {
         Ok(())
     }
 
-    /// After the doors were opened: whether what is behind them works. Gives the step that says no.
+    /// Checks after the doors were opened that the site behind them works. Returns the step whose
+    /// check fails.
     async fn ask_what_is_open(&self) -> Result<Option<String>, RunError> {
         let acted =
             |step: &&StepEntry<W>| self.history(|history| history.step(step.id).may_have_acted);
@@ -131,7 +133,7 @@ impl<W: Send + Sync> Engine<W> {
         }
     }
 
-    /// Why a step was not put back, where that is known.
+    /// Why a step was not put back, if the reason is known.
     fn reason_for(&self, id: &str) -> Option<String> {
         match self.history(|history| history.step(id)).undo {
             UndoPhase::Failed { message, .. } => Some(format!("{id}: {message}")),
@@ -140,8 +142,8 @@ impl<W: Send + Sync> Engine<W> {
         }
     }
 
-    /// What to do about a step that was not put back. What stays in force on purpose gets no hint:
-    /// it would have the operator open what nobody has shown to be fit for it.
+    /// What to do about a step that was not put back. A standing step that stays in force on
+    /// purpose gets no hint, because the hint would open a site that no check has passed.
     fn hints_for(&self, id: &str) -> Vec<String> {
         let known = self.history(|history| history.step(id));
         let stands = self.runbook.step(id).is_some_and(|step| step.stands_until.is_some());
@@ -187,7 +189,7 @@ impl<W: Send + Sync> Engine<W> {
     }
 
     async fn try_undo(&self, step: &StepEntry<W>, undo: &dyn Undo<W>) -> Result<(), Halt> {
-        // What a step could not be done without, it cannot be put back without either.
+        // A step needs the same standing steps in force to be put back as it needed to run.
         for standing in self.runbook.required_to_put_back(step) {
             if !self.history(|history| history.step(standing.id).is_undone()) {
                 self.hold(standing).await.map_err(|error| match error {

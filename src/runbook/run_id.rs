@@ -1,11 +1,11 @@
-//! Names of runs: sortable by time, short enough to type, unlikely to meet.
+//! Makes and reads the names of runs: sortable by time, short enough to type, unlikely to collide.
 
 use std::fmt;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-/// For example `r20261122-201530-4f2a`, in UTC.
+/// The name of a run, such as `r20261122-201530-4f2a`, with the time in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
@@ -14,14 +14,15 @@ impl RunId {
     pub fn new(now: jiff::Timestamp) -> Self {
         let mut random = [0_u8; 2];
         if SystemRandom::new().fill(&mut random).is_err() {
-            // The folder of the run is only taken where it is new, so that this cannot do harm.
+            // A collision does no harm, because a run only takes a folder that is new.
             random = std::process::id().to_le_bytes().first_chunk().copied().unwrap_or_default();
         }
         let time = now.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%d-%H%M%S").to_string();
         RunId(format!("r{time}-{:04x}", u16::from_be_bytes(random)))
     }
 
-    /// Reads a name. It becomes a folder's and a part of commands, so that nothing else may pass.
+    /// Reads a name. Everything else is refused, because the name becomes a folder's name and part
+    /// of commands.
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.strip_prefix('r')?.split('-').collect();
         let [day, time, random] = parts.as_slice() else { return None };
@@ -35,24 +36,24 @@ impl RunId {
         &self.0
     }
 
-    /// When the run was begun, to the second.
+    /// When the run began, to the second.
     pub fn started_at(&self) -> Option<jiff::Timestamp> {
         let time = self.0.strip_prefix('r')?.get(..15)?;
         let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S", time).ok()?;
         time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
     }
 
-    /// The command that goes on with the run.
+    /// The command that resumes the run.
     pub fn resume_command(&self) -> String {
         format!("bcops runs resume {self}")
     }
 
-    /// The command that puts back what the run did.
+    /// The command that rolls the run back.
     pub fn rollback_command(&self) -> String {
         format!("bcops runs rollback {self}")
     }
 
-    /// The command that gives up the run's lock.
+    /// The command that releases the run's lock.
     pub fn unlock_command(&self) -> String {
         format!("bcops runs unlock {self}")
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_name() {
+    fn other_texts_are_not_names() {
         for text in ["", "r", "r20261122-201530-4F2A", "r20261122-201530-4f2a/..", "../x", "r-x-y"]
         {
             assert_eq!(RunId::parse(text), None, "{text}");

@@ -1,7 +1,7 @@
-//! The screen as a consumer of a run's stream.
+//! Turns the records of a run into events for the screen.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::entry::{Consumer, Ending, Entry, Record};
 use super::evidence::Evidence;
@@ -10,35 +10,46 @@ use super::step_entry::StepEntry;
 use crate::events::{Event, SharedReporter};
 use crate::words;
 
-/// Turns records into the events that everything in bcops is shown by.
+/// Turns records into the events that all of bcops uses to show progress.
 pub(super) struct Screen {
     reporter: SharedReporter,
     steps: BTreeMap<&'static str, String>,
-    /// Where each step stands among all of them, such as `[12/28]`.
+    /// The position of each step among all steps, such as `[12/28]`.
     places: BTreeMap<&'static str, String>,
     began: Instant,
+    /// How long the whole run is expected to take.
+    expected: Option<Duration>,
 }
 
 impl Screen {
-    pub(super) fn new<W>(reporter: SharedReporter, runbook: &Runbook<W>) -> Self {
+    pub(super) fn new<W>(
+        reporter: SharedReporter,
+        runbook: &Runbook<W>,
+        expected: Option<Duration>,
+    ) -> Self {
         let described = |step: &StepEntry<W>| (step.id, step.step.describe(runbook.world()));
         let steps = runbook.steps().iter().map(described).collect();
         let count = runbook.steps().len();
         let numbered = (1..).zip(runbook.steps());
         let places =
             numbered.map(|(number, step)| (step.id, format!("[{number}/{count}]"))).collect();
-        Screen { reporter, steps, places, began: Instant::now() }
+        Screen { reporter, steps, places, began: Instant::now(), expected }
     }
 
     fn place(&self, step: &str) -> &str {
         self.places.get(step).map_or("", String::as_str)
     }
 
-    /// How long this process has been at it. Nothing is said of the first second.
+    /// How long this process has been running, and the expected time. Empty within the first second.
     fn elapsed(&self) -> String {
-        match self.began.elapsed() {
-            short if short.as_secs() == 0 => String::new(),
-            elapsed => format!(" ({} so far)", words::duration(elapsed)),
+        let elapsed = self.began.elapsed();
+        match self.expected {
+            _ if elapsed.as_secs() == 0 => String::new(),
+            Some(expected) => {
+                let (elapsed, expected) = (words::duration(elapsed), words::duration(expected));
+                format!(" ({elapsed} of about {expected})")
+            }
+            None => format!(" ({} so far)", words::duration(elapsed)),
         }
     }
 
@@ -85,7 +96,7 @@ impl Screen {
                 Event::StepSkipped { step, summary }
             }
             Entry::Interrupted { goes_on, .. } if !goes_on.is_empty() => {
-                Event::Note(format!("this goes on by itself: {}", goes_on.join("; ")))
+                Event::Note(format!("this continues by itself: {}", goes_on.join("; ")))
             }
             _ => return None,
         })
@@ -95,7 +106,7 @@ impl Screen {
 fn summary(description: &str, ending: Ending, evidence: &Evidence, verified: &Evidence) -> String {
     let what = evidence.summary.as_deref().unwrap_or(description);
     let what = match ending {
-        Ending::AlreadySo => format!("{what} (it was already so)"),
+        Ending::AlreadySo => format!("{what} (already so)"),
         Ending::Done | Ending::Warning => what.to_owned(),
     };
     match &verified.summary {

@@ -1,4 +1,4 @@
-//! What this process tells other machines through its lock, brought up to date with every record.
+//! Keeps the essence that the lock shows to other machines up to date with every record.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,18 +29,18 @@ impl Share {
         self.essence.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The lock was taken and says this.
+    /// Remembers the holder after the lock was taken.
     pub fn hold(&self, holder: Holder) {
         *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = Some(holder);
     }
 
-    /// What the lock has to say now, if it was taken.
+    /// The holder with its present essence, if the lock was taken.
     pub fn holder(&self, now: jiff::Timestamp) -> Option<Holder> {
         let holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         Some(Holder { at: now, essence: Some(self.essence()), ..holder })
     }
 
-    /// Told of what other machines should not have to wait for.
+    /// Notified when the lock should be refreshed at once.
     pub fn news(&self) -> Arc<Notify> {
         self.news.clone()
     }
@@ -50,7 +50,7 @@ impl Consumer for Arc<Share> {
     fn take(&self, record: &Record) {
         let mut essence = self.essence.lock().unwrap_or_else(PoisonError::into_inner);
         essence.take(record, &self.shared);
-        // A job that goes on elsewhere by itself has to be known to whoever goes back.
+        // A remote job continues by itself, so a rollback on another machine has to know about it.
         if matches!(record.entry, Entry::External { .. }) {
             self.news.notify_one();
         }

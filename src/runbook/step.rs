@@ -1,13 +1,13 @@
-//! What a step is: the contract between the engine and whoever writes a runbook.
+//! Defines a step: the contract between the engine and the author of a runbook.
 //!
-//! A step works on a world, `W`, which it is given. The engine asks `probe` whether what the step is
-//! for is already so, lets it `act`, and then lets `verify` look independently. All three must be
-//! prepared for a process that was killed at any moment of an earlier attempt: completion is
-//! promised, single execution is not. What must not happen twice is told to the journal before it
-//! happens ([`StepContext::intent`]) and as soon as it has a name ([`StepContext::external`]).
+//! A step works on a world, `W`. The engine calls `probe` to see whether the work is already done,
+//! then `act`, and then `verify`, which checks the result independently. All three must expect that
+//! an earlier attempt was killed at any moment: the engine promises that a step completes, not that
+//! it runs only once. A step records an effect that must not happen twice before it happens
+//! ([`StepContext::intent`]) and as soon as it has an identifier ([`StepContext::external`]).
 //!
-//! What a step is called, when it is run and how it is put back stand in the list that the runbook
-//! is made of ([`StepEntry`](super::StepEntry)).
+//! The list of the runbook says what a step is called, when it runs and how it is put back
+//! ([`StepEntry`](super::StepEntry)).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -16,31 +16,31 @@ use super::context::StepContext;
 use super::evidence::Evidence;
 use crate::failure::{CommandError, EnvironmentName, FailureKind};
 
-/// What kind of work a step does, which decides how careful the engine is with it.
+/// The kind of work that a step does. It decides how careful the engine is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Reads only.
     Check,
-    /// Adds something beside what is there, and overwrites nothing.
+    /// Adds something and overwrites nothing.
     Additive,
     /// Changes something that can be put back.
     Reversible,
     /// Overwrites or deletes something.
     Destructive,
-    /// A person does it; the step says what, and waits to hear that it is done.
+    /// A person does the work. The step says what to do, and waits for the answer that it is done.
     Manual,
-    /// Waits for a remote job that changes nothing which needs putting back.
+    /// Waits for a remote job that changes nothing that needs to be put back.
     Wait,
 }
 
 impl StepKind {
-    /// Whether something that was there is different afterwards.
+    /// Whether the step changes something that existed before.
     pub fn changes(self) -> bool {
         matches!(self, StepKind::Reversible | StepKind::Destructive)
     }
 
-    /// Whether guards look first.
+    /// Whether the guard checks the destination first.
     pub fn is_guarded(self) -> bool {
         self.changes() || self == StepKind::Additive
     }
@@ -61,8 +61,8 @@ impl StepKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
     pub what: String,
-    /// The step after which the details are known. A plan that kept silent about what it cannot
-    /// know yet would look as if nothing happened there.
+    /// The step after which the details are known. A plan names effects that it cannot know yet,
+    /// because otherwise it would look as if nothing happened there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_after: Option<String>,
 }
@@ -77,14 +77,14 @@ impl Effect {
     }
 }
 
-/// Whether what a step is for is already so.
+/// Whether the work of a step is already done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Probe {
-    /// It is so, and verification will bear it out.
+    /// The work is done, and `verify` will confirm it.
     Done(Evidence),
     NotYet,
-    /// The world does not show it. The act is called and has to look at its own records, with
-    /// [`StepContext::job`], before it repeats anything.
+    /// The probe cannot see it. The act is called, and has to look at its own records with
+    /// [`StepContext::job`] before it repeats anything.
     CannotTell,
 }
 
@@ -92,12 +92,12 @@ pub enum Probe {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Done(Evidence),
-    /// Done, and somebody should look at something.
+    /// Done, and a person should look at something.
     Warning {
         text: String,
         evidence: Evidence,
     },
-    /// There was nothing to do, for this reason. Nothing is verified then.
+    /// There was nothing to do, for this reason. Nothing is verified afterwards.
     Skipped {
         reason: String,
         evidence: Evidence,
@@ -111,19 +111,19 @@ impl Outcome {
     }
 }
 
-/// Why a step did not come to its end.
+/// Why a step did not finish.
 #[derive(Debug)]
 pub enum StepError {
     Failed(Box<CommandError>),
-    /// The same, where it is certain that this attempt has changed nothing: what it asked for was
-    /// refused as a whole.
+    /// The step failed, and this attempt certainly changed nothing, because its request was refused
+    /// as a whole.
     Untouched(Box<CommandError>),
     /// A person has to decide. The run stops here and can be resumed with the flag.
     NeedsDecision {
         question: String,
         flag: String,
     },
-    /// Ctrl-C was pressed while the step waited where it is safe to stop; these things go on by
+    /// Ctrl-C was pressed while the step waited at a safe point. These things continue by
     /// themselves.
     Interrupted {
         goes_on: Vec<String>,
@@ -145,7 +145,7 @@ impl StepError {
         }
     }
 
-    /// For a verification: an error in these words unless it is so.
+    /// For a verification: an error with this text unless `so` is true.
     pub fn unless(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
         if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
     }
@@ -155,7 +155,8 @@ impl StepError {
     }
 }
 
-/// Whatever can be a command's error can be a step's, so that `?` works on all adapters.
+/// Every error that can become a command's error can become a step's, so that `?` works on all
+/// adapters.
 impl<E> From<E> for StepError
 where
     CommandError: From<E>,
@@ -167,45 +168,45 @@ where
 
 pub type StepResult<T> = Result<T, StepError>;
 
-/// The work of one step that changes something, or waits for somebody or something.
+/// The work of one step that changes something, or waits for a person or a job.
 #[async_trait]
 pub trait Step<W>: Send + Sync {
-    /// In words for the plan and the screen.
+    /// The description for the plan and the screen.
     fn describe(&self, world: &W) -> String;
 
-    /// What it will change.
+    /// What the step will change.
     fn effects(&self, _world: &W) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// A step whose work cannot be seen from outside leaves it to the act.
+    /// Whether the work is already done. The default leaves that to the act, for work that cannot
+    /// be seen from outside.
     async fn probe(&self, _world: &W, _context: &StepContext) -> StepResult<Probe> {
         Ok(Probe::CannotTell)
     }
 
     async fn act(&self, world: &W, context: &StepContext) -> StepResult<Outcome>;
 
-    /// Why what the finished step found is too old for a run that is resumed. The step is done again
-    /// then.
+    /// Why the findings of the finished step are too old for a resumed run. The step then runs
+    /// again.
     fn outdated(&self, _world: &W, _context: &StepContext) -> Option<String> {
         None
     }
 
-    /// Looks independently of what the act believes. What it returns is the proof in the journal;
-    /// an error means that the step failed.
+    /// Checks the result independently of the act. The returned evidence is the proof in the
+    /// journal. An error means that the step failed.
     async fn verify(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
 
-    /// For a step that ends standing ones: looks, after those were put back, that what is open
-    /// again works.
+    /// For a step that ends standing steps: checks that the site works after these were put back.
     async fn verify_open_again(&self, _world: &W, _context: &StepContext) -> StepResult<Evidence> {
         Ok(Evidence::new())
     }
 }
 
-/// A step that only looks: what it found is its outcome, and there is nothing more to verify.
+/// A step that only reads. Its findings are its outcome, and there is nothing more to verify.
 #[async_trait]
 pub trait Check<W>: Send + Sync {
-    /// In words for the plan and the screen.
+    /// The description for the plan and the screen.
     fn describe(&self, world: &W) -> String;
 
     async fn look(&self, world: &W, context: &StepContext) -> StepResult<Outcome>;
@@ -215,17 +216,17 @@ pub trait Check<W>: Send + Sync {
 #[async_trait]
 pub trait Undo<W>: Send + Sync {
     /// Puts back what the step did, or may have done before it was killed. It is called again after
-    /// a kill, so that it has to be harmless the second time.
+    /// a kill, so a second call must be harmless.
     async fn undo(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
 
-    /// Whether it really was put back.
+    /// Checks that the step was put back.
     async fn verify_undo(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
 
     /// The command that puts this one step back by hand, for the screen and the report.
     fn undo_hint(&self, world: &W, context: &StepContext) -> Option<String>;
 }
 
-/// Looks once more, right before something is changed, that it is the right thing that is changed.
+/// Checks once more, right before a change, that the destination is the right one.
 #[async_trait]
 pub trait Guard: Send + Sync {
     /// An error stops the run before the step begins. The evidence is journalled.

@@ -1,4 +1,4 @@
-//! A line of a runbook: what a step is called, when it is run, and how it is put back.
+//! Describes one line of a runbook: what a step is called, when it runs, and how it is put back.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use super::entry::RecordedStep;
 use super::evidence::Evidence;
 use super::step::{Check, Outcome, Step, StepKind, StepResult, Undo};
 
-/// A step with what the engine has to know of it beside its work.
+/// A step, and what the engine has to know about it.
 pub struct StepEntry<W> {
-    /// Stable for ever: journals, plans and flags name it.
+    /// The id, which never changes, because journals, plans and flags name it.
     pub id: &'static str,
-    /// The stage, which can be left out as a whole.
+    /// The stage, which can be skipped as a whole.
     pub stage: &'static str,
     pub kind: StepKind,
-    /// For a step that makes something true that has to stay true: the later step that ends it on
-    /// purpose. Until that one is finished, the engine probes this one again whenever a run is
-    /// resumed and before every destructive step, and lets it act again where it lapsed. The step
-    /// that ends it is put back with it ([`UndoWay::With`]): putting this one back is what opens
-    /// again.
+    /// The later step that ends this one, if this is a standing step, such as maintenance mode.
+    /// Until the later step is finished, the engine probes this step again whenever a run is
+    /// resumed and before every destructive step, and repeats it if it is no longer in force. The
+    /// later step is put back together with this one ([`UndoWay::With`]), because putting this step
+    /// back opens the site again.
     pub stands_until: Option<&'static str>,
     pub undo_way: UndoWay<W>,
     pub step: Arc<dyn Step<W>>,
@@ -28,16 +28,16 @@ pub struct StepEntry<W> {
 
 /// How a step is put back.
 pub enum UndoWay<W> {
-    /// It leaves nothing that has to be put back.
+    /// The step leaves nothing that has to be put back.
     Nothing,
-    /// This puts it back.
+    /// This puts the step back.
     Own(Arc<dyn Undo<W>>),
-    /// Putting back another, earlier step puts this one back as well: a restored backup takes the
-    /// migrations with it.
+    /// Putting back this earlier step puts the step back as well. For example, a restored backup
+    /// also removes the migrations.
     With(&'static str),
-    /// It cannot be put back by a program, for this reason.
+    /// No program can put the step back, for this reason.
     Impossible(&'static str),
-    /// It stays as the step left it, for this reason, and a rollback is complete without it.
+    /// The change stays, for this reason, and a rollback is complete without it.
     Stays(&'static str),
 }
 
@@ -47,10 +47,10 @@ pub fn check<W: Send + Sync>(
     stage: impl Into<&'static str>,
     check: impl Check<W> + 'static,
 ) -> StepEntry<W> {
-    StepEntry::new(StepKind::Check, id, stage, Looking(check))
+    StepEntry::new(StepKind::Check, id, stage, CheckStep(check))
 }
 
-/// A step that a person does; it says what, and waits to hear that it is done.
+/// A step that a person does. It says what to do, and waits for the answer that it is done.
 pub fn manual<W>(
     id: &'static str,
     stage: impl Into<&'static str>,
@@ -59,7 +59,7 @@ pub fn manual<W>(
     StepEntry::new(StepKind::Manual, id, stage, step)
 }
 
-/// A step that waits for a remote job which changes nothing that needs putting back.
+/// A step that waits for a remote job that changes nothing that needs to be put back.
 pub fn wait<W>(
     id: &'static str,
     stage: impl Into<&'static str>,
@@ -68,7 +68,7 @@ pub fn wait<W>(
     StepEntry::new(StepKind::Wait, id, stage, step)
 }
 
-/// A step that adds something beside what is there, and overwrites nothing.
+/// A step that adds something and overwrites nothing.
 pub fn additive<W>(
     id: &'static str,
     stage: impl Into<&'static str>,
@@ -126,12 +126,12 @@ impl<W> StepEntry<W> {
         StepEntry { undo_way, ..self }
     }
 
-    /// Puts something around the work of the step.
+    /// Wraps the work of the step.
     pub fn within(self, wrap: impl FnOnce(Arc<dyn Step<W>>) -> Arc<dyn Step<W>>) -> Self {
         StepEntry { step: wrap(self.step), ..self }
     }
 
-    /// The command that puts this one step back by hand, where there is one.
+    /// The command that puts this one step back by hand, if there is one.
     pub(super) fn undo_hint(&self, world: &W, context: &StepContext) -> Option<String> {
         match &self.undo_way {
             UndoWay::Own(undo) => undo.undo_hint(world, context),
@@ -150,10 +150,10 @@ impl<W> StepEntry<W> {
 }
 
 /// A [`Check`] as a step.
-struct Looking<C>(C);
+struct CheckStep<C>(C);
 
 #[async_trait]
-impl<W: Send + Sync, C: Check<W>> Step<W> for Looking<C> {
+impl<W: Send + Sync, C: Check<W>> Step<W> for CheckStep<C> {
     fn describe(&self, world: &W) -> String {
         self.0.describe(world)
     }

@@ -1,5 +1,5 @@
-//! The runs of this machine: a folder each, with the journal and the lock, under `runs` in the state
-//! folder.
+//! Keeps the runs of this machine: a folder each, with the journal and the lock, under `runs` in
+//! the state folder.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
@@ -15,18 +15,19 @@ use super::journal::{FILE_NAME, Journal, JournalError};
 use super::run_id::RunId;
 use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
+use crate::words::did_you_mean;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("the folder of runs {} cannot be used", .path.display())]
+    #[error("cannot use the folder of runs {}", .path.display())]
     Folder { path: PathBuf, source: io::Error },
     #[error("there is no run {given}")]
-    Unknown { given: String },
-    #[error("{given} is the beginning of several runs: {}", names(.matches))]
+    Unknown { given: String, likely: Option<String> },
+    #[error("{given} matches several runs: {}", names(.matches))]
     Ambiguous { given: String, matches: Vec<RunId> },
-    #[error("the run {run} is being worked on by another process of this machine")]
+    #[error("cannot use the run {run}: another process on this machine is working on it")]
     Busy { run: RunId },
-    #[error("the run {run} cannot be used")]
+    #[error("cannot use the run {run}")]
     Journal { run: RunId, source: JournalError },
 }
 
@@ -55,11 +56,11 @@ impl RunFolder {
     }
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunState {
     Running,
-    /// It was killed or interrupted.
+    /// The run was killed or interrupted.
     Stopped,
     Failed {
         step: String,
@@ -76,7 +77,7 @@ pub enum RunState {
     /// A rollback has begun and is not complete.
     RollingBack,
     RolledBack,
-    /// Its journal cannot be read.
+    /// The journal cannot be read.
     Unreadable {
         message: String,
     },
@@ -133,7 +134,7 @@ impl Runs {
         self.folder.join(id.as_str())
     }
 
-    /// Makes the folder of a new run, which nobody but the user can read.
+    /// Makes the folder of a new run. Only the user can read it.
     pub fn create(&self) -> Result<RunFolder, StoreError> {
         let fail = |source| StoreError::Folder { path: self.folder.clone(), source };
         let private = |recursive| {
@@ -156,7 +157,7 @@ impl Runs {
         }
     }
 
-    /// Makes a run of another machine one of this machine, as far as its lock tells of it.
+    /// Makes a run of another machine a run of this one, from the essence that its lock carries.
     pub fn adopt(&self, id: &RunId, essence: &Essence) -> Result<(), StoreError> {
         let fail = |source| StoreError::Folder { path: self.folder.clone(), source };
         let mut text = Vec::new();
@@ -168,7 +169,7 @@ impl Runs {
         let path = self.path(id);
         builder.mode(0o700).recursive(true).create(&path).map_err(fail)?;
         let file = path.join(FILE_NAME);
-        // What cannot be read, or was killed before its first line, is kept beside it.
+        // A journal that cannot be read, or has no complete line, is kept beside the new one.
         match fs::rename(&file, path.join("journal.damaged")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
             _ => {}
@@ -183,7 +184,7 @@ impl Runs {
         written.map_err(fail)
     }
 
-    /// Takes the right to go on with a run.
+    /// Takes the right to continue a run.
     pub fn take(&self, id: RunId) -> Result<RunFolder, StoreError> {
         let path = self.path(&id);
         match FolderLock::take(&path) {
@@ -198,7 +199,7 @@ impl Runs {
             .map_err(|source| StoreError::Journal { run: id.clone(), source })
     }
 
-    /// All names, the newest first.
+    /// The names of all runs, the newest first.
     pub fn names(&self) -> Result<Vec<RunId>, StoreError> {
         let fail = |source| StoreError::Folder { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
@@ -214,7 +215,7 @@ impl Runs {
         Ok(names)
     }
 
-    /// All runs, the newest first. One that cannot be read is listed as such.
+    /// All runs, the newest first. An unreadable run is listed as unreadable.
     pub fn list(&self) -> Result<Vec<RunSummary>, StoreError> {
         Ok(self.names()?.into_iter().map(|id| self.summary(id)).collect())
     }
@@ -242,12 +243,13 @@ impl Runs {
         }
     }
 
-    /// The run whose name begins like this.
+    /// The one run whose name begins with the given text.
     pub fn find(&self, given: &str) -> Result<RunId, StoreError> {
         let mut matches = self.names()?;
+        let likely = did_you_mean(given, matches.iter().map(RunId::as_str));
         matches.retain(|name| !given.is_empty() && name.as_str().starts_with(given));
         match matches.as_slice() {
-            [] => Err(StoreError::Unknown { given: given.to_owned() }),
+            [] => Err(StoreError::Unknown { given: given.to_owned(), likely }),
             [one] => Ok(one.clone()),
             _ => Err(StoreError::Ambiguous { given: given.to_owned(), matches }),
         }
@@ -257,13 +259,20 @@ impl Runs {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unknown { .. } => {
+            StoreError::Unknown { ref likely, .. } => {
+                let likely = likely.clone();
+                let error = CommandError::wrap(FailureKind::Usage, error).with_hints(likely);
+                error.hint("bcops runs list")
+            }
+            StoreError::Ambiguous { .. } => {
                 CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
             }
-            StoreError::Ambiguous { .. } => CommandError::wrap(FailureKind::Usage, error),
-            StoreError::Busy { .. } => CommandError::wrap(FailureKind::Locked, error),
+            StoreError::Busy { ref run } => {
+                let hint = format!("see how far it is: bcops runs show {run}");
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+            }
             StoreError::Folder { .. } => CommandError::wrap(FailureKind::Configuration, error)
-                .hint("point BCOPS_STATE_DIR at a folder that you may write to"),
+                .hint("point BCOPS_STATE_DIR at a folder that you can write to"),
             StoreError::Journal { source, .. } => source.into(),
         }
     }

@@ -1,12 +1,12 @@
-//! Typed values that one step hands to later ones.
+//! Names and types the values that one step hands to later steps.
 
 use std::marker::PhantomData;
 
 /// The name and the type of a value. Both sides use one constant, such as
 /// `const BACKUP: ValueKey<String> = ValueKey::new("backup")`.
 ///
-/// A [`Secret`](crate::secret::Secret) is not serialisable and can therefore be no value; it is read
-/// again by the step that needs it.
+/// A [`Secret`](crate::secret::Secret) cannot be serialised, so it cannot be a value. A step that
+/// needs a secret reads it again.
 pub struct ValueKey<T> {
     name: &'static str,
     holds: PhantomData<fn() -> T>,

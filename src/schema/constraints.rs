@@ -1,4 +1,4 @@
-//! What a database demands of the values in it: CHECK constraints and domains.
+//! Describes what a database demands of its values: CHECK constraints and domains.
 
 use super::Schema;
 
@@ -6,27 +6,27 @@ use super::Schema;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub name: String,
-    /// The condition as the server writes it, with its parentheses. A domain's names its value
-    /// `VALUE`.
+    /// The condition as the server writes it, with its parentheses. A domain's condition calls its
+    /// value `VALUE`.
     pub expression: String,
-    /// Whether it is for the rows of the table alone, and not for those of tables that inherit.
+    /// Whether the check is for this table alone, and not for tables that inherit from it.
     pub no_inherit: bool,
 }
 
 /// A type with checks of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Domain {
-    /// As `format_type` writes it. May be a domain as well.
+    /// As `format_type` writes it. May be a domain itself.
     pub base_type: String,
     pub not_null: bool,
     pub checks: Vec<Check>,
 }
 
-/// More domains upon domains than any database has; a circle in a damaged archive ends here.
+/// More levels of domains than any database has. Stops at a circle in a damaged archive.
 const MAXIMUM_LEVELS: usize = 32;
 
 impl Schema {
-    /// The domain of a type and those that it is made of, the outermost first.
+    /// A type's domain, then the domain below it, and so on: the outermost first.
     pub fn domains_of<'a>(
         &'a self,
         type_name: &'a str,
@@ -36,7 +36,8 @@ impl Schema {
             .take(MAXIMUM_LEVELS)
     }
 
-    /// The type that values of this one are stored as, which is another one only for domains.
+    /// The type in which values of `type_name` are stored. Differs from `type_name` only for
+    /// domains.
     pub fn base_type<'a>(&'a self, type_name: &'a str) -> &'a str {
         self.domains_of(type_name).last().map_or(type_name, |(_, domain)| &domain.base_type)
     }

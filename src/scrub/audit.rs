@@ -1,6 +1,6 @@
-//! Counting what looks like personal data in rows that are about to be written.
+//! Counts what looks like personal data in rows that are about to be written.
 //!
-//! Only counts are kept and given out: a report about leaked values must not leak them.
+//! Keeps and reports counts alone: a report about leaked values must not leak them.
 
 use std::sync::LazyLock;
 
@@ -19,24 +19,24 @@ use super::rules::Class;
 use super::tally::{AllowList, Tally};
 use crate::schema::TableName;
 
-/// How many values of one kind a column holds, and what that means.
+/// How many values of one kind a column holds, and what follows from that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AuditCount {
     pub table: TableName,
     pub column: String,
-    /// The entry of the archive whose definition it is, where it is no column's value.
+    /// The archive entry whose definition holds the value, if it is not in a column.
     pub definition: Option<String>,
     pub kind: Kind,
     pub strength: Strength,
     pub count: u64,
     #[serde(skip)]
     pub verdict: Verdict,
-    /// The first rows that hold one, where that is known.
+    /// The first rows that hold such a value, where they are known.
     pub rows: Vec<RowPlace>,
 }
 
 impl AuditCount {
-    /// Where it is, for people.
+    /// The place, for people.
     pub fn place(&self) -> String {
         match &self.definition {
             Some(entry) => format!("the definition of {entry}"),
@@ -44,7 +44,7 @@ impl AuditCount {
         }
     }
 
-    /// Something that may be personal data, in a place where nothing objects to it.
+    /// Possibly personal data, in a place where that is no reason to stop.
     pub fn is_a_doubt(&self) -> bool {
         self.strength == Strength::Weak && self.verdict == Verdict::Content
     }
@@ -53,17 +53,17 @@ impl AuditCount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// A National Insurance number in published content, which was replaced on its way.
+    /// A National Insurance number in published content, replaced before it was written.
     Replaced,
     /// Published content.
     Content,
-    /// The manifest expects such values: here, or everywhere.
+    /// The manifest expects such values in this column, or everywhere.
     Allowed,
     /// Personal data where there should be none.
     Finding,
 }
 
-/// Values of a column that could not be looked into, so that nobody knows what they hold.
+/// Values of a column that could not be decoded. What they hold is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadValues {
     pub table: TableName,
@@ -89,16 +89,16 @@ struct AuditedColumn {
     verdict: Option<Verdict>,
     form: Form,
     effort: Effort,
-    /// Whether its values are looked into for everything that they may hide.
+    /// Whether its values are decoded to find everything they may hide.
     thorough: bool,
     tally: Tally,
     unread: u64,
 }
 
 impl TableAudit {
-    /// `columns` are those of the COPY data, in its order. What lies in base64, compression, pickles,
-    /// sessions and search vectors is found wherever it would be a finding; in published content,
-    /// which is most of what passes by, only escapes are seen through.
+    /// `columns` are those of the COPY data, in its order. Base64, compressed data, pickles,
+    /// sessions and search vectors are decoded wherever personal data would be a finding. In
+    /// published content, which is most of the data, only escapes are decoded.
     pub fn new(
         plan: &ScrubPlan,
         table: &TableName,
@@ -112,13 +112,13 @@ impl TableAudit {
         Ok(TableAudit { table: table.clone(), columns, allow, numbers })
     }
 
-    /// Has National Insurance numbers in published content replaced by [`Self::pass`].
+    /// Makes [`Self::pass`] replace National Insurance numbers in published content.
     pub fn replacing(mut self) -> Self {
         self.numbers.replace();
         self
     }
 
-    /// An audit that looks into published content as well.
+    /// An audit that decodes published content as well.
     pub fn thorough(
         plan: &ScrubPlan,
         table: &TableName,
@@ -131,7 +131,7 @@ impl TableAudit {
         Ok(audit)
     }
 
-    /// Takes complete rows into account, and gives them back as they may be written.
+    /// Audits complete rows and returns them as they may be written.
     pub fn pass(&mut self, mut rows: Vec<u8>) -> Vec<u8> {
         self.scan(&rows);
         for range in self.numbers.take_ranges() {
@@ -142,7 +142,7 @@ impl TableAudit {
         rows
     }
 
-    /// Takes complete rows into account.
+    /// Audits complete rows.
     pub fn scan(&mut self, rows: &[u8]) {
         let mut place = FieldCursor::default();
         find_emails(rows, |hit| self.count(rows, &mut place, &hit));
@@ -167,7 +167,7 @@ impl TableAudit {
         &self.table
     }
 
-    /// Whether anything was found so far that must not be there.
+    /// Whether a finding was counted so far.
     pub fn found_personal_data(&self) -> bool {
         let mut columns = self.columns.iter();
         self.numbers.have_findings()
@@ -178,15 +178,15 @@ impl TableAudit {
             })
     }
 
-    /// The first column so far with a value that could not be looked into and would have to be.
+    /// The first column so far with a value that had to be decoded and could not be.
     pub(super) fn doubtful_column(&self) -> Option<&str> {
         let doubtful =
             |one: &&AuditedColumn| one.verdict == Some(Verdict::Finding) && one.unread > 0;
         self.columns.iter().find(doubtful).map(|one| one.name.as_str())
     }
 
-    /// The columns with values that could not be looked into. One whose verdict is a finding fails
-    /// the audit like one that holds personal data.
+    /// The columns with values that could not be decoded. If the verdict is a finding, such a
+    /// column fails the audit like personal data does.
     pub fn unread(&self) -> Vec<UnreadValues> {
         let columns = self.columns.iter().filter(|column| column.unread > 0);
         let unread = |column: &AuditedColumn| {
@@ -196,7 +196,7 @@ impl TableAudit {
         columns.filter_map(unread).collect()
     }
 
-    /// What was found, columns and kinds without any left out.
+    /// All counts: every column and every kind.
     pub fn finish(self) -> Vec<AuditCount> {
         let mut counts = Vec::new();
         for (field, column) in self.columns.into_iter().enumerate() {
@@ -212,7 +212,7 @@ impl TableAudit {
                 rows,
             };
             for (kind, strength, [unknown, allowed]) in column.tally.by_strength() {
-                // One that is hidden in published content cannot be replaced where it is.
+                // A number that is encoded in published content cannot be replaced where it is.
                 let is_valid_nino = kind == Kind::Nino && strength == Strength::Strong;
                 let unknown_verdict = match verdict {
                     Verdict::Content if is_valid_nino => Verdict::Finding,
@@ -263,8 +263,8 @@ impl TableAudit {
         }
     }
 
-    /// Looks again at the fields in which characters are written as escapes, and counts what only
-    /// shows when those are taken away. Fields with an `earlier` escape have been looked at.
+    /// Looks again at fields with escaped characters, and counts what shows only without the
+    /// escapes. Fields with an `earlier` escape were looked at before.
     fn scan_encoded(&mut self, rows: &[u8], finder: &Finder<'_>, earlier: &[Finder<'_>]) {
         let mut place = FieldCursor::default();
         let mut done_to = 0;
@@ -295,7 +295,7 @@ fn audited_column(table_plan: &TablePlan, name: &str) -> AuditedColumn {
     let planned = table_plan.columns.iter().find(|column| column.name == name);
     let expected = table_plan.rule.as_ref().is_some_and(|rule| rule.audit_allow.contains(name));
     let verdict = match planned {
-        // A column that the plan does not know is looked at like the worst.
+        // A column that the plan does not know is treated as personal.
         None => Some(Verdict::Finding),
         Some(column) if !column.can_hold_text => None,
         Some(_) if expected => Some(Verdict::Allowed),
@@ -319,12 +319,12 @@ fn audited_column(table_plan: &TablePlan, name: &str) -> AuditedColumn {
     }
 }
 
-/// What begins a character that is written as an escape: in JSON, in the address of a page, in HTML.
+/// What begins an escaped character: in JSON, in the address of a page, in HTML.
 static ENCODED: LazyLock<[Finder<'static>; 6]> = LazyLock::new(|| {
     [r"\u00", "%40", "%20", "%25", "&#", "&commat;"].map(|escape| Finder::new(escape.as_bytes()))
 });
 
-/// Tells the number of the field at ascending positions.
+/// Finds the number of the field at ascending positions.
 #[derive(Debug, Default)]
 struct FieldCursor {
     position: usize,

@@ -1,4 +1,4 @@
-//! The thorough audit of whole rows: what it adds to the plain one, and where it says so.
+//! Tests the thorough audit of whole rows: what it finds beyond the plain audit, and where.
 
 use std::fs::File;
 
@@ -69,7 +69,7 @@ fn hits_are_counted_once_and_in_their_column() {
 }
 
 #[test]
-fn what_cannot_be_looked_into_fails_the_audit() {
+fn a_value_that_cannot_be_decoded_fails_the_audit() {
     let audit = thorough("k1\tsomething else\t1\t\nk2\t\\N\t1\t\nk3\t\t1\tx\n");
     assert!(!audit.found_personal_data());
     assert_eq!(audit.doubtful_column(), Some("session_data"));
@@ -104,13 +104,17 @@ fn audit_archive(dump: &str, mut done: impl FnMut(&TableName, TableAudit, TableA
 }
 
 #[test]
-fn encoded_places_of_the_site_are_seen() {
+fn encoded_places_of_the_site_are_found() {
     let mut places = Vec::new();
     audit_archive("bc-small.dump", |table, in_flight, thorough| {
         assert!(thorough.unread().is_empty(), "{table}");
         let (in_flight, thorough) = (in_flight.finish(), thorough.finish());
         for count in thorough.iter().filter(|count| !in_flight.contains(count)) {
-            assert_eq!(count.verdict, Verdict::Content, "rows in flight are seen through as well");
+            assert_eq!(
+                count.verdict,
+                Verdict::Content,
+                "the audit in flight decodes personal columns as well"
+            );
         }
         for count in thorough {
             places.push((table.short(), count.column, count.kind));

@@ -1,7 +1,7 @@
-//! Refuses an archive whose rows cannot be judged by the tables that they are said to belong to.
+//! Refuses an archive whose rows cannot be scrubbed by the rules of their tables.
 //!
-//! Every block must be the rows of a table that the archive itself creates, or one of its extensions,
-//! as COPY text that goes to that table: the rules are chosen by the table.
+//! Rules are chosen by table. So every block must hold rows of a table that the archive or one of
+//! its extensions creates, as COPY text for that same table.
 
 use crate::archive::{ArchiveError, CopyStatement, Toc, TocEntry};
 use crate::failure::{CommandError, FailureKind};
@@ -11,16 +11,16 @@ use crate::schema::Schema;
 pub enum BlocksError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    #[error("{reason}; nothing was changed")]
-    Refused { reason: String, mend: Option<&'static str> },
+    #[error("cannot use the backup: {reason}; nothing was changed")]
+    Refused { reason: String, fix: Option<&'static str> },
 }
 
 pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
-    let refuse = |reason: String, mend| Err(BlocksError::Refused { reason, mend });
+    let refuse = |reason: String, fix| Err(BlocksError::Refused { reason, fix });
     if let Some(entry) = toc.insert_style_tables().next() {
         return refuse(
             format!(
-                "the rows of {} were dumped as INSERT statements, which cannot be scrubbed",
+                "it holds the rows of {} as INSERT statements, which bcops cannot scrub",
                 entry.table_name()
             ),
             Some("make the backup without --inserts, --column-inserts and --rows-per-insert"),
@@ -31,22 +31,22 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
         let Some(found) = schema.tables.get(&table) else {
             return match is_foreign(toc, entry) {
                 true => refuse(
-                    format!("{table} is a foreign table, and the backup holds its rows"),
+                    format!("it holds rows of the foreign table {table}"),
                     Some("make the backup without --include-foreign-data"),
                 ),
                 false => refuse(
-                    format!("the backup has rows of {table} but does not create that table"),
+                    format!("it holds rows of {table} but does not create that table"),
                     Some("make the backup of the whole database, without --data-only"),
                 ),
             };
         };
         let Some(copy) = CopyStatement::of(entry)? else { continue };
         if !schema.ancestors(&table).any(|name| *name == copy.target) {
-            return refuse(format!("the rows of {table} are meant for {}", copy.target), None);
+            return refuse(format!("its rows of {table} go into {}", copy.target), None);
         }
         if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {
             return refuse(
-                format!("the rows of {table} have a column {column}, which it has not"),
+                format!("its rows of {table} have a column {column}, which the table lacks"),
                 None,
             );
         }
@@ -63,8 +63,8 @@ impl From<BlocksError> for CommandError {
     fn from(error: BlocksError) -> Self {
         match error {
             BlocksError::Archive(error) => error.into(),
-            BlocksError::Refused { mend, .. } => {
-                CommandError::wrap(FailureKind::Refused, error).with_hints(mend)
+            BlocksError::Refused { fix, .. } => {
+                CommandError::wrap(FailureKind::Refused, error).with_hints(fix)
             }
         }
     }

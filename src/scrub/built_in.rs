@@ -1,4 +1,4 @@
-//! The manifest of the Buckinghamshire Council site, compiled in.
+//! Holds the manifest of the Buckinghamshire Council site, compiled in.
 
 /// How messages name the built-in manifest.
 pub(super) const ORIGIN: &str = "built-in manifest";

@@ -1,4 +1,4 @@
-//! Whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
+//! Decides whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
 
 use super::column_type::{ColumnType, placeholder_length};
 use super::demands::OpenCheck;
@@ -11,8 +11,9 @@ use super::rules::{
 };
 use super::{foreign_keys, revisions, suspicious_names, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
+use crate::words::did_you_mean;
 
-/// A pass over all tables of a schema that collects what does not fit.
+/// Goes through all tables of a schema and collects what does not fit.
 pub(super) struct Checks<'a> {
     pub manifest: &'a Manifest,
     pub policy: &'a str,
@@ -51,7 +52,8 @@ impl<'a> Checks<'a> {
                 column: None,
                 place: None,
                 problem: format!("the manifest has no policy `{}`", self.policy),
-                mend: format!("choose one of {}", known.join(", ")),
+                fix: did_you_mean(self.policy, known.iter().copied())
+                    .unwrap_or_else(|| format!("choose one of {}", known.join(", "))),
             });
             return;
         }
@@ -61,8 +63,8 @@ impl<'a> Checks<'a> {
                 table: None,
                 column: None,
                 place: None,
-                problem: "the database holds large objects, which can hold anything".into(),
-                mend: "large_objects = \"delete\" # or \"content\" to keep them".into(),
+                problem: "the database has large objects, which can hold personal data".into(),
+                fix: "large_objects = \"delete\" # or \"content\" to keep them".into(),
             });
         }
         let schema = self.schema;
@@ -74,8 +76,7 @@ impl<'a> Checks<'a> {
         }
         for (name, entry) in &self.manifest.tables {
             if !schema.tables.contains_key(name) {
-                let note =
-                    format!("{}: {} is no table of this database", entry.place, name.short());
+                let note = format!("{}: this database has no table {}", entry.place, name.short());
                 self.notes.push(note);
             }
         }
@@ -88,7 +89,7 @@ impl<'a> Checks<'a> {
         column: Option<&str>,
         place: Option<&Place>,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         self.findings.push(Finding {
             kind,
@@ -96,35 +97,35 @@ impl<'a> Checks<'a> {
             column: column.map(String::from),
             place: place.cloned(),
             problem: problem.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         });
     }
 
-    /// Records a problem of a rule.
+    /// Records a problem in a rule.
     pub(super) fn rule_problem(
         &mut self,
         subject: Subject<'_>,
         column: &str,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         let kind = FindingKind::Contradictory;
-        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, fix);
     }
 
-    /// Records that a rule names what the database lacks.
+    /// Records that a rule names something that the database lacks.
     fn lacking(
         &mut self,
         subject: Subject<'_>,
         column: &str,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         let kind = FindingKind::Unknown;
-        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, fix);
     }
 
-    /// Nobody has looked at the table: whatever its columns are called, no row of it passes.
+    /// A table that no one classified: whatever its columns are called, none of its rows may pass.
     fn unclassified_table(&mut self, name: &TableName, table: &Table) {
         let columns = table.columns.iter().filter(|column| !column.generated);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
@@ -180,13 +181,13 @@ impl<'a> Checks<'a> {
             line("personal", &telling, "operational, or content"),
             line("operational", &plain, "personal, or content"),
         ];
-        let mut mend = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        let mut fix = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
         for column in unlisted {
             let problem = match column.type_name.as_str() {
                 "" => "the column is not classified".to_owned(),
                 type_name => format!("the column ({type_name}) is not classified"),
             };
-            let lines = std::mem::take(&mut mend);
+            let lines = std::mem::take(&mut fix);
             let (kind, place) = (FindingKind::Unclassified, Some(&entry.place));
             self.find(kind, name, Some(&column.name), place, problem, lines);
         }
@@ -201,7 +202,10 @@ impl<'a> Checks<'a> {
                 name,
                 None,
                 Some(&entry.place),
-                format!("personal data without a rule under the policy `{}`", self.policy),
+                format!(
+                    "the table holds personal data and has no rule for the policy `{}`",
+                    self.policy
+                ),
                 format!("[tables.{key}.policy.{}]\ndelete = true", self.policy),
             );
         }
@@ -215,9 +219,9 @@ impl<'a> Checks<'a> {
                     self.rule_problem(
                         subject,
                         column,
-                        "the column is personal and the rule leaves it as it is",
+                        "the column is personal and the rule does not change it",
                         format!(
-                            "set = {{ {} = \"\" }} # or say why it stays: reason = \"...\"",
+                            "set = {{ {} = \"\" }} # or give a reason to keep it: reason = \"...\"",
                             toml_key(column)
                         ),
                     );
@@ -226,7 +230,7 @@ impl<'a> Checks<'a> {
         }
         let untouched = rule.rows == RowRule::Keep && rule.columns.is_empty();
         if entry.class == Class::Personal && untouched && rule.reason.is_none() {
-            let problem = "a personal table is kept without a reason";
+            let problem = "the rule keeps a personal table without a reason";
             let kind = FindingKind::Contradictory;
             self.find(kind, name, None, Some(&rule.place), problem, "reason = \"why it may stay\"");
         }
@@ -248,7 +252,7 @@ impl<'a> Checks<'a> {
         }
         self.demands(subject);
         unique_keys::check(self, subject);
-        // Rows that need those of an unclassified table are found as they come.
+        // Rows that need rows of an unclassified table are found while rows are read.
         let is_omitted = &*rule.place.origin == unclassified::ORIGIN;
         if rule.rows != RowRule::Keep && !is_omitted {
             foreign_keys::check(self, subject);
@@ -256,8 +260,9 @@ impl<'a> Checks<'a> {
     }
 
     fn unknown_column(&mut self, subject: Subject<'_>, column: &str) {
-        let mend = "a renamed column must not slip through: name it as it is, or take the rule out";
-        self.lacking(subject, column, "the rule names a column that the table lacks", mend);
+        let fix =
+            "if the column was renamed, write its new name; otherwise remove it from the rule";
+        self.lacking(subject, column, "the rule names a column that the table lacks", fix);
     }
 
     fn condition(&mut self, subject: Subject<'_>, condition: &Condition) {
@@ -265,12 +270,12 @@ impl<'a> Checks<'a> {
             return self.unknown_column(subject, &condition.column);
         };
         if column.generated {
-            let mend = "name a column that the backup holds";
+            let fix = "name a column that the backup holds";
             self.rule_problem(
                 subject,
                 &column.name,
                 "a generated column cannot be a condition",
-                mend,
+                fix,
             );
         }
         if subject
@@ -279,10 +284,10 @@ impl<'a> Checks<'a> {
             .get(&column.name)
             .is_some_and(|one| condition.test.is_undone_by(one))
         {
-            let problem = "the rule rewrites the column by which it keeps rows, so that a second run \
+            let problem = "the rule rewrites the column that decides which rows stay: a second run \
                            would drop them";
-            let mend = "keep rows by another column, or leave this one as it is";
-            self.rule_problem(subject, &column.name, problem, mend);
+            let fix = "decide by another column, or do not rewrite this column";
+            self.rule_problem(subject, &column.name, problem, fix);
         }
         match &condition.test {
             Test::In(references) => self.references(subject, column, references),
@@ -290,10 +295,10 @@ impl<'a> Checks<'a> {
                 for literal in literals {
                     if !ColumnType::of(column).comparable_with(literal) {
                         let problem =
-                            format!("a {} cannot be compared with {literal}", column.type_name);
-                        let mend =
-                            "write integers and true or false without quotes, text with them";
-                        self.rule_problem(subject, &column.name, problem, mend);
+                            format!("cannot compare a {} with {literal}", column.type_name);
+                        let fix =
+                            "write integers, true and false without quotes, and text with quotes";
+                        self.rule_problem(subject, &column.name, problem, fix);
                     }
                 }
             }
@@ -316,11 +321,11 @@ impl<'a> Checks<'a> {
             };
             if !ColumnType::of(column).comparable(ColumnType::of(target)) {
                 let problem = format!(
-                    "a {} cannot be looked up in {reference}, a {}",
+                    "cannot look up a {} in {reference}, which is a {}",
                     column.type_name, target.type_name
                 );
-                let mend = "integers, uuids and text can be looked up in columns of their own kind";
-                self.rule_problem(subject, &column.name, problem, mend);
+                let fix = "look up integers in integer columns, uuids in uuid columns and text in text columns";
+                self.rule_problem(subject, &column.name, problem, fix);
             }
             let rule = self
                 .manifest
@@ -336,12 +341,17 @@ impl<'a> Checks<'a> {
                         | ColumnAction::Empty(_)
                 )
             ) {
-                let problem = format!("`in` looks into {reference}, which is itself rewritten");
-                self.rule_problem(subject, &column.name, problem, "look into a column that stays");
+                let problem = format!("`in` names {reference}, which a rule rewrites");
+                self.rule_problem(
+                    subject,
+                    &column.name,
+                    problem,
+                    "name a column that no rule changes",
+                );
             }
             if target.generated {
-                let problem = format!("`in` looks into {reference}, which is generated");
-                self.rule_problem(subject, &column.name, problem, "look into a stored column");
+                let problem = format!("`in` names {reference}, which is a generated column");
+                self.rule_problem(subject, &column.name, problem, "name a stored column");
             }
         }
     }
@@ -349,27 +359,27 @@ impl<'a> Checks<'a> {
     fn action(&mut self, subject: Subject<'_>, column: &Column, action: &ColumnAction) {
         let name = column.name.as_str();
         if column.generated {
-            let mend = "change the columns that it is computed from";
-            self.rule_problem(subject, name, "a generated column cannot be changed", mend);
+            let fix = "change the columns that it is computed from";
+            self.rule_problem(subject, name, "cannot change a generated column", fix);
             return;
         }
         self.key_column(subject, column, action);
         match action {
             ColumnAction::Set(template) => self.set(subject, column, template),
             ColumnAction::Null | ColumnAction::NullUnless(_) if column.not_null => {
-                let mend = format!("set = {{ {} = \"\" }}", toml_key(name));
+                let fix = format!("set = {{ {} = \"\" }}", toml_key(name));
                 self.rule_problem(
                     subject,
                     name,
-                    "the column is NOT NULL and cannot be nulled",
-                    mend,
+                    "the column is NOT NULL: no rule can null it",
+                    fix,
                 );
             }
             ColumnAction::Null => {}
             ColumnAction::NullUnless(references) => self.references(subject, column, references),
             ColumnAction::Replace(by) => self.replace(subject, column, by),
             ColumnAction::Edit(edit) => self.edit(subject, column, edit),
-            // It was chosen to fit.
+            // The value was chosen to fit the column.
             ColumnAction::Empty(_) => {}
         }
     }
@@ -383,8 +393,8 @@ impl<'a> Checks<'a> {
             .any(|(_, key)| key.referenced_columns.contains(name));
         let nulled = matches!(action, ColumnAction::Null | ColumnAction::NullUnless(_));
         if primary || referenced || (foreign && !nulled) {
-            let problem = "the column is a key and cannot be rewritten";
-            self.rule_problem(subject, name, problem, "delete the rows, or leave the key as it is");
+            let problem = "the column is a key: no rule can rewrite it";
+            self.rule_problem(subject, name, problem, "delete the rows, or do not change the key");
         }
     }
 
@@ -392,8 +402,7 @@ impl<'a> Checks<'a> {
         let name = column.name.as_str();
         let column = &self.stored(column);
         if column.type_name.is_empty() {
-            let problem =
-                "the type of the column is not known, because an extension creates the table";
+            let problem = "the column's type is unknown: an extension creates the table";
             self.rule_problem(subject, name, problem, "null the column, or delete the rows");
         } else if let Some(problem) = ColumnType::of(column).refuses(template) {
             self.rule_problem(subject, name, problem, "write a value of the column's type");
@@ -411,13 +420,15 @@ impl<'a> Checks<'a> {
         if let (Some(limit), Some(longest)) = (column.max_length(), longest)
             && longest > limit
         {
-            let problem =
-                format!("the template can give {longest} characters and the column takes {limit}");
+            let problem = format!(
+                "the template can give {longest} characters, but the column allows only {limit}"
+            );
             self.rule_problem(subject, name, problem, "write a shorter template");
         }
     }
 
-    /// The most characters that a placeholder stands for; `None` if it cannot be one.
+    /// The most characters that a placeholder can stand for. `None` if the column cannot be a
+    /// placeholder.
     fn placeholder(
         &mut self,
         subject: Subject<'_>,
@@ -426,15 +437,15 @@ impl<'a> Checks<'a> {
     ) -> Option<usize> {
         let Some(source) = subject.table.column(placeholder) else {
             let problem =
-                format!("the template names {placeholder}, a column that the table lacks");
-            self.lacking(subject, name, problem, "name an existing column, mostly {id}");
+                format!("the template names the column {placeholder}, which the table lacks");
+            self.lacking(subject, name, problem, "name an existing column, usually {id}");
             return None;
         };
         let entry = self.manifest.entry_of(self.schema, subject.name);
         let class = entry.and_then(|entry| entry.columns.get(placeholder)).map(|(class, _)| *class);
         if subject.rule.columns.contains_key(placeholder) {
             let problem = format!(
-                "the template uses {placeholder}, which the rule itself rewrites, so that a second \
+                "the template uses {placeholder}, which the same rule rewrites: a second \
                  run would give another value"
             );
             self.rule_problem(subject, name, problem, "use {id}");
@@ -443,8 +454,8 @@ impl<'a> Checks<'a> {
         let length = placeholder_length(source).filter(|_| source.not_null && !source.generated);
         if class == Some(Class::Personal) || length.is_none() {
             let problem = format!(
-                "the template cannot use {placeholder}: only integer and uuid columns that are \
-                 NOT NULL and not personal can be placeholders"
+                "the template cannot use {placeholder}: a placeholder must be an integer or uuid \
+                 column that is NOT NULL and not personal"
             );
             self.rule_problem(subject, name, problem, "use {id}");
             return None;
@@ -452,7 +463,7 @@ impl<'a> Checks<'a> {
         length
     }
 
-    /// The column with the type that its values are stored as: a domain is a name for another.
+    /// The column with the type in which its values are stored: a domain stands for another type.
     fn stored(&self, column: &Column) -> Column {
         let type_name = self.schema.base_type(&column.type_name).to_owned();
         Column { type_name, ..column.clone() }
@@ -462,7 +473,7 @@ impl<'a> Checks<'a> {
         let column = &self.stored(column);
         let fits = column.max_length().is_none_or(|limit| by.longest <= limit);
         if ColumnType::of(column) != ColumnType::Text || !fits {
-            let problem = format!("a {} cannot hold {}", column.type_name, by.value);
+            let problem = format!("a {} column cannot hold {}", column.type_name, by.value);
             self.rule_problem(subject, &column.name, problem, by.purpose);
         }
     }
@@ -471,25 +482,27 @@ impl<'a> Checks<'a> {
         let family = ColumnType::of(column);
         if !edit.remove_members.is_empty() && family != ColumnType::Jsonb {
             let problem =
-                format!("members can only be removed from jsonb, not from {}", column.type_name);
+                format!("can remove members only from jsonb, not from {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
         if edit.keep.is_some() && !matches!(family, ColumnType::Json | ColumnType::Jsonb) {
             let problem =
-                format!("members can only be kept in json and jsonb, not in {}", column.type_name);
+                format!("can keep members only in json and jsonb, not in {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
         self.unnamed_members(subject, column, edit);
         if !edit.redact.is_empty() && !family.is_plain_text() && family != ColumnType::Jsonb {
-            let problem = format!("a {} cannot be redacted", column.type_name);
-            let mend = "text, character varying and jsonb can: set or null the column instead";
-            self.rule_problem(subject, &column.name, problem, mend);
+            let problem = format!("cannot redact a {}", column.type_name);
+            let fix =
+                "redact only text, character varying and jsonb; set or null this column instead";
+            self.rule_problem(subject, &column.name, problem, fix);
         }
     }
 }
 
 impl Checks<'_> {
-    /// What stays of personal JSON has to be named. Of a revision the columns of its model say it.
+    /// Requires that personal JSON names the members that stay. For revisions, the columns of the
+    /// model name them.
     fn unnamed_members(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
         let entry = self.manifest.entry_of(self.schema, subject.name);
         let class =
@@ -499,10 +512,10 @@ impl Checks<'_> {
             || (column.name == revisions::CONTENT
                 && revisions::is_revisions(subject.name, subject.table));
         if is_json && class == Some(Class::Personal) && !is_judged {
-            let problem = "of personal JSON only members that are named may stay";
+            let problem = "the rule does not say which members of the personal JSON stay";
             let name = toml_key(&column.name);
-            let mend = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
-            self.rule_problem(subject, &column.name, problem, mend);
+            let fix = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
+            self.rule_problem(subject, &column.name, problem, fix);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which of the rules a column's type allows.
+//! Decides which rules a column's type allows.
 //!
-//! Only types whose text is the same whatever the session's settings are compared or put into
-//! templates: an integer prints alike everywhere, a date does not.
+//! Only types whose text does not depend on the session's settings are compared or used in
+//! templates. An integer always has the same text, a date does not.
 
 use super::rules::{Literal, Template};
 use crate::schema::Column;
@@ -13,7 +13,7 @@ pub(super) enum ColumnType {
     Uuid,
     /// `text` and `character varying`.
     Text,
-    /// `character(n)` and `citext`, which compare by rules of their own.
+    /// `character(n)` and `citext`, which have their own rules of comparison.
     OtherText,
     Jsonb,
     Json,
@@ -49,7 +49,7 @@ impl ColumnType {
         matches!(self, ColumnType::Text | ColumnType::OtherText)
     }
 
-    /// Whether values of both types are equal exactly when their texts are.
+    /// Whether two values of these types are equal exactly if their texts are equal.
     pub(super) fn comparable(self, other: ColumnType) -> bool {
         self == other && matches!(self, ColumnType::Integer | ColumnType::Uuid | ColumnType::Text)
     }
@@ -63,7 +63,7 @@ impl ColumnType {
         )
     }
 
-    /// Why a column of this family cannot be set to the template, if it cannot.
+    /// Why a column of this type cannot be set to the template, if it cannot.
     pub(super) fn refuses(self, template: &Template) -> Option<String> {
         if self.is_plain_text() {
             return None;
@@ -81,7 +81,7 @@ impl ColumnType {
             ColumnType::SearchVector => constant.is_empty(),
             _ => {
                 return Some(
-                    "columns of this type cannot be set: null it, or delete the rows".into(),
+                    "bcops cannot set a column of this type: null it, or delete the rows".into(),
                 );
             }
         };
@@ -89,7 +89,7 @@ impl ColumnType {
     }
 }
 
-/// The most characters that a value of the column can have as a placeholder, if it can be one.
+/// The most characters that a value of the column has as a placeholder. `None` for other types.
 pub(super) fn placeholder_length(column: &Column) -> Option<usize> {
     match column.type_name.as_str() {
         "smallint" => Some(6),

@@ -1,5 +1,5 @@
-//! A table's rule with field numbers in the place of names, key sets in the place of references,
-//! and values as COPY writes them.
+//! Translates a table's rule for rows in flight: names become field numbers, references become key
+//! sets, and values are written as COPY writes them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,9 +41,9 @@ pub(super) enum Change {
     Null,
     NullUnless(Vec<Arc<KeySet>>),
     Replace(&'static Replacement),
-    /// The same value in every row, NULL or not.
+    /// The same value in every row, whether the field is NULL or not.
     Always(Vec<u8>),
-    /// The field goes with its separator.
+    /// The field and its separator are dropped.
     Omit,
     Edit {
         edit: Edit,
@@ -57,12 +57,12 @@ pub(super) enum Change {
 pub(super) enum CompiledKeep {
     All,
     Named(KeepTree),
-    /// By the content type in this field.
+    /// Decided by the content type in this field.
     OfModel(usize, Arc<ModelFilters>),
 }
 
 impl CompiledKeep {
-    /// `of_model` gives the field of the content type, and the filters.
+    /// `of_model` returns the field of the content type, and the filters.
     pub(super) fn new(
         keep: Option<&Keep>,
         of_model: impl FnOnce() -> Option<(usize, ModelFilters)>,
@@ -74,13 +74,13 @@ impl CompiledKeep {
             }
             Some(Keep::OfModel) => match of_model() {
                 Some((field, filters)) => CompiledKeep::OfModel(field, Arc::new(filters)),
-                // The plan gives one with the other. Nothing stays where it does not.
+                // The plan sets both or neither. If one is missing, no member stays.
                 None => CompiledKeep::Named(KeepTree::default()),
             },
         }
     }
 
-    /// `content_type` is the text of the row's own, which only revisions have.
+    /// `content_type` is the text of the row's content type. Only revisions have one.
     pub(super) fn of_row(&self, content_type: &[u8]) -> KeepFilter<'_> {
         match self {
             CompiledKeep::All => KeepFilter::All,
@@ -107,7 +107,7 @@ pub(super) struct Needing {
 #[derive(Debug)]
 pub(super) struct Remembered {
     pub(super) field: usize,
-    /// The change that the column itself undergoes, by its place among the actions.
+    /// The change of the column itself, as an index into the actions.
     pub(super) action: Option<usize>,
     pub(super) reference: ColumnReference,
     pub(super) keys: KeySet,
@@ -129,7 +129,7 @@ impl FieldAction {
     }
 }
 
-/// The translation of a rule from names to field numbers.
+/// Translates a rule from names to field numbers.
 pub(super) struct Compiler<'a> {
     pub table: &'a TableName,
     pub table_plan: &'a TablePlan,
@@ -166,7 +166,7 @@ impl Compiler<'_> {
             .collect()
     }
 
-    /// In the order of the fields, which is the order of writing.
+    /// In the order of the fields, which is the order in which they are written.
     pub(super) fn actions(&self) -> Result<Vec<FieldAction>, ScrubError> {
         let no_columns = BTreeMap::new();
         let columns = self.table_plan.rule.as_ref().map_or(&no_columns, |rule| &rule.columns);
@@ -215,9 +215,9 @@ impl Compiler<'_> {
         Ok(CompiledKeep::new(edit.keep.as_ref(), || of_model))
     }
 
-    /// The fields of a content type, if the table's rows are asked for them.
+    /// The fields of a content type, if the plan needs them.
     pub(super) fn content_type_fields(&self) -> Result<Option<[usize; 3]>, ScrubError> {
-        if !self.table_plan.tells_models {
+        if !self.table_plan.lists_models {
             return Ok(None);
         }
         let [id, app, model] = CONTENT_TYPE_COLUMNS;
@@ -267,7 +267,7 @@ impl Compiler<'_> {
     }
 }
 
-/// A literal as COPY writes the value.
+/// A literal as COPY writes it.
 fn literal_text(literal: &Literal) -> Vec<u8> {
     match literal {
         Literal::Boolean(true) => b"t".to_vec(),

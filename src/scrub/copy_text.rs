@@ -1,16 +1,16 @@
-//! COPY's text format: rows end in a line feed, fields are separated by tabs, NULL is `\N`, and
-//! both bytes as well as the backslash are escaped inside of values.
+//! Reads and writes COPY's text format: rows end in a line feed, tabs separate fields, NULL is
+//! `\N`, and both bytes as well as the backslash are escaped in values.
 //!
 //! The server escapes exactly the backslash and BS, FF, LF, CR, TAB and VT. On input it also
-//! takes octal and hexadecimal escapes and any other escaped character as itself; so does
-//! [`unescape`], so that a hand-made archive cannot hide a value from a comparison.
+//! accepts octal and hexadecimal escapes, and any other escaped character as itself. [`unescape`]
+//! does the same, so an archive made by hand cannot hide a value from a comparison.
 
 use std::borrow::Cow;
 
 /// NULL as a whole field.
 pub const NULL: &[u8] = b"\\N";
 
-/// Appends `value` as the server would write it into a field.
+/// Appends `value` as the server would write it in a field.
 pub fn escape_into(value: &[u8], out: &mut Vec<u8>) {
     let mut copied = 0;
     for (index, byte) in value.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(value)
 }
 
-/// The byte that the escape at the start of `escape` stands for, and the length of the escape.
+/// The byte that the escape at the start of `escape` means, and the length of the escape.
 fn unescape_one(escape: &[u8]) -> (u8, usize) {
     match escape.get(1).copied() {
         None => (b'\\', 1),

@@ -1,8 +1,8 @@
-//! The audit of an archive's definitions: comments, defaults, checks, labels, and the bodies of
-//! views and functions. A load runs them, so that what they say comes to rest in the database.
+//! Audits an archive's definitions: comments, defaults, checks, labels, and the bodies of views and
+//! functions. A load runs them, so their text ends up in the database.
 //!
-//! They are the site's own code and no rule changes them. What looks like personal data in them has
-//! to go from the source, or into `audit.allow` of the manifest.
+//! They are the site's own code, and no rule changes them. What looks like personal data in them
+//! has to be removed at the source, or allowed by `audit.allow` in the manifest.
 
 use super::audit::{AuditCount, Verdict};
 use super::copy_text::escape_into;
@@ -12,8 +12,8 @@ use super::plan::ScrubPlan;
 use super::tally::{AllowList, Tally};
 use crate::archive::TocEntry;
 
-/// What the definitions of these entries hold, by entry and kind. A weak writing is no finding here:
-/// numbers are a part of code.
+/// What these entries' definitions hold, by entry and kind. Weak matches are not findings here,
+/// because code is full of numbers.
 pub fn audit_definitions<'a>(
     plan: &ScrubPlan,
     entries: impl Iterator<Item = &'a TocEntry>,
@@ -27,11 +27,11 @@ fn audit_entry(entry: &TocEntry, allow: &AllowList) -> Vec<AuditCount> {
     let texts = [&entry.definition, &entry.drop_statement, &entry.copy_statement];
     let in_names = tally(names.into_iter().flatten(), allow);
     let mut tally = tally(texts.into_iter().flatten(), allow);
-    // A name stands in the definition as well, unless it is only in a comment's tag.
+    // A name is in the definition as well, unless only a comment's tag has it.
     if tally.is_empty() {
         tally = in_names;
     }
-    // The name of an entry that holds such a value cannot be told.
+    // A name that holds such a value must not be shown.
     let place = match in_names.is_empty() {
         true => entry.describe(),
         false => format!("{} {}", entry.entry_type, entry.id),
@@ -76,7 +76,7 @@ mod tests {
     use crate::archive::{ArchiveReader, read_schema};
 
     #[test]
-    fn the_sites_own_definitions_hold_nothing() {
+    fn the_sites_own_definitions_hold_no_personal_data() {
         let Some(fixtures) = std::env::var_os("BCOPS_FIXTURES") else {
             eprintln!("skipped: BCOPS_FIXTURES is not set");
             return;

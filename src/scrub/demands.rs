@@ -1,6 +1,8 @@
-//! Whether the database accepts what a rule writes: partition keys, CHECK constraints, domains.
+//! Decides whether the database accepts what a rule writes: partition keys, CHECK constraints,
+//! domains.
 //!
-//! What cannot be decided here is collected, for a server to evaluate, or for the user to know.
+//! Conditions that cannot be decided here are collected, so a server evaluates them or the
+//! user is warned.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +15,19 @@ use super::verdict::{Value, Verdict, verdict};
 use crate::archive::mentioned_columns;
 use crate::schema::{Check, Column, TableName};
 
-/// A condition on values that a rule writes, which only a server can evaluate.
+/// A condition on values that a rule writes. Only a server can evaluate it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCheck {
     pub table: TableName,
-    /// Where the rule stands.
+    /// The place of the rule.
     pub place: Place,
     pub constraint: String,
     pub expression: String,
-    /// The domain whose constraint it is; otherwise it is the table's.
+    /// The domain that has the constraint; `None` for a constraint of the table.
     pub domain: Option<String>,
     /// The columns that the condition reads and the rule rewrites.
     pub written: Vec<WrittenColumn>,
-    /// Whether the condition reads a column that the rule leaves alone.
+    /// Whether the condition also reads a column that the rule does not change.
     pub reads_others: bool,
 }
 
@@ -40,12 +42,12 @@ pub struct WrittenColumn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
     Null,
-    /// The value, or several where it depends on the row's key. A NULL may stay NULL.
+    /// The value, or several values where it depends on the row's key. A NULL may stay NULL.
     Values {
         samples: Vec<String>,
         beside_null: bool,
     },
-    /// It depends on the row.
+    /// The value depends on the row.
     Unknown,
 }
 
@@ -61,11 +63,11 @@ impl OpenCheck {
         }
     }
 
-    /// For a warning: where nothing can evaluate the condition.
+    /// The text of a warning, for when nothing can evaluate the condition.
     pub fn describe(&self) -> String {
         let columns: Vec<&str> = self.written.iter().map(|one| one.name.as_str()).collect();
         format!(
-            "{}.{} is rewritten ({}), and {} was not evaluated; a restore fails if it refuses the new values",
+            "{}.{} is rewritten ({}) and {} was not checked; a restore fails if it refuses the new values",
             self.table.short(),
             columns.join(", "),
             self.place,
@@ -73,7 +75,7 @@ impl OpenCheck {
         )
     }
 
-    /// What is wrong when the server refuses the value of the column.
+    /// The finding for a value that the server refuses.
     pub(super) fn finding(&self, column: &WrittenColumn, value: &Option<String>) -> Finding {
         Finding {
             kind: FindingKind::Contradictory,
@@ -81,7 +83,7 @@ impl OpenCheck {
             column: Some(column.name.clone()),
             place: Some(self.place.clone()),
             problem: self.problem(value),
-            mend: MEND.to_owned(),
+            fix: FIX.to_owned(),
         }
     }
 
@@ -90,14 +92,14 @@ impl OpenCheck {
     }
 }
 
-const MEND: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
+const FIX: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
 
 fn shown(value: &Option<String>) -> String {
     value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"))
 }
 
 impl Written {
-    /// Each value that is written for certain, where NULL is one.
+    /// Each value that is certainly written, NULL included.
     pub fn samples(&self) -> Vec<Option<String>> {
         match self {
             Written::Null => vec![None],
@@ -134,7 +136,7 @@ impl Written {
     }
 }
 
-/// What the template gives for a small key, one of medium length, and the largest.
+/// The template's result for a small key, a key of medium length, and the largest key.
 fn samples(template: &Template, subject: Subject<'_>) -> Vec<String> {
     if let Some(constant) = template.constant() {
         return vec![constant.to_owned()];
@@ -164,7 +166,7 @@ fn samples(template: &Template, subject: Subject<'_>) -> Vec<String> {
 }
 
 impl<'a> Checks<'a> {
-    /// Everything that the database demands of the columns that the rule rewrites.
+    /// Checks everything that the database demands of the rewritten columns.
     pub(super) fn demands(&mut self, subject: Subject<'a>) {
         if subject.rule.rows == RowRule::Delete || subject.rule.columns.is_empty() {
             return;
@@ -196,7 +198,7 @@ impl<'a> Checks<'a> {
         let schema = self.schema;
         let own = self.manifest.entry_of(schema, subject.name).map(|entry| &entry.place);
         for owner in schema.ancestors(subject.name) {
-            // The rule of the parent was looked at with the parent.
+            // The rule of the parent was checked with the parent.
             let place = self.manifest.entry_of(schema, owner).map(|entry| &entry.place);
             if owner != subject.name && place == own {
                 continue;
@@ -206,11 +208,11 @@ impl<'a> Checks<'a> {
                 table.partition_key.iter().filter(|one| subject.rule.columns.contains_key(*one))
             {
                 let problem = format!(
-                    "the rule rewrites a column of the partition key of {}, by which rows are in their partitions",
+                    "the rule rewrites a column of the partition key of {}, which decides the partition of a row",
                     owner.short()
                 );
-                let mend = "delete the rows, or leave the column as it is";
-                self.rule_problem(subject, column, problem, mend);
+                let fix = "delete the rows, or do not change the column";
+                self.rule_problem(subject, column, problem, fix);
             }
         }
     }
@@ -247,8 +249,8 @@ impl<'a> Checks<'a> {
         for (domain, described) in self.schema.domains_of(&column.type_name) {
             let values = Written::of(action, subject, column);
             if described.not_null && values == Written::Null {
-                let problem = format!("the domain {domain} is NOT NULL and cannot be nulled");
-                self.rule_problem(subject, &column.name, problem, MEND);
+                let problem = format!("the domain {domain} is NOT NULL: no rule can null it");
+                self.rule_problem(subject, &column.name, problem, FIX);
             }
             for check in &described.checks {
                 let open = OpenCheck {
@@ -264,14 +266,14 @@ impl<'a> Checks<'a> {
                     }],
                     reads_others: false,
                 };
-                // In a domain's condition its value goes by this name.
+                // A domain's condition uses this name for the value.
                 self.judge(subject, open, |_| "value".to_owned());
             }
         }
     }
 
-    /// A condition that fails whatever else is in the row is a finding, and one that is not decided
-    /// is kept.
+    /// Reports a condition that fails whatever else is in the row, and keeps a condition that is
+    /// not decided.
     fn judge(&mut self, subject: Subject<'a>, open: OpenCheck, alias: fn(&str) -> String) {
         let mut is_open = false;
         for column in &open.written {
@@ -291,7 +293,7 @@ impl<'a> Checks<'a> {
                 .collect();
             if !verdicts.is_empty() && verdicts.iter().all(|one| *one == Verdict::Fails) {
                 let value = column.values.samples().into_iter().next().flatten();
-                self.rule_problem(subject, &column.name, open.problem(&value), MEND);
+                self.rule_problem(subject, &column.name, open.problem(&value), FIX);
                 return;
             }
             is_open |= verdicts.is_empty() || verdicts.contains(&Verdict::Open);
@@ -301,7 +303,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The value as its type compares it; nothing is known of types with rules of their own.
+    /// The value as its type compares it. Open for types with their own rules of comparison.
     fn value(&self, column: &WrittenColumn, value: &Option<String>) -> Value {
         let Some(text) = value else { return Value::Null };
         let resolved = Column {

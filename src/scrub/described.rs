@@ -1,4 +1,4 @@
-//! Describes a manifest by its single statements, for a person who compares it with an earlier one.
+//! Describes a manifest as a list of statements, for comparison with an earlier manifest.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::manifest::Manifest;
 const BUILT_IN: &str = "the built-in manifest";
 
 impl Manifest {
-    /// Each statement of the user's own file by its dotted name, and of which bcops the built-in
-    /// manifest is, where it counts. Places and the order of the file do not matter.
+    /// Each statement of the user's own file by its dotted name, and the version of the built-in
+    /// manifest if it is the base. Places and the order of the file do not matter.
     pub fn described(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for source in &self.sources {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_is_described_by_what_it_says() {
+    fn a_manifest_is_described_by_its_statements() {
         let built_in = Manifest::built_in().expect("a manifest").described();
         assert_eq!(built_in.keys().collect::<Vec<_>>(), [BUILT_IN]);
         let text =

@@ -1,4 +1,4 @@
-//! The manifest as TOML spells it, before it is given meaning by `manifest`.
+//! Reads the manifest's TOML. `manifest` gives it meaning.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) struct AuditSection {
     pub published: Vec<Spanned<PublishedSection>>,
 }
 
-/// A National Insurance number that may stand in published content: in which row, and its digest.
+/// A National Insurance number that is allowed in published content: its row and its digest.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PublishedSection {
@@ -55,7 +55,7 @@ pub(super) struct PublishedSection {
     pub sha256: String,
 }
 
-/// What the columns of the models do not say of their revisions.
+/// What is not derived from the columns of the models.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevisionsSection {
@@ -113,7 +113,7 @@ pub(super) struct PolicySection {
 }
 
 impl PolicySection {
-    /// The columns whose values are replaced, and by what.
+    /// The columns whose values are replaced, with their replacements.
     pub(super) fn replaced(&mut self) -> [(&'static Replacement, Vec<Name>); 1] {
         [(&UNUSABLE_PASSWORD, std::mem::take(&mut self.unusable_password))]
     }

@@ -1,5 +1,5 @@
-//! Members that were dropped from JSON documents because nothing names them: counts by name, and
-//! never a value.
+//! Counts members that were dropped from JSON because the manifest does not name them: by name, and
+//! never with a value.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::schema::TableName;
 
-/// So many names are told apart; what comes beyond is counted together.
+/// The most names that are counted one by one. Further names are counted together.
 const MOST_NAMES: usize = 500;
 
-/// Longer names, and others than a program would give, may be values themselves.
+/// Longer names may be values themselves.
 const LONGEST_NAME: usize = 64;
 
 /// How often a member was dropped.
@@ -50,7 +50,7 @@ impl DroppedCounts {
     }
 }
 
-/// A member's name as it may be shown.
+/// A member's name as it may be shown. A name that no program would choose may be a value.
 pub(super) fn shown_name(name: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let is_name = name.first().is_some_and(|first| !first.is_ascii_digit())
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_the_names() {
+    fn names_are_counted_one_by_one_up_to_a_limit() {
         let mut counts = DroppedCounts::default();
         (0..2 * MOST_NAMES).for_each(|number| counts.count("x", format!("a{number}")));
         let members = counts.of_table(&TableName::public("t"));

@@ -1,6 +1,6 @@
-//! Changes inside of a value, on text as COPY writes it.
+//! Edits inside a value, on text as COPY writes it.
 //!
-//! Both executions of a rule come here: rows in flight, and values fetched from a live database.
+//! Both executions of a rule use it: for rows in flight and for values of a live database.
 
 use super::copy_text::{escape_into, unescape};
 use super::dropped::DroppedCounts;
@@ -11,7 +11,7 @@ use super::patterns::find_all;
 use super::revisions::ModelFilter;
 use super::rules::Edit;
 
-/// The value is not the JSON that its column's type promises.
+/// The value is not the JSON that its column's type requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InvalidJson;
 
@@ -32,7 +32,7 @@ impl<'a> KeepFilter<'a> {
         }
     }
 
-    /// Counts a member that nothing names, by the model or by the column.
+    /// Counts a member that nothing names, under the model or the column.
     fn count(self, column: &str, first: &[u8], path: String, dropped: &mut DroppedCounts) {
         match self {
             KeepFilter::OfModel(filter) if path.contains('.') || filter.is_unknown(first) => {
@@ -44,7 +44,7 @@ impl<'a> KeepFilter<'a> {
     }
 }
 
-/// An edit of one column, with what it needs of the row.
+/// An edit of one column, with what it needs from the row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ColumnEdit<'a> {
     pub edit: &'a Edit,
@@ -54,8 +54,8 @@ pub(super) struct ColumnEdit<'a> {
     pub max_length: Option<usize>,
 }
 
-/// Appends the edited value to `out`. `value` is escaped and not NULL, and so is what is written.
-/// Members that go because nothing names them are counted in `dropped`.
+/// Appends the edited value to `out`. `value` is escaped and not NULL, and so is the result.
+/// Members that are dropped because nothing names them are counted in `dropped`.
 pub(super) fn apply(
     how: ColumnEdit<'_>,
     value: &[u8],
@@ -82,20 +82,20 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// Replaces the matches in what `out` holds from `start` on, and then what hides further ones.
+/// Replaces the matches in `out` from `start` on, and then what hides further matches.
 fn redact(edit: &Edit, max_length: Option<usize>, start: usize, out: &mut Vec<u8>) {
     let replaced = replace_matches(edit, start, out);
     let length = out.len();
     hidden::redact(&edit.redact, start, out);
     if let Some(limit) = max_length.filter(|_| replaced || out.len() != length) {
         shorten(limit, start, out);
-        // A number that was too long to be one can become one by a cut.
+        // A cut can turn digits that were too long into a phone number.
         hidden::redact(&edit.redact, start, out);
         shorten(limit, start, out);
     }
 }
 
-/// A match never holds an escape, so that this can be done on escaped text.
+/// Works on escaped text: a match never holds an escape.
 fn replace_matches(edit: &Edit, start: usize, out: &mut Vec<u8>) -> bool {
     let matches =
         find_all(out.get(start..).unwrap_or_default(), |kind| edit.redact.contains(&kind));
@@ -113,8 +113,8 @@ fn replace_matches(edit: &Edit, start: usize, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Cuts what `out` holds from `start` on to so many characters: a replacement can be longer than
-/// what it replaces.
+/// Cuts `out` from `start` on to `limit` characters, because a replacement can be longer than the
+/// match.
 fn shorten(limit: usize, start: usize, out: &mut Vec<u8>) {
     let value = unescape(out.get(start..).unwrap_or_default()).into_owned();
     let text = String::from_utf8_lossy(&value);

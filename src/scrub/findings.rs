@@ -1,4 +1,4 @@
-//! What keeps a manifest from being applied to a database, told so that it can be mended.
+//! Says why a manifest cannot be applied to a database, and how to fix it.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use super::rules::Place;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
 
-/// What is wrong between a manifest and a schema.
+/// The kind of disagreement between a manifest and a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FindingKind {
-    /// The database has what the manifest has no class for.
+    /// The database has something that the manifest does not classify.
     Unclassified,
-    /// The manifest names what the database lacks.
+    /// The manifest names something that the database lacks.
     Unknown,
-    /// A rule cannot be carried out, or says the opposite of something else.
+    /// A rule cannot be carried out, or contradicts something else.
     Contradictory,
 }
 
@@ -23,11 +23,11 @@ pub struct Finding {
     pub kind: FindingKind,
     pub table: Option<TableName>,
     pub column: Option<String>,
-    /// Where the manifest says what does not fit, if it says anything.
+    /// The place in the manifest that does not fit, if there is one.
     pub place: Option<Place>,
     pub problem: String,
     /// What to write into the manifest, or to do instead.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl fmt::Display for Finding {
@@ -43,17 +43,17 @@ impl fmt::Display for Finding {
         if let Some(place) = &self.place {
             write!(f, " ({place})")?;
         }
-        for line in self.mend.lines() {
+        for line in self.fix.lines() {
             write!(f, "\n    {line}")?;
         }
         Ok(())
     }
 }
 
-/// Why there is no plan: every finding at once.
+/// Why there is no plan: all findings at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the scrub manifest does not fit this database under the policy `{policy}`:{}",
+    "cannot scrub under the policy `{policy}`: the manifest does not fit this database{}",
     .findings.iter().map(|finding| format!("\n  {finding}")).collect::<String>()
 )]
 pub struct PlanError {
@@ -64,9 +64,7 @@ pub struct PlanError {
 impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
         CommandError::wrap(FailureKind::PersonalData, error)
-            .hint(
-                "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
-            )
-            .hint("to have them drafted from a look at the rows: bcops scrub-pii --manifest suggest")
+            .hint("add the lines to your own manifest and name it in bcops.toml: scrub.manifest")
+            .hint("draft the lines from the rows: bcops scrub-pii --manifest suggest")
     }
 }

@@ -1,10 +1,10 @@
-//! Whether dropping rows would leave foreign keys that point nowhere.
+//! Decides whether dropping rows would leave foreign keys that point nowhere.
 
 use super::checks::{Checks, Subject};
 use super::rules::{ColumnAction, ColumnReference, Condition, RowRule, Rule, Test, manifest_name};
 use crate::schema::{ForeignKey, Schema, TableName};
 
-/// The foreign keys that point to a table, or to the table that it is a partition of.
+/// The foreign keys that point to a table, or to the parent of which it is a partition.
 pub(super) fn referencing<'a>(
     schema: &'a Schema,
     table: &'a TableName,
@@ -30,7 +30,7 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
                     subject,
                     target,
                     format!(
-                        "rows are dropped that {child}.{column} may point to (foreign key {})",
+                        "the rule drops rows that {child}.{column} may point to (foreign key {})",
                         key.name
                     ),
                     format!(
@@ -44,13 +44,13 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
     }
 }
 
-/// Whether the referencing table's rule takes care of its foreign key.
+/// Whether the rule of the referencing table handles its foreign key.
 fn follows(subject: Subject<'_>, child: &TableName, rule: Option<&Rule>, key: &ForeignKey) -> bool {
     let Some(rule) = rule else { return false };
     if rule.rows == RowRule::Delete {
         return true;
     }
-    // A foreign key with any column NULL points nowhere, and is satisfied.
+    // A foreign key with a NULL column is satisfied.
     if key.columns.iter().any(|column| rule.columns.get(column) == Some(&ColumnAction::Null)) {
         return true;
     }
@@ -82,7 +82,7 @@ fn follows(subject: Subject<'_>, child: &TableName, rule: Option<&Rule>, key: &F
     nulled || dropped
 }
 
-/// Whether the rule that drops rows keeps at least those that the foreign key points to.
+/// Whether the rule keeps at least the rows that the foreign key points to.
 fn leads(schema: &Schema, subject: Subject<'_>, child: &TableName, key: &ForeignKey) -> bool {
     let ([column], [target]) = (key.columns.as_slice(), key.referenced_columns.as_slice()) else {
         return false;

@@ -1,21 +1,21 @@
-//! Cuts a table's stream of COPY text at line ends, whatever portions it comes in.
+//! Cuts a table's stream of COPY text at line ends, however it is divided into portions.
 
 use crate::schema::TableName;
 
-/// Rows are read and handed on in portions of about this size.
+/// Rows are read and passed on in portions of about this size.
 pub const BATCH: usize = 256 << 10;
 
-/// Longer rows are refused. The server reads no longer line of COPY text either, and PostgreSQL's
-/// own limit is 1 GB for a field and for a message, so pg_dump could not have read such a row. A
-/// bomb's single endless row must not fill the memory.
+/// Longer rows are refused, so a bomb's single endless row cannot fill the memory. The server does
+/// not accept a longer line of COPY text either: PostgreSQL's limit is 1 GB for a field and for a
+/// message, so pg_dump cannot have read such a row.
 const LONGEST_ROW: usize = 1 << 30;
 
-/// Why a table's rows have no usable borders.
+/// Why a table's stream cannot be cut into rows.
 #[derive(Debug, thiserror::Error)]
 pub enum FramingError {
-    #[error("a row of {table} is longer than {limit} bytes")]
+    #[error("cannot read the rows of {table}: a row is longer than {limit} bytes")]
     RowTooLong { table: TableName, limit: usize },
-    #[error("the last row of {table} has no end")]
+    #[error("cannot read the rows of {table}: the last row has no end")]
     UnfinishedRow { table: TableName },
 }
 
@@ -31,7 +31,7 @@ impl<'a> Framer<'a> {
         Framer { table, buffer: Vec::with_capacity(2 * BATCH), searched: 0 }
     }
 
-    /// Where the next portion is appended.
+    /// The buffer to which the next portion is appended.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
@@ -55,7 +55,7 @@ impl<'a> Framer<'a> {
         Ok(Some(std::mem::replace(&mut self.buffer, rest)))
     }
 
-    /// To be asked at the end of the stream.
+    /// Checks, at the end of the stream, that no part of a row is left.
     pub fn check_empty(&self) -> Result<(), FramingError> {
         if self.buffer.is_empty() {
             Ok(())

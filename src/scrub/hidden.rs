@@ -1,8 +1,8 @@
-//! Redacting what a value hides: `jo%40example.org`, an address in base64, JSON inside of JSON.
+//! Redacts what a value hides: `jo%40example.org`, an address in base64, JSON inside JSON.
 //!
-//! A redaction replaces the matches that it sees in the text as it stands, and the audit sees more
-//! than that. What cannot be cut out goes as a whole: the string that holds it where the value is
-//! JSON, and the value otherwise. Afterwards the audit has nothing of these kinds left to find.
+//! A plain redaction replaces matches in the text as written, but the audit decodes more. What
+//! cannot be cut out is replaced as a whole: the string that holds it in JSON, or else the value.
+//! Afterwards the audit finds nothing of these kinds.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,18 +14,18 @@ use super::encoded::{Effort, Form, look_into};
 use super::patterns::Kind;
 use super::tally::AllowList;
 
-/// How many documents inside of one another are told apart; what lies deeper goes as a whole.
+/// How many levels of JSON inside JSON are read. Deeper documents are replaced as a whole.
 const DEEPEST: usize = 4;
 
-/// Replaces what hides one of the kinds in the value that `out` holds from `start` on, as COPY
-/// writes it.
+/// Replaces what hides one of the kinds, in the value that `out` holds from `start` on in COPY's
+/// form.
 pub(super) fn redact(kinds: &BTreeSet<Kind>, start: usize, out: &mut Vec<u8>) {
     let field = out.get(start..).unwrap_or_default();
     let Some(kind) = hidden_kind(field, kinds) else { return };
     let value = unescape(field);
     let result = match in_document(&value, kinds, 0) {
         Some(document) if hidden_kind(&escaped(&document), kinds).is_none() => document,
-        // A match that no single string holds leaves nothing but a document of one string.
+        // A match across strings replaces the document by a single string.
         Some(_) => format!("\"{}\"", kind.replacement()).into_bytes(),
         None => kind.replacement().into(),
     };
@@ -33,9 +33,9 @@ pub(super) fn redact(kinds: &BTreeSet<Kind>, start: usize, out: &mut Vec<u8>) {
     escape_into(&result, out);
 }
 
-/// The first of the kinds that is found in a field when it is looked into.
+/// The first of the kinds that is found in a decoded field.
 fn hidden_kind(field: &[u8], kinds: &BTreeSet<Kind>) -> Option<Kind> {
-    // A redaction does not ask what the audit allows.
+    // A redaction ignores what the audit allows.
     let allow = AllowList::default();
     let mut tally = allow.tally(field);
     tally.add(look_into(field, Form::Any, Effort::Everything, &allow).tally);
@@ -45,7 +45,7 @@ fn hidden_kind(field: &[u8], kinds: &BTreeSet<Kind>) -> Option<Kind> {
         .map(|(kind, _)| kind)
 }
 
-/// The document with its strings redacted, or `None` where the text is no JSON.
+/// The document with its strings redacted. `None` if the text is not JSON.
 fn in_document(text: &[u8], kinds: &BTreeSet<Kind>, depth: usize) -> Option<Vec<u8>> {
     serde_json::from_slice::<IgnoredAny>(text).ok()?;
     let mut result = Vec::with_capacity(text.len());
@@ -60,7 +60,7 @@ fn in_document(text: &[u8], kinds: &BTreeSet<Kind>, depth: usize) -> Option<Vec<
     Some(result)
 }
 
-/// How long the string is with which the text begins, both of its quotes included.
+/// The length of the string at the start of the text, with both quotes.
 fn string_length(text: &[u8]) -> Option<usize> {
     let mut position = 1;
     loop {
@@ -72,7 +72,7 @@ fn string_length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// A string of a document, quotes and escapes included, as it is or with what it hides replaced.
+/// A string literal of a document, unchanged or with its hidden content replaced.
 fn in_string<'a>(literal: &'a [u8], kinds: &BTreeSet<Kind>, depth: usize) -> Cow<'a, [u8]> {
     let Ok(text) = serde_json::from_slice::<String>(literal) else {
         return Cow::Borrowed(literal);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_goes_with_the_value_that_holds_it() {
+    fn a_value_that_hides_a_match_is_replaced_as_a_whole() {
         for value in
             ["mail jo%40example.org", "am9AZXhhbXBsZS5vcmcsIGNhbGw", r"jo\u0040example.org"]
         {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_document_only_the_string_goes() {
+    fn in_a_document_only_the_string_is_replaced() {
         let text = r#"{"a": "say \"no\"", "b": ["jo%40example.org", 1]}"#;
         assert_eq!(redacted(text), r#"{"a": "say \"no\"", "b": ["[email removed]", 1]}"#);
         let inner = serde_json::json!([{"by": "jo@example.org", "n": 1}]).to_string();
@@ -134,7 +134,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn nothing_is_left_and_documents_stay_documents(
+        fn nothing_remains_and_documents_stay_documents(
             text in "[a-z]{1,3}(%40|\\\\u0040|@|%20|\")[a-z]{1,4}(\\.org|\"|\\\\)?"
         ) {
             let kinds = BTreeSet::from([Kind::Email]);

@@ -1,9 +1,9 @@
-//! Removing members from JSON documents in the form in which the server writes jsonb: those that are
-//! named, and those that are not named to stay.
+//! Removes members from JSON in the form in which the server writes jsonb: members that are named
+//! for removal, and members that are not named to stay.
 //!
-//! Only what is removed changes: the rest keeps its bytes, separators included, so that the
-//! result is again in the server's own form. Documents are walked, not built: a revision of a
-//! page is many kilobytes, of which a rule touches one member.
+//! Everything else keeps its bytes, separators included, so the result is in the server's own form.
+//! Documents are walked, not parsed into values: a revision of a page has many kilobytes, and a
+//! rule touches one member.
 
 use std::ops::Range;
 
@@ -14,21 +14,22 @@ use super::rules::{MemberPath, Step};
 /// The text is not a JSON document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotJson {
-    /// Where it went wrong, in bytes from the start.
+    /// The position of the error, in bytes from the start.
     pub position: usize,
 }
 
-/// What is to be taken out of a document.
+/// What to remove from a document.
 pub(super) struct Members<'a> {
     pub remove: &'a [MemberPath],
-    /// What may stay; `None` is everything.
+    /// What may stay. `None` means everything.
     pub keep: Option<&'a KeepTree>,
-    /// Told of each member that goes because nothing names it: its first name, and its path.
+    /// Called for each member that is dropped because nothing names it: with its first name and its
+    /// path.
     pub dropped: &'a mut dyn FnMut(&[u8], String),
 }
 
-/// Removes what the paths name and what nothing keeps, and returns the new text, or `None` where
-/// nothing changes.
+/// Removes what the paths name and what nothing keeps. Returns the new text, or `None` if nothing
+/// changes.
 pub(super) fn edit_members(text: &[u8], members: Members<'_>) -> Result<Option<Vec<u8>>, NotJson> {
     let Members { remove, keep, dropped } = members;
     let mut walk = Walk { text, removed: Vec::new(), trail: Vec::new(), dropped };
@@ -40,7 +41,7 @@ pub(super) fn edit_members(text: &[u8], members: Members<'_>) -> Result<Option<V
         return Err(NotJson { position: end });
     }
     if keep.is_some() && walk.says_something(start) && !walk.is_container(start) {
-        // A document of one value has no member that could be named.
+        // A document of one value has no members to name.
         (walk.dropped)(b"", "(the whole value)".into());
         return Ok(Some(b"null".to_vec()));
     }
@@ -57,11 +58,11 @@ pub(super) fn edit_members(text: &[u8], members: Members<'_>) -> Result<Option<V
     Ok(Some(result))
 }
 
-/// A walk through a document that notes which ranges have to go, in ascending order.
+/// Walks through a document and records the ranges to remove, in ascending order.
 struct Walk<'a> {
     text: &'a [u8],
     removed: Vec<Range<usize>>,
-    /// The names on the way to the value at hand, where only some of it may stay.
+    /// The names on the way to the current value, recorded only where part of it may stay.
     trail: Vec<Option<Vec<u8>>>,
     dropped: &'a mut dyn FnMut(&[u8], String),
 }
@@ -71,12 +72,12 @@ impl Walk<'_> {
         matches!(self.text.get(position), Some(b'{' | b'['))
     }
 
-    /// A null gives nothing away.
+    /// Whether the value is not null. A null holds no data.
     fn says_something(&self, position: usize) -> bool {
         !self.text.get(position..).unwrap_or_default().starts_with(b"null")
     }
 
-    /// Notes that the member goes because nothing names it.
+    /// Reports that the member is dropped because nothing names it.
     fn drop_unnamed(&mut self, name: Option<&[u8]>) {
         let last = name.map(<[u8]>::to_vec);
         let names = || self.trail.iter().chain(std::iter::once(&last));
@@ -96,9 +97,8 @@ impl Walk<'_> {
         position
     }
 
-    /// Walks over the value at `position`, from the inside of which `paths` are to be removed,
-    /// and of which only what `keep` names stays, and returns its end. Recursion is as deep as the
-    /// longest path.
+    /// Walks over the value at `position` and returns its end. Removes `paths` inside the value,
+    /// and keeps only what `keep` names. Recursion is as deep as the longest path.
     fn value(
         &mut self,
         position: usize,
@@ -124,8 +124,8 @@ impl Walk<'_> {
         if self.text.get(position) == Some(&close) {
             return Ok(position + 1);
         }
-        // A removed item takes the separator before it along, or the one after it while no item
-        // has been kept yet.
+        // A removed item takes the separator before it along. As long as no item is kept, it takes
+        // the separator after it.
         let mut kept_any = false;
         let mut kept_end = position;
         loop {
@@ -148,7 +148,7 @@ impl Walk<'_> {
                 .map(|trees| trees.iter().flat_map(|tree| tree.below(name.as_deref())).collect())
                 .filter(|trees: &Vec<&KeepTree>| !trees.iter().any(|tree| tree.is_whole()));
             if let Some(trees) = below.as_ref().filter(|_| !remove) {
-                // What a path leads through may stay where it holds nothing itself.
+                // A container on the way of a path may stay, because it holds no value itself.
                 let leads_on = !trees.is_empty()
                     && (self.is_container(position) || !self.says_something(position));
                 if !leads_on {
@@ -199,7 +199,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads `"name": ` and leaves `position` at the value.
+    /// Reads `"name": ` and moves `position` to the value.
     fn member_name(&self, position: &mut usize) -> Result<Vec<u8>, NotJson> {
         let start = *position;
         let end = self.skip_string(start)?;
@@ -234,8 +234,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The end of the value at `start`, whatever is in it. Brackets are counted, not matched by
-    /// kind: the server has checked the document, and this only has to find its way out.
+    /// The end of the value at `start`, whatever is in it. Brackets are counted and not matched by
+    /// kind, because the server has checked the document.
     fn skip_value(&self, start: usize) -> Result<usize, NotJson> {
         let mut position = start;
         let mut depth = 0_usize;
@@ -288,7 +288,7 @@ mod tests {
             .map(|result| String::from_utf8(result).unwrap())
     }
 
-    /// What is left, and the paths of what was dropped.
+    /// The result, and the paths of the dropped members.
     fn kept(text: &str, keep: &[&str], remove: &[&str]) -> (String, Vec<String>) {
         let (keep, remove) = (parsed(keep), parsed(remove));
         let tree = KeepTree::new(keep.iter().map(|path| path.steps.as_slice()));
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_stays() {
+    fn only_named_members_stay() {
         let text =
             r#"{"a": 1, "b": [{"c": 2, "d": 3}, "e", null], "f": {"c": {"g": 4}}, "h": null}"#;
         for (keep, expected, dropped) in [
@@ -318,13 +318,13 @@ mod tests {
             let (result, mut paths) = kept(text, keep, &[]);
             assert_eq!(result, expected, "{keep:?}");
             if keep == ["*.c"] {
-                // The null among the elements stays out as well: nothing leads through it.
+                // The null among the elements is dropped as well: no path leads through it.
                 assert_eq!(paths.remove(3), "b.*");
             }
             assert_eq!(paths, dropped, "{keep:?}");
             assert_eq!(kept(&result, keep, &[]).0, result, "a second time");
         }
-        // What is removed by name is no surprise.
+        // Members removed by name are not reported.
         assert_eq!(kept(text, &["h"], &["a", "b", "f"]), (r#"{"h": null}"#.into(), Vec::new()));
         let (result, paths) = kept(text, &["b"], &["b.*.c", "a"]);
         assert_eq!(result, r#"{"b": [{"d": 3}, "e", null]}"#);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_one_value_has_nothing_that_could_stay() {
+    fn of_a_document_of_one_value_nothing_stays() {
         for text in ["17", r#""ann@canary.example""#, "true"] {
             assert_eq!(kept(text, &["a", "*"], &[]).0, "null");
         }
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_could_be_values_are_not_told() {
+    fn names_that_could_be_values_are_not_shown() {
         let (result, paths) = kept(r#"{"ann@canary.example": {"a": 1}, "x": 2}"#, &["x"], &[]);
         assert_eq!(
             (result.as_str(), paths),
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn separators_stay_as_the_server_writes_them() {
+    fn separators_are_unchanged() {
         let text = r#"{"a": 1, "b": [1, 2], "c": {"d": null}}"#;
         for (paths, expected) in [
             (&["a"][..], r#"{"b": [1, 2], "c": {"d": null}}"#),
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_match_changes_nothing() {
+    fn paths_that_do_not_match_change_nothing() {
         assert_eq!(removed(r#"{"a": "b\"c", "d": {"b": [{"x": 1}]}}"#, &["b", "d.x", "a.b"]), None);
         assert_eq!(removed("17", &["a"]), None);
         assert_eq!(removed("[]", &["*"]), None);
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_costs_no_stack() {
+    fn deep_documents_need_no_stack() {
         let text = format!(r#"{{"a": 1, "b": {}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
         assert!(removed(&text, &["a"]).unwrap().starts_with(r#"{"b": [[["#));
     }

@@ -1,4 +1,5 @@
-//! The members of a JSON document that may stay, as a tree to walk down beside the document.
+//! Holds the members of a JSON document that may stay, as a tree that is walked together with the
+//! document.
 
 use std::collections::HashMap;
 
@@ -7,10 +8,10 @@ use super::rules::Step;
 /// What may stay of one value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct KeepTree {
-    /// All of it.
+    /// The whole value.
     whole: bool,
     named: HashMap<Vec<u8>, KeepTree>,
-    /// Of every member and every element.
+    /// For every member and every element.
     any: Option<Box<KeepTree>>,
 }
 
@@ -21,7 +22,7 @@ impl KeepTree {
         tree
     }
 
-    /// A path is as long as a manifest writes it, so that this may recurse.
+    /// Recursion is safe: a path is as long as the manifest writes it.
     fn add(&mut self, path: &[Step]) {
         let Some((step, rest)) = path.split_first() else {
             self.whole = true;

@@ -1,7 +1,7 @@
-//! The key values of rows that stay, for rules that look into other tables.
+//! Holds the keys of rows that stay, for rules that look into other tables.
 //!
-//! They live in memory, so their number is the number of rows of the tables that are looked
-//! into. Integers take 8 bytes each and are what Django's keys are.
+//! Keys live in memory: one for each kept row of the tables that rules look into. Django's keys are
+//! integers, which take 8 bytes each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Remembers the value of a field that is not NULL.
+    /// Adds the value of a field that is not NULL.
     pub fn insert(&mut self, field: &[u8]) {
         match canonical_integer(field) {
             Some(integer) => self.integers.insert(integer),
@@ -44,7 +44,7 @@ impl KeySet {
     }
 }
 
-/// The integer that is written exactly so: a text such as `007` is not one.
+/// The integer, if the field is its shortest form: `007` is not an integer here.
 fn canonical_integer(field: &[u8]) -> Option<i64> {
     let digits = field.strip_prefix(b"-").unwrap_or(field);
     match digits {
@@ -55,7 +55,7 @@ fn canonical_integer(field: &[u8]) -> Option<i64> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-/// Every remembered key of a run.
+/// All keys of a run.
 #[derive(Debug, Clone, Default)]
 pub struct KeySets {
     sets: HashMap<ColumnReference, Arc<KeySet>>,
@@ -63,12 +63,12 @@ pub struct KeySets {
 }
 
 impl KeySets {
-    /// The values of a column. A table of which no row came by has none.
+    /// The values of a column. Empty if no row of the table was read.
     pub(super) fn get(&self, reference: &ColumnReference) -> Arc<KeySet> {
         self.sets.get(reference).cloned().unwrap_or_default()
     }
 
-    /// The models that a table of content types lists. One that did not come by lists none.
+    /// The models that a table of content types lists. Empty if the table was not read.
     pub(super) fn content_types(&self, table: &TableName) -> &[ContentType] {
         self.content_types.get(table).map(Vec::as_slice).unwrap_or_default()
     }
@@ -77,7 +77,7 @@ impl KeySets {
         self.content_types.entry(table).or_default().extend(rows);
     }
 
-    /// Takes in what one table, which may be a partition among others, has collected.
+    /// Adds what one table or one partition has collected.
     pub(super) fn absorb(&mut self, reference: ColumnReference, collected: KeySet) {
         let set = Arc::make_mut(self.sets.entry(reference).or_default());
         if set.is_empty() {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_equal_when_their_text_is() {
+    fn values_are_equal_if_their_texts_are() {
         let mut keys = KeySet::default();
         for field in [&b"7"[..], b"-9223372036854775808", b"007", b"a\\\\b", b""] {
             keys.insert(field);

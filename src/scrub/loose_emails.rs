@@ -1,20 +1,20 @@
-//! Finding e-mail addresses that are written so that no program takes them for one: with blanks
-//! around the sign, or with `[at]` in its place.
+//! Finds e-mail addresses in a form that programs do not read as addresses: with spaces around the
+//! at sign, or with `[at]` instead of it.
 
 use super::patterns::{Kind, Match, Strength, domain_end, is_letter, local_part_start};
 
-/// How many blanks may stand on either side of the sign.
+/// How many spaces may be on either side of the sign.
 const BLANKS: usize = 2;
 
-/// Ends of names that follow a sign with blanks around it, beside those of countries: a sentence has
-/// a sign with a blank as well, and a full stop without one.
+/// Top-level domains that count after a sign with spaces, besides those of countries. Without this
+/// list, sentences with an at sign and a full stop would match.
 const KNOWN_ENDS: [&[u8]; 21] = [
     b"com", b"org", b"net", b"gov", b"edu", b"info", b"biz", b"mil", b"int", b"nhs", b"police",
     b"london", b"wales", b"cymru", b"scot", b"email", b"mail", b"online", b"example", b"test",
     b"invalid",
 ];
 
-/// Every such address in `text`, from left to right. Those without blanks are left to the others.
+/// Every such address in `text`, from left to right. Plain addresses are left to `find_emails`.
 pub(super) fn find_loose_emails(text: &[u8], mut found: impl FnMut(Match)) {
     let mut free_from = 0;
     for at in memchr::memchr3_iter(b'@', b'[', b'(', text) {
@@ -32,7 +32,7 @@ pub(super) fn find_loose_emails(text: &[u8], mut found: impl FnMut(Match)) {
     }
 }
 
-/// Those with blanks around the sign alone: signs are rare, and brackets are not.
+/// Only addresses with spaces around the sign: at signs are rare and brackets are not.
 pub(super) fn find_blank_emails(text: &[u8], mut found: impl FnMut(Match)) {
     let mut free_from = 0;
     for at in memchr::memchr_iter(b'@', text) {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn harmless_text_has_none() {
+    fn harmless_text_has_no_address() {
         for text in [
             "jo@example.org",
             "meet us @ cafe.nero at 5",

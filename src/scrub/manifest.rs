@@ -1,7 +1,7 @@
-//! The manifest: which tables and columns hold what, and what each policy does with them.
+//! Reads the manifest: which tables and columns hold what, and what each policy does with them.
 //!
 //! [`Manifest::parse`] reads TOML and reports every mistake of the file at once, each with its
-//! line. Whether the manifest fits a database is `plan`'s question.
+//! line. `plan` decides whether the manifest fits a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -21,36 +21,36 @@ use super::well_known;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 
-/// The policies of a manifest that names none itself.
+/// The policies of a manifest that names none.
 const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
 
-/// Stands for every policy for which a table has no rule of its own.
+/// The key for every policy for which a table has no rule of its own.
 pub(super) const ANY_POLICY: &str = "any";
 
 #[derive(Debug, Clone)]
 pub struct Manifest {
     pub policies: BTreeSet<String>,
     pub large_objects: LargeObjects,
-    /// Values that are not personal, by kind: `*` stands for any text.
+    /// Values that are not personal, by kind. `*` matches any text.
     pub allow: BTreeMap<Kind, Vec<String>>,
-    /// National Insurance numbers that may stand in published content.
+    /// National Insurance numbers that are allowed in published content.
     pub published: Vec<AllowedNumber>,
     pub after: Vec<AfterStatement>,
-    /// Members of revisions that stay although no column stands for them.
+    /// Members of revisions that stay although no column describes them.
     pub(super) revision_members: Vec<NamedMember>,
-    /// Tables of models, by `app.model`, where Django's own name for them does not hold.
+    /// Tables of models, by `app.model`, where Django's default name is wrong.
     pub(super) revision_tables: BTreeMap<String, TableName>,
     pub tables: BTreeMap<TableName, TableEntry>,
-    /// The texts that it was read from, the built-in one first.
+    /// The texts from which the manifest was read, the built-in text first.
     pub(super) sources: Vec<Arc<str>>,
 }
 
-/// SQL to run once the rows are in.
+/// SQL that runs after the rows are loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AfterStatement {
     pub place: Place,
     pub policies: BTreeSet<String>,
-    /// Only where this table exists.
+    /// Run only where this table exists.
     pub if_table: Option<TableName>,
     pub sql: String,
 }
@@ -82,21 +82,21 @@ impl TableEntry {
         self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))
     }
 
-    /// Whether every rule is for one of these policies, or for any.
+    /// Whether every rule is for one of these policies, or for `any`.
     pub(super) fn has_rules_for(&self, policies: &BTreeSet<String>) -> bool {
         self.rules.keys().all(|policy| policy == ANY_POLICY || policies.contains(policy))
             && (self.rules.is_empty() || policies.iter().all(|policy| self.rule(policy).is_some()))
     }
 
-    /// The rules as the manifest has them, `any` for every other policy among them.
+    /// The rules as written in the manifest. `any` stands for every other policy.
     pub(super) fn rules(&self) -> &BTreeMap<String, Rule> {
         &self.rules
     }
 }
 
-/// Everything that is wrong with a manifest as a text.
+/// Everything that is wrong with the text of a manifest.
 #[derive(Debug, thiserror::Error)]
-#[error("the manifest {origin} is not valid:{}", problem_list(.problems))]
+#[error("cannot use the manifest {origin}:{}", problem_list(.problems))]
 pub struct ManifestError {
     pub origin: Arc<str>,
     pub problems: Vec<ManifestProblem>,
@@ -113,7 +113,7 @@ fn problem_list(problems: &[ManifestProblem]) -> String {
 }
 
 impl Manifest {
-    /// The entry of a table, or of the partitioned table that it is a part of.
+    /// The entry of a table, or of the partitioned table it belongs to.
     pub(super) fn entry_of(&self, schema: &Schema, table: &TableName) -> Option<&TableEntry> {
         schema
             .ancestors(table)
@@ -126,8 +126,8 @@ impl Manifest {
         Self::parse(built_in::ORIGIN, built_in::TEXT)
     }
 
-    /// Reads a manifest. One that says `extends = "built-in"` is laid over the built-in one,
-    /// any other stands alone. `origin` names the file in messages.
+    /// Reads a manifest. With `extends = "built-in"` it is added to the built-in manifest,
+    /// otherwise it stands alone. `origin` names the file in messages.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ManifestError> {
         let origin: Arc<str> = origin.into();
         let document: Document = toml::from_str(text).map_err(|error| {
@@ -153,7 +153,7 @@ impl Manifest {
     }
 }
 
-/// One file's worth of manifest: what it does not say is told from what it says.
+/// The statements of one file. Remembers which keys are missing.
 struct Layer {
     extends_built_in: bool,
     policies: Option<BTreeSet<String>>,
@@ -183,7 +183,8 @@ impl Layer {
         }
     }
 
-    /// Whole table entries replace those of `base`; lists are appended.
+    /// Adds this layer to `base`. Whole table entries replace those of `base`, and lists are
+    /// appended.
     fn over(self, base: Manifest) -> Manifest {
         let mut result = base;
         if let Some(policies) = self.policies {
@@ -208,7 +209,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-/// The translation of a document, which collects problems instead of stopping at the first.
+/// Translates a document, and collects problems instead of stopping at the first.
 struct Reading<'a> {
     origin: Arc<str>,
     text: &'a str,
@@ -225,20 +226,20 @@ impl Reading<'_> {
         self.problems.push(ManifestProblem { place, message: message.into() });
     }
 
-    /// Keeps the good value, or records why there is none.
+    /// Returns the value, or records why there is none.
     fn checked<T>(&mut self, span: Range<usize>, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.problem(span, message)).ok()
     }
 
     fn layer(&mut self, document: Document) -> Layer {
         if *document.schema_version.get_ref() != 1 {
-            let message = "schema_version is not 1, the only version that this bcops understands";
+            let message = "schema_version must be 1, the only version that this bcops knows";
             self.problem(document.schema_version.span(), message);
         }
         if let Some(extends) = &document.extends
             && extends.get_ref() != "built-in"
         {
-            self.problem(extends.span(), "`extends` can only be \"built-in\"");
+            self.problem(extends.span(), "`extends` must be \"built-in\"");
         }
         let policies = document.policies.as_ref().map(|names| self.policy_names(names));
         let known = policies
@@ -266,7 +267,7 @@ impl Reading<'_> {
         let mut revision_tables = BTreeMap::new();
         for (model, table) in document.revisions.tables {
             if !model.get_ref().contains('.') {
-                let message = "a model is written with its app: \"home.HomePage\"";
+                let message = "write the model with its app: \"home.HomePage\"";
                 self.problem(model.span(), message);
             }
             let table = parse_table_name(table.get_ref());
@@ -304,7 +305,10 @@ impl Reading<'_> {
     fn policy_names(&mut self, names: &[Name]) -> BTreeSet<String> {
         for name in names {
             if name.get_ref() == ANY_POLICY {
-                self.problem(name.span(), "a policy cannot be called `any`: that word means all");
+                self.problem(
+                    name.span(),
+                    "cannot name a policy `any`: the word means every policy",
+                );
             }
         }
         names.iter().map(|name| name.get_ref().clone()).collect()
@@ -313,7 +317,7 @@ impl Reading<'_> {
     fn known_policy(&mut self, name: &Name, known: &BTreeSet<String>) {
         if !known.contains(name.get_ref()) {
             let known = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let message = format!("`{}` is not a policy; there are {known}", name.get_ref());
+            let message = format!("`{}` is not a policy; the policies are {known}", name.get_ref());
             self.problem(name.span(), message);
         }
     }
@@ -337,7 +341,7 @@ impl Reading<'_> {
                 let column = column.into_inner();
                 if let Some((other, _)) = columns.get(&column) {
                     let message =
-                        format!("the column {column} is listed as {other} and as {class}");
+                        format!("the column {column} is listed twice, as {other} and as {class}");
                     self.problem(span, message);
                     continue;
                 }
@@ -359,7 +363,7 @@ impl Reading<'_> {
         let place = self.place(policy.span());
         for (key, value) in [("delete", section.delete), ("keep", section.keep)] {
             if value == Some(false) {
-                self.problem(policy.span(), format!("`{key} = false` says nothing: leave it out"));
+                self.problem(policy.span(), format!("`{key} = false` has no effect: remove it"));
             }
         }
         let reason = section.reason.clone();
@@ -372,17 +376,17 @@ impl Reading<'_> {
             (false, _, None) => RowRule::Keep,
             (false, false, Some(conditions)) => RowRule::KeepWhere(conditions),
             _ => {
-                self.problem(policy.span(), "only one of delete, keep and keep_where is possible");
+                self.problem(policy.span(), "use only one of delete, keep and keep_where");
                 RowRule::Delete
             }
         };
         let nothing_said = !keep && rows == RowRule::Keep && columns.is_empty();
         if nothing_said {
-            let message = "the rule is empty: write `keep = true` with a reason, or what to do";
+            let message = "the rule is empty: write `keep = true` and a reason, or an action";
             self.problem(policy.span(), message);
         }
         if (rows == RowRule::Delete || keep) && !columns.is_empty() {
-            let message = "delete and keep leave nothing to do for single columns";
+            let message = "delete and keep cannot be combined with rules for columns";
             self.problem(policy.span(), message);
         }
         Rule { place, rows, columns, reason, audit_allow }
@@ -390,7 +394,7 @@ impl Reading<'_> {
 
     fn conditions(&mut self, policy: &Name, sections: &[ConditionSection]) -> Vec<Condition> {
         if sections.is_empty() {
-            self.problem(policy.span(), "keep_where without a condition keeps everything");
+            self.problem(policy.span(), "keep_where has no condition, so it keeps every row");
         }
         sections.iter().filter_map(|section| self.condition(section)).collect()
     }
@@ -420,7 +424,7 @@ impl Reading<'_> {
             _ => {
                 self.problem(
                     span,
-                    "a condition has exactly one of in, equals, one_of, is_null, not_null",
+                    "a condition needs exactly one of in, equals, one_of, is_null, not_null",
                 );
                 None
             }
@@ -432,7 +436,7 @@ impl Reading<'_> {
             list.as_slice().iter().map(|text| ColumnReference::parse(text)).collect();
         let references = self.checked(span.clone(), references)?;
         if references.is_empty() {
-            self.problem(span, "`in` needs at least one column to look into");
+            self.problem(span, "`in` needs at least one column");
             return None;
         }
         Some(references)
@@ -479,7 +483,10 @@ impl Reading<'_> {
         }
         for (name, edit) in edits {
             if edit.keep.is_none() && edit.remove_members.is_empty() && edit.redact.is_empty() {
-                self.problem(name.span(), format!("nothing to remove from {}", name.get_ref()));
+                self.problem(
+                    name.span(),
+                    format!("the rule names nothing to remove from {}", name.get_ref()),
+                );
             }
             self.add_action(&mut actions, name, ColumnAction::Edit(edit));
         }

@@ -1,5 +1,5 @@
-//! The manifest, its executions (on rows in flight, on a backup file, and on a live database), and
-//! the audit.
+//! Scrubs personal data: holds the manifest, applies it to rows in flight, backup files and live
+//! databases, and audits the result.
 
 mod audit;
 pub mod backup_file;

@@ -1,12 +1,13 @@
-//! Finding National Insurance numbers: two letters, six digits, and a letter that many leave out.
+//! Finds National Insurance numbers: two letters, six digits, and a last letter that many people
+//! omit.
 
 use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
 use super::separators::{self, Between};
 
-/// The number that HMRC shows in its examples, with which a number that was published is replaced.
+/// The number in HMRC's examples. It replaces a published number.
 const EXAMPLE: &[u8; 9] = b"QQ123456C";
 
-/// Combinations that are never given out.
+/// Prefixes that are never issued.
 const NOT_GIVEN_OUT: [&[u8; 2]; 7] = [b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ"];
 
 /// A National Insurance number whose first run of digits is `digits..digits_end`.
@@ -50,14 +51,14 @@ pub(super) fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<M
     complete.then_some(Match { kind: Kind::Nino, strength: Strength::Weak, range })
 }
 
-/// Whether one hand has put the separators: without a last letter, a word and a moment (`at 10.30 45`)
-/// or the initials of somebody and a date (`JS 12/03/24`) look much the same.
+/// Whether the separators are used consistently. Without a last letter, a word and a time (`at
+/// 10.30 45`) or initials and a date (`JS 12/03/24`) look much the same.
 fn is_written_alike([first, second, third, _]: [&[u8]; 4], capitals: bool) -> bool {
     let alike = first == second || first.is_empty() && second == b" ";
     alike && second == third && (capitals || first.is_empty())
 }
 
-/// Whether somebody can have this number. What is a part of a path or a token is nobody's.
+/// Whether a person can have this number. A part of a path or a token is not a number.
 fn is_valid(text: &[u8], range: &std::ops::Range<usize>, prefix: [u8; 2]) -> bool {
     let number = text.get(range.clone()).unwrap_or_default();
     let letters: Vec<u8> = characters(number).map(|byte| byte.to_ascii_uppercase()).collect();
@@ -72,7 +73,7 @@ pub(super) fn characters(number: &[u8]) -> impl Iterator<Item = u8> {
     let mut position = 0;
     std::iter::from_fn(move || {
         loop {
-            // The letters and digits of an escape are no part of the number.
+            // The letters and digits of an escape are not part of the number.
             if let Some(end) = separators::end(number, position, Between::Nino) {
                 position = end;
                 continue;
@@ -84,7 +85,7 @@ pub(super) fn characters(number: &[u8]) -> impl Iterator<Item = u8> {
     })
 }
 
-/// Writes HMRC's example over a number: the same length, with the same separators.
+/// Writes HMRC's example over a number, with the same length and separators.
 pub(super) fn write_example(number: &mut [u8]) {
     let mut example = EXAMPLE.iter();
     let mut position = 0;
@@ -113,8 +114,8 @@ fn separator_start(text: &[u8], end: usize) -> usize {
     separators::start(text, end, Between::Nino).unwrap_or(end)
 }
 
-/// The letters that prefixes are made of, and Q, which stands in examples. Combinations that are
-/// not given out count as well: whoever invents a number does not know them.
+/// Whether the letters can be a prefix. Q counts because examples use it. Prefixes that are never
+/// issued count as well, because invented numbers use them.
 fn is_prefix(prefix: [u8; 2]) -> bool {
     let [first, second] = prefix;
     first.is_ascii_uppercase()

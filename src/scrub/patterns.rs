@@ -1,18 +1,16 @@
-//! Finding e-mail addresses, UK telephone numbers, National Insurance numbers and UK postcodes.
+//! Finds e-mail addresses, UK telephone numbers, National Insurance numbers and UK postcodes.
 //!
-//! The scanners work on COPY data, in which tabs and line feeds are borders and those of a value are
-//! escapes. A letter that ends an escape (`\n`, `\u00e9`, `%20`) does not count as a part of the word
-//! that follows it. That makes them right for JSON, and for JSON inside of JSON, without decoding any
-//! of it.
+//! The scanners work on COPY data, in which tabs and line feeds are borders, and those inside a
+//! value are escapes. A letter that ends an escape (`\n`, `\u00e9`, `%20`) is not part of the
+//! following word. So the scanners work on JSON, and on JSON inside JSON, without decoding it.
 //!
-//! A match is strong where it is written as a form would ask for it, and weak where harmless text
-//! looks like that by chance, too: digits without a sign of what they are, a postcode in small
-//! letters or with a dash, a National Insurance number that nobody can have.
+//! A match is strong if it is written the way forms ask for it. It is weak if harmless text can
+//! look like it by chance: digits without a sign of what they are, a postcode in small letters or
+//! with a dash, a National Insurance number that no person can have.
 //!
-//! What a match is, is defined by plain regular expressions in this file's tests, against which
-//! the scanners are held by a property test. They themselves jump from `@` to `@` and from digit
-//! to digit, because a regular expression engine that looks for all four at once is many times
-//! slower than the stream it would have to keep up with.
+//! Plain regular expressions in this file's tests define the matches, and a property test compares
+//! the scanners with them. The scanners jump from `@` to `@` and from digit to digit, because a
+//! regular expression engine that searches for all four kinds is many times slower than the stream.
 
 use std::ops::Range;
 
@@ -27,7 +25,7 @@ use super::phones::phone_at;
 use super::postcodes::postcode_at;
 use crate::json::written_as_text;
 
-/// The kinds of personal data that can be told by their form.
+/// The kinds of personal data that are recognised by their form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -41,7 +39,7 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 4] = [Kind::Email, Kind::Phone, Kind::Nino, Kind::Postcode];
 
-    /// What a redaction leaves in the place of a match.
+    /// The text that a redaction writes instead of a match.
     pub fn replacement(self) -> &'static str {
         match self {
             Kind::Email => "[email removed]",
@@ -65,17 +63,17 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// How sure it is that something is what it looks like.
+/// How certain a match is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
     /// Written as forms ask for it.
     Strong,
-    /// An everyday writing that harmless text has by chance, too.
+    /// An everyday form that harmless text has by chance, too.
     Weak,
 }
 
-/// One occurrence: where it is, never what it says.
+/// One occurrence: its place, never its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     pub kind: Kind,
@@ -142,7 +140,7 @@ pub fn find_all(text: &[u8], wanted: impl Fn(Kind) -> bool) -> Vec<Match> {
             matches.push(hit);
         }
     });
-    // Where an address holds what looks like a number, the address, which is longer, stands.
+    // If an address contains what looks like a number, the address wins, because it is longer.
     matches.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end)));
     let mut free_from = 0;
     matches.retain(|hit| {
@@ -155,8 +153,8 @@ pub fn find_all(text: &[u8], wanted: impl Fn(Kind) -> bool) -> Vec<Match> {
     matches
 }
 
-/// Whether a run of digits can be a part of a match at all. Most runs, those of dates, keys and
-/// UUIDs, end here, which makes the scan several times faster.
+/// Whether a run of digits can be part of a match at all. Excludes most runs (dates, keys, UUIDs),
+/// which makes the scan several times faster.
 fn is_worth_a_look(text: &[u8], start: usize, end: usize) -> bool {
     let previous = start.checked_sub(1).and_then(|index| text.get(index)).copied().unwrap_or(b' ');
     let next = text.get(end).copied().unwrap_or(b' ');
@@ -173,12 +171,12 @@ fn is_worth_a_look(text: &[u8], start: usize, end: usize) -> bool {
     phone || nino || postcode
 }
 
-/// Whether two letters stand before a run of digits, as far as a look at single bytes can tell.
+/// Whether two letters precede a run of digits, judged by single bytes.
 fn follows_two_letters(text: &[u8], start: usize, previous: u8) -> bool {
     let letters_end = match previous {
         b'A'..=b'Z' | b'a'..=b'z' => start,
         b' ' | b'-' | b'.' | b'/' => start.saturating_sub(1),
-        // The last byte of a blank or a dash that is not ASCII, or of an escape for one.
+        // The last byte of a space or dash that is not ASCII, or of its escape.
         0x80.. | b';' | b'0'..=b'9' => return true,
         _ => return false,
     };
@@ -186,8 +184,8 @@ fn follows_two_letters(text: &[u8], start: usize, previous: u8) -> bool {
     letters.is_some_and(|letters| letters.iter().all(u8::is_ascii_alphabetic))
 }
 
-/// The next digit at or after `from`, eight bytes at a time: prose, which is most of the data, has
-/// few digits, and a look at each byte by itself took most of the scan's time.
+/// The next digit at or after `from`. Reads eight bytes at a time: most of the data is prose with
+/// few digits, and reading single bytes took most of the scan's time.
 fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     while let Some(Ok(eight)) = text.get(position..position + 8).map(<[u8; 8]>::try_from) {
@@ -200,17 +198,17 @@ fn next_digit(text: &[u8], from: usize) -> Option<usize> {
     rest.iter().position(u8::is_ascii_digit).map(|offset| position + offset)
 }
 
-/// The place of the first digit among eight bytes.
+/// The position of the first digit among eight bytes.
 fn first_digit(eight: [u8; 8]) -> Option<usize> {
-    // With the bits of '0' taken out, digits are the bytes below 10: those to which 0x76 can be
-    // added without setting the highest bit, and that do not have it set themselves.
+    // After XOR with '0', digits are the bytes below 10: adding 0x76 does not set their highest
+    // bit, and it is not set before.
     let bytes = u64::from_le_bytes(eight) ^ 0x3030_3030_3030_3030;
     let sums = (bytes & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676;
     let digits = !(sums | bytes) & 0x8080_8080_8080_8080;
     (digits != 0).then_some(digits.trailing_zeros() as usize / 8)
 }
 
-/// Bytes from 128 up are parts of letters that are not ASCII.
+/// Whether the byte can be part of a letter: bytes from 128 up are parts of non-ASCII letters.
 pub(super) fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
@@ -219,12 +217,12 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The letters that a backslash makes into another character, in COPY data or JSON.
+/// Letters that form an escape with a backslash, in COPY data or JSON.
 fn is_escape_letter(byte: u8) -> bool {
     matches!(byte, b'b' | b'f' | b'n' | b'r' | b't' | b'v' | b'u')
 }
 
-/// Whether `position` comes right after an escape that ends in a letter or a digit.
+/// Whether `position` directly follows an escape that ends in a letter or a digit.
 pub(super) fn after_escape(text: &[u8], position: usize) -> bool {
     let before =
         |length: usize| position.checked_sub(length).and_then(|from| text.get(from..position));
@@ -237,7 +235,7 @@ pub(super) fn after_escape(text: &[u8], position: usize) -> bool {
     simple || percent || unicode
 }
 
-/// The end of the `%20` or `\u00a0` of which the byte at `position` is one of the digits.
+/// The end of the `%20` or `\u00a0` that has the byte at `position` among its digits.
 fn escape_end(text: &[u8], position: usize) -> Option<usize> {
     let previous = *text.get(position.checked_sub(1)?)?;
     if !previous.is_ascii_hexdigit() && previous != b'%' && previous != b'u' {
@@ -264,7 +262,7 @@ pub(super) fn starts_word(text: &[u8], position: usize) -> bool {
     }
 }
 
-/// Whether no word goes on at `position`.
+/// Whether a word can end at `position`.
 pub(super) fn ends_word(text: &[u8], position: usize) -> bool {
     !text.get(position).is_some_and(|byte| is_word(*byte))
 }
@@ -299,7 +297,8 @@ pub(super) fn local_part_start(text: &[u8], free_from: usize, at: usize) -> usiz
 }
 
 /// The end of the longest domain name that begins at `start` and has a top-level domain of two
-/// letters or more, or `start` where there is none. File names such as `logo@2x.png` are none.
+/// letters or more. Returns `start` if there is none. File names such as `logo@2x.png` do not
+/// count.
 pub(super) fn domain_end(text: &[u8], start: usize) -> usize {
     let mut end = start;
     let mut top = start..start;

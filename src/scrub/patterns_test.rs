@@ -1,4 +1,5 @@
-//! The definitions of the patterns, as plain regular expressions, and the scanners held to them.
+//! Tests the scanners against the definitions of the patterns, written as plain regular
+//! expressions.
 
 use proptest::prelude::*;
 use regex::bytes::Regex;
@@ -13,7 +14,7 @@ fn found(text: &str) -> Vec<(Kind, &str)> {
 }
 
 #[test]
-fn what_people_write_is_found() {
+fn usual_forms_are_found() {
     for (text, kind, value) in [
         (
             "mail Alan+Bcc.Jenkins449@Inbox.Example now",
@@ -65,7 +66,7 @@ fn escapes_are_not_parts_of_words() {
 }
 
 #[test]
-fn what_only_looks_alike_is_left_alone() {
+fn harmless_lookalikes_are_not_found() {
     for text in [
         "00010001000D000X",
         "000100010003",
@@ -88,8 +89,8 @@ fn what_only_looks_alike_is_left_alone() {
     }
 }
 
-/// What a word can come after: nothing, anything but a letter, digit, underscore or backslash, or
-/// an escape. (After a backslash it depends on the word's own first letter.)
+/// What can precede a word: nothing, any byte except a letter, digit, underscore or backslash, or
+/// an escape. After a backslash, the word's first letter decides.
 const WORD_START: &str = r"(?:^|[^\w\\]|\\[bfnrtv]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})$";
 
 fn bytes_regex(pattern: &str) -> Regex {
@@ -101,7 +102,7 @@ struct Reference {
     local: Regex,
     domain: Regex,
     escape: Regex,
-    /// What of an escape comes after its backslash.
+    /// The part of an escape after its backslash.
     tail: Regex,
     digits: Regex,
     phones: [Regex; 2],
@@ -114,7 +115,7 @@ struct Reference {
     postcode: Regex,
 }
 
-/// Blanks and dashes that are not ASCII.
+/// Spaces and dashes that are not ASCII.
 const UNICODE: &str = r"\xC2[\xA0\xAD\xB7]|\xE2\x80[\x80-\x95\xAF]|\xE2\x81[\x83\x9F\xA0]|\xE2\x88\x92|\xE3\x80\x80|\xEF\xB9[\x98\xA3]|\xEF\xBC\x8D|\xEF\xBB\xBF";
 
 impl Reference {
@@ -187,7 +188,7 @@ impl Reference {
     }
 
     fn starts_word(&self, text: &[u8], position: usize) -> bool {
-        // The letter of an escape is looked at together with its backslash.
+        // The letter of an escape is judged together with its backslash.
         if position > 0 && text[position - 1] == b'\\' {
             return !text.get(position).is_some_and(|byte| b"bfnrtvu".contains(byte));
         }
@@ -340,7 +341,7 @@ fn is_unit(letters: &[u8]) -> bool {
     super::super::postcodes::UNITS.iter().any(|unit| unit[..] == *letters)
 }
 
-/// Pieces that meet each other in every way.
+/// Pieces that are combined in every order.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "a",
@@ -413,14 +414,14 @@ proptest! {
     #![proptest_config(crate::property_test::config(2_000))]
 
     #[test]
-    fn emails_are_those_of_the_definition(text in pieces()) {
+    fn emails_match_the_definition(text in pieces()) {
         let mut matches = Vec::new();
         find_emails(text.as_bytes(), |hit| matches.push(hit));
         prop_assert_eq!(matches, REFERENCE.with(|reference| reference.emails(text.as_bytes())));
     }
 
     #[test]
-    fn numbers_are_those_of_the_definition(text in pieces()) {
+    fn numbers_match_the_definition(text in pieces()) {
         let kinds = |matches: Vec<Match>| -> Vec<(Kind, Range<usize>)> {
             matches.into_iter().map(|hit| (hit.kind, hit.range)).collect()
         };
@@ -430,7 +431,7 @@ proptest! {
         prop_assert_eq!(kinds(matches), kinds(defined));
     }
 
-    /// However deep a text is escaped, the matches are the same.
+    /// The matches are the same, however deep a text is escaped.
     #[test]
     fn the_depth_of_escapes_does_not_matter(value in pieces()) {
         let mut field = Vec::new();

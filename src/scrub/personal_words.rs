@@ -1,12 +1,12 @@
-//! Which names suggest a person: of a column, or the words of its comment.
+//! Decides which names of columns, and which words of their comments, suggest a person.
 //!
-//! A name is read in two ways. Its words are compared with short words that are parts of harmless
-//! ones ("age" is in "page"). Without its separators it is searched for longer parts, which are
-//! found in `date_of_birth`, `dateOfBirth` and `birthdate` alike. A match proves nothing: it only
-//! asks for the column to be listed.
+//! A name is read in two ways. Its words are compared with short words that also occur inside
+//! harmless words ("age" in "page"). Without its separators, it is searched for longer parts, which
+//! `date_of_birth`, `dateOfBirth` and `birthdate` all contain. A match proves nothing: it only
+//! means that the column must be listed.
 
-/// What a group of words means, the words that have to be whole, and the parts that may be anywhere.
-/// Words are separated by blanks.
+/// What a group of words means, the words that must be whole, and the parts that may be anywhere.
+/// Spaces separate the words.
 struct Group {
     meaning: &'static str,
     words: &'static str,
@@ -58,20 +58,20 @@ const GROUPS: [Group; 14] = [
             veteran transgender",
     },
     Group {
-        meaning: "somebody's health or care",
+        meaning: "a person's health or care",
         words: "gp icd snomed hiv allergy allergies carer",
         parts: "diagnos medical medication prescription symptom illness disease health mentalstate \
             treatment therapy vaccin immunis immuniz hospital clinic allerg impairment \
             wheelchair careplan careneed socialcare fostercare addiction alcohol smok",
     },
     Group {
-        meaning: "an offence or a judgement about somebody",
+        meaning: "an offence, or a judgement about a person",
         words: "arrest arrested court warrant",
         parts: "offence offense offender convict criminal probation prison police asbo disciplin \
             dismissal bankrupt eviction arrears",
     },
     Group {
-        meaning: "what somebody earns, owns or owes",
+        meaning: "what a person earns, owns or owes",
         words: "pay wage rent debt loan pension income",
         parts: "salary income wages earning benefit mortgage creditscore creditrating savings \
             pension allowance counciltax networth overdraft bonus",
@@ -83,7 +83,7 @@ const GROUPS: [Group; 14] = [
             cardholder directdebit mandateref",
     },
     Group {
-        meaning: "where somebody is",
+        meaning: "where a person is",
         words: "lat lon lng latlng latlon gps zip address addr street postal geom geo coord toid \
             lsoa",
         parts: "latitude longitude easting northing coordinate geoloc geopoint geohash gridref uprn \
@@ -103,26 +103,26 @@ const GROUPS: [Group; 14] = [
             sessionkey sessionid securityanswer securitycode pincode recoverycode credential",
     },
     Group {
-        meaning: "what somebody sent or agreed to",
+        meaning: "what a person sent or agreed to",
         words: "vote voted gdpr consent consented pii",
         parts: "formdata complaint personal consentgiven optin optout",
     },
 ];
 
-/// Words for people. A number with one of them counts or points to people; where a foreign key says
-/// what it points to, that table's class decides.
+/// Words for people. A number with such a word counts people or points to one. If a foreign key
+/// says what the number points to, the class of that table decides.
 const PEOPLE: &str = "person people human individual resident citizen customer client patient pupil student \
     child children parent mother father carer tenant claimant applicant employee staff member \
     subscriber respondent visitor user contact owner author donor volunteer victim witness \
     councillor driver household candidate";
 
-/// Words that stand beside a telling one in a name that is written without separators.
+/// Words that accompany a telling word in a name without separators.
 const COMPANIONS: &str = "client customer child user person patient resident member staff applicant claimant tenant \
     parent carer contact employee pupil student owner partner home work day evening main \
     number num no nr ref id code value type date year years group band at of the my current is \
     has";
 
-/// Further words in a comment that say whose a value is.
+/// More words of comments that refer to a person.
 const COMMENT_WORDS: &str =
     "name gdpr pii sensitive confidential personally subject their whose his her";
 
@@ -130,13 +130,13 @@ const COMMENT_WORDS: &str =
 pub(super) fn meaning(name: &str) -> Option<&'static str> {
     let words = words(name);
     let joined = words.concat();
-    let is_told = |group: &&Group| {
+    let is_meant = |group: &&Group| {
         words.iter().any(|word| is_one_of(word, group.words))
             || is_one_of(&joined, group.words)
             || group.parts.split(' ').any(|part| joined.contains(part))
             || group.words.split(' ').any(|word| with_companions(&joined, word))
     };
-    GROUPS.iter().find(is_told).map(|group| group.meaning)
+    GROUPS.iter().find(is_meant).map(|group| group.meaning)
 }
 
 /// Whether the words of a name are about people.
@@ -150,7 +150,7 @@ pub(super) fn is_about_people(name: &str) -> bool {
             .any(|rest| is_companions(rest, 3))
 }
 
-/// What a comment suggests. It is prose, so that each of its words counts, and each pair and three.
+/// What a comment suggests. A comment is prose, so single words, pairs and triples of words count.
 pub(super) fn meaning_of_comment(comment: &str) -> Option<&'static str> {
     let words = words(comment);
     if words.iter().any(|word| is_one_of(word, PEOPLE) || is_one_of(word, COMMENT_WORDS)) {
@@ -159,13 +159,14 @@ pub(super) fn meaning_of_comment(comment: &str) -> Option<&'static str> {
     (1..=3).flat_map(|length| words.windows(length)).find_map(|window| meaning(&window.join("_")))
 }
 
-/// Whether the list has the word, or the word without the s of a plural.
+/// Whether the list has the word, or the word without a plural s.
 fn is_one_of(word: &str, list: &str) -> bool {
     let singular = word.strip_suffix('s').unwrap_or(word);
     list.split(' ').any(|one| one == word || one == singular)
 }
 
-/// The words of a name in lower case: at everything that is no letter, at digits, and at humps.
+/// The words of a name in lower case. Splits at everything that is not a letter, and before
+/// capitals.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut open = false;
@@ -191,7 +192,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether the joined name is the telling word with nothing but companions around it.
+/// Whether the joined name is the telling word with only companions around it.
 fn with_companions(joined: &str, word: &str) -> bool {
     joined.match_indices(word).any(|(start, _)| {
         let before = joined.get(..start).unwrap_or_default();
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_suggest_a_person() {
+    fn names_that_suggest_a_person_are_found() {
         for name in [
             "birthdate",
             "date_of_birth",
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_with_and_without_separators() {
+    fn people_are_recognised_with_and_without_separators() {
         for name in ["user_id", "userref", "customerNo", "person", "clients"] {
             assert!(is_about_people(name), "{name}");
         }

@@ -1,12 +1,12 @@
-//! Finding telephone numbers as people write them.
+//! Finds telephone numbers as people write them.
 
 use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
 use super::separators::{self, Between};
 
-/// How many separators may stand between two digits: a bracket, a blank, a dash and a blank.
+/// How many separators may be between two digits: a bracket, a space, a dash and a space.
 const SEPARATORS: usize = 4;
 
-/// How far before a number its name may stand: `"mobile_number": 7700900123`.
+/// How far before a number its name may be: `"mobile_number": 7700900123`.
 const NAMED_WITHIN: usize = 28;
 
 /// A telephone number whose first digit is at `digit`, in a run of digits that ends at `run_end`.
@@ -17,7 +17,7 @@ pub(super) fn phone_at(text: &[u8], digit: usize, run_end: usize) -> Option<Matc
         .filter(|hit| !is_isbn(text, hit))
 }
 
-/// With a plus, with the zeros that stand for it, or with the zero of the area.
+/// A number with a plus, with the zeros that replace it, or with the zero of the area.
 fn written_out(text: &[u8], digit: usize) -> Option<Match> {
     let previous = digit.checked_sub(1).and_then(|index| text.get(index)).copied();
     let rest = text.get(digit..)?;
@@ -41,8 +41,8 @@ fn written_out(text: &[u8], digit: usize) -> Option<Match> {
     if country {
         position = first_digit_after_country(text, position)?;
     }
-    // A number without its country's has a digit more, the zero, and one area code in three
-    // digits has been read already.
+    // A number without the country code has one digit more, the zero, and three digits were read
+    // already.
     let (few, many) = if country { (8, 9) } else { (7, 8) };
     let mut ends = [None, None];
     for count in 1..=many {
@@ -57,7 +57,7 @@ fn written_out(text: &[u8], digit: usize) -> Option<Match> {
     let end = ends.into_iter().rev().flatten().find(|end| can_end(text, *end))?;
     let number = text.get(start..end)?;
     let bare = number.iter().all(u8::is_ascii_digit);
-    // Digits and nothing else can be the number of an order. Slashes are those of dates and paths.
+    // Digits alone can be the number of an order. Slashes occur in dates and paths.
     let weak = bare && is_of_something_else(text, start) || number.contains(&b'/');
     let bracket = start.checked_sub(1).filter(|index| text.get(*index) == Some(&b'('));
     let closed = number.contains(&b')');
@@ -66,7 +66,7 @@ fn written_out(text: &[u8], digit: usize) -> Option<Match> {
     Some(Match { kind: Kind::Phone, strength, range: start..end })
 }
 
-/// `44 7700 900123` and `447700900123`, which may be a number of anything.
+/// `44 7700 900123` and `447700900123`, which may be any kind of number.
 fn country_without_plus(text: &[u8], digit: usize) -> Option<Match> {
     if !text.get(digit..)?.starts_with(b"44") || !can_start(text, digit) {
         return None;
@@ -85,8 +85,7 @@ fn country_without_plus(text: &[u8], digit: usize) -> Option<Match> {
     fits.then_some(Match { kind: Kind::Phone, strength: Strength::Weak, range: digit..position })
 }
 
-/// A number without anything before it, as a column or a member of JSON that holds numbers has it:
-/// the zero of the area is lost there.
+/// A number without its leading zero, as in a column or a member of JSON that holds numbers.
 fn bare(text: &[u8], digit: usize, run_end: usize) -> Option<Match> {
     let number = text.get(digit..run_end)?;
     let apart = !is_joined_before(text, digit) && ends_word(text, run_end);
@@ -96,7 +95,7 @@ fn bare(text: &[u8], digit: usize, run_end: usize) -> Option<Match> {
     let fits = match number {
         [b'7', b'1'..=b'5' | b'7'..=b'9', ..] if number.len() == 10 => true,
         [b'2', b'0', b'3' | b'4' | b'7' | b'8', ..] if number.len() == 10 => true,
-        // Moments and numbers of things begin like this as well.
+        // Timestamps and other numbers begin like this as well.
         [b'1'..=b'3' | b'5' | b'8' | b'9', ..] if matches!(number.len(), 9 | 10) => {
             is_named(text, digit)
         }
@@ -105,7 +104,7 @@ fn bare(text: &[u8], digit: usize, run_end: usize) -> Option<Match> {
     fits.then_some(Match { kind: Kind::Phone, strength: Strength::Weak, range: digit..run_end })
 }
 
-/// Whether numbers that begin like this are given out.
+/// Whether such numbers are issued.
 fn is_given_out(number: &[u8]) -> bool {
     match number {
         [b'1', second, ..] => *second != b'0',
@@ -118,11 +117,11 @@ fn is_given_out(number: &[u8]) -> bool {
     }
 }
 
-/// Words that say what the digits after them are.
+/// Words that announce a telephone number.
 const NAMES: [&[u8]; 9] =
     [b"phone", b"tel", b"mob", b"fax", b"whatsapp", b"landline", b"sms", b"msisdn", b"call"];
 
-/// Whether the digits are said to be a telephone's: `tel:`, `"phone": `.
+/// Whether the text announces a telephone number: `tel:`, `"phone": `.
 fn is_named(text: &[u8], start: usize) -> bool {
     let before = text.get(start.saturating_sub(NAMED_WITHIN)..start).unwrap_or_default();
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -130,7 +129,7 @@ fn is_named(text: &[u8], start: usize) -> bool {
         return false;
     };
     let gap = before.get(last + 1..).unwrap_or_default();
-    // A sentence that ends before the digits says nothing about them.
+    // A sentence that ends before the digits does not announce them.
     if gap.len() > 6 || gap.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b',' | b';')) {
         return false;
     }
@@ -151,7 +150,7 @@ fn is_named(text: &[u8], start: usize) -> bool {
     })
 }
 
-/// Words that say that the digits after them are no telephone's.
+/// Words that announce another kind of number.
 const OTHER_NAMES: [&[u8]; 16] = [
     b"order",
     b"ref",
@@ -171,7 +170,7 @@ const OTHER_NAMES: [&[u8]; 16] = [
     b"serial",
 ];
 
-/// Whether the digits are said to be those of something else: `Order no. 01234567890`.
+/// Whether the text announces another kind of number: `Order no. 01234567890`.
 fn is_of_something_else(text: &[u8], start: usize) -> bool {
     let before = text.get(start.saturating_sub(NAMED_WITHIN)..start).unwrap_or_default();
     if before.ends_with(b"#") {
@@ -182,7 +181,7 @@ fn is_of_something_else(text: &[u8], start: usize) -> bool {
             .iter()
             .any(|name| word.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)))
     };
-    // The letter of an escape (`\\nOrder`) stands before a word as well.
+    // The letter of an escape (`\\nOrder`) can precede a word.
     let begins_with = |word: &[u8], names: &[&[u8]]| {
         let escaped = matches!(word.first(), Some(b'n' | b't' | b'r'));
         begins(word, names) || escaped && begins(word.get(1..).unwrap_or_default(), names)
@@ -192,7 +191,7 @@ fn is_of_something_else(text: &[u8], start: usize) -> bool {
     other && !words.any(|word| begins_with(word, &NAMES))
 }
 
-/// The number of a book is no telephone's.
+/// Whether the number is an ISBN.
 fn is_isbn(text: &[u8], hit: &Match) -> bool {
     let before = text.get(hit.range.start.saturating_sub(12)..hit.range.start).unwrap_or_default();
     before.windows(4).any(|window| window.eq_ignore_ascii_case(b"isbn"))
@@ -210,7 +209,7 @@ fn next_digit(text: &[u8], position: usize) -> Option<usize> {
     text.get(position).filter(|byte| byte.is_ascii_digit()).map(|_| position + 1)
 }
 
-/// The end of the first digit after `+44`, a bracketed zero left aside.
+/// The end of the first digit after `+44`, without a bracketed zero.
 fn first_digit_after_country(text: &[u8], position: usize) -> Option<usize> {
     let mut position = position;
     for _ in 0..SEPARATORS {
@@ -224,7 +223,7 @@ fn first_digit_after_country(text: &[u8], position: usize) -> Option<usize> {
     matches!(text.get(end - 1), Some(b'1'..=b'3' | b'5' | b'7'..=b'9')).then_some(end)
 }
 
-/// A telephone number is not a part of a longer number, a decimal, a date or a path.
+/// Whether the number is not part of a longer number, a decimal, a date or a path.
 fn can_start(text: &[u8], start: usize) -> bool {
     if !starts_word(text, start) {
         return false;
@@ -245,13 +244,13 @@ fn can_end(text: &[u8], end: usize) -> bool {
     ends_word(text, end) && !goes_on
 }
 
-/// Digits that say nothing of themselves are not a part of a path, a token or a sum.
+/// Whether the digits continue a path, a token or a sum. Digits that nothing announces must not.
 fn is_joined_before(text: &[u8], start: usize) -> bool {
     let before = text.get(..start).unwrap_or_default();
     match before {
         [.., b':'] => matches!(before, [.., digit, b':'] if digit.is_ascii_digit()),
         [.., b'-' | b'_' | b'/' | b'.' | b'#' | b'$' | b'%' | b'+' | b'@' | b'~' | b'*'] => true,
-        // A pound sign, or another sign of a currency.
+        // A pound sign or another currency sign.
         [.., 0xC2, 0xA3] | [.., 0xE2, 0x82, _] => true,
         _ => false,
     }

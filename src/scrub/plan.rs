@@ -1,4 +1,4 @@
-//! A manifest that was found to fit a database, ready to be executed.
+//! Fits a manifest to a database, and plans what to do with every table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::schema::{Schema, Table, TableName};
 pub struct ScrubPlan {
     policy: String,
     tables: BTreeMap<TableName, TablePlan>,
-    /// Materialized views of a live database, which are audited and have no rules.
+    /// Materialized views of a live database. They are audited and have no rules.
     views: BTreeMap<TableName, TablePlan>,
     held: Vec<TableName>,
     sought: Vec<TableName>,
@@ -32,20 +32,21 @@ pub struct ScrubPlan {
     large_objects: LargeObjects,
     pub(super) allow: BTreeMap<Kind, Vec<String>>,
     pub(super) published: Vec<AllowedNumber>,
-    /// What the plan was made by, for views that are only known once they are built.
+    /// The manifest of the plan, for views that are known only when they are built.
     manifest: Arc<Manifest>,
 }
 
-/// How a table's rows have to be handled in a stream.
+/// How a table's rows are handled in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableAction {
-    /// The rows pass unseen.
+    /// The rows pass unchanged.
     Keep,
-    /// No row passes: the block need not be read.
+    /// No row passes, so the block need not be read.
     Delete,
-    /// The rows pass through a [`super::Rewriter`], if only because their keys are asked for.
+    /// The rows pass through a [`super::Rewriter`], possibly only because other tables need their
+    /// keys.
     Rewrite,
-    /// As `Rewrite`, but once the other tables are through, because keys of later ones decide.
+    /// As `Rewrite`, but after the other tables, because keys of later tables decide.
     Held,
 }
 
@@ -59,14 +60,14 @@ pub struct TablePlan {
     pub(super) columns: Vec<PlannedColumn>,
     /// The columns of the primary key.
     pub(super) key: Vec<String>,
-    /// Columns of which the kept values are asked for, and by what name.
+    /// Columns whose kept values other tables need, and the reference that names them.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
     /// Foreign keys to tables that are loaded without rows.
     pub(super) needs: Vec<Need>,
-    /// Of a table of revisions: which members of which model stay.
+    /// For a table of revisions: which members of which model stay.
     pub(super) revisions: Option<Arc<Revisions>>,
-    /// Whether the rows are content types that a table of revisions asks for.
-    pub(super) tells_models: bool,
+    /// Whether the rows are content types that a table of revisions needs.
+    pub(super) lists_models: bool,
 }
 
 impl TablePlan {
@@ -75,8 +76,8 @@ impl TablePlan {
         self.columns.iter().any(|column| column.can_hold_text)
     }
 
-    /// Whether rows may be dropped or changed. A table without such a rule is read by a
-    /// [`super::Rewriter`] nevertheless where other tables ask for its keys.
+    /// Whether rows may be dropped or changed. Without such a rule, a [`super::Rewriter`] reads the
+    /// table only if other tables need its keys.
     pub fn changes_rows(&self) -> bool {
         self.rule
             .as_ref()
@@ -94,8 +95,8 @@ pub(super) struct PlannedColumn {
 }
 
 impl ScrubPlan {
-    /// Checks the manifest against the schema. `stream_order` is the order in which the rows
-    /// will come; a live database, where order does not matter, may leave it empty.
+    /// Checks the manifest against the schema. `stream_order` is the order of the rows. It may be
+    /// empty for a live database, where order does not matter.
     pub fn new(
         manifest: &Manifest,
         policy: &str,
@@ -141,7 +142,8 @@ impl ScrubPlan {
         })
     }
 
-    /// Has rows counted that need others which are not loaded.
+    /// Sets the foreign keys whose rows are counted, because the rows that they need are not
+    /// loaded.
     pub(super) fn set_needs(&mut self, needs: BTreeMap<TableName, Vec<Need>>) {
         for (table, needs) in needs {
             if let Some(plan) = self.tables.get_mut(&table).filter(|_| !needs.is_empty()) {
@@ -153,7 +155,7 @@ impl ScrubPlan {
         }
     }
 
-    /// The columns of a table's rows that are sent on. The others are left to their defaults.
+    /// The columns of a table that are loaded. The others get their defaults.
     pub fn loaded_columns(&self, table: &TableName, columns: &[String]) -> Vec<String> {
         let rule = self.tables.get(table).and_then(|plan| plan.rule.as_ref());
         let is_left = |column: &&String| {
@@ -163,7 +165,7 @@ impl ScrubPlan {
         columns.iter().filter(is_left).cloned().collect()
     }
 
-    /// As [`Self::with_views`], by the manifest that the plan was made by.
+    /// As [`Self::with_views`], with the manifest of this plan.
     pub fn with_its_views(
         self,
         views: &BTreeMap<TableName, Table>,
@@ -172,8 +174,8 @@ impl ScrubPlan {
         self.with_views(&manifest, views)
     }
 
-    /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a
-    /// table; the manifest may class their columns, and has nothing else to say about them.
+    /// Adds materialized views. They are refreshed, then audited like tables. The manifest may
+    /// class their columns and may not have rules for them.
     pub fn with_views(
         mut self,
         manifest: &Manifest,
@@ -202,17 +204,17 @@ impl ScrubPlan {
         &self.policy
     }
 
-    /// `None` means that the schema did not have the table: nothing may be loaded into it.
+    /// `None` means that the schema lacks the table: nothing may be loaded into it.
     pub fn table(&self, table: &TableName) -> Option<&TablePlan> {
         self.tables.get(table)
     }
 
-    /// What is audited: tables, and materialized views.
+    /// What is audited: tables and materialized views.
     pub(super) fn audited(&self, name: &TableName) -> Option<&TablePlan> {
         self.tables.get(name).or_else(|| self.views.get(name))
     }
 
-    /// The columns that say which row of a table it is.
+    /// The columns that identify a row of a table.
     pub(super) fn identifying_columns(&self, name: &TableName) -> Vec<String> {
         self.audited(name).map(|plan| identifying_columns(name, plan)).unwrap_or_default()
     }
@@ -221,13 +223,13 @@ impl ScrubPlan {
         self.tables.iter()
     }
 
-    /// Tables to look at after all others, in this order.
+    /// Tables to process after all others, in this order.
     pub fn held_tables(&self) -> &[TableName] {
         &self.held
     }
 
-    /// The tables whose keys the held ones ask for, directly or by way of others, each after those
-    /// that it looks into. With their keys at hand no table has to be held.
+    /// The tables whose keys the held tables need, directly or indirectly. Each comes after those
+    /// that it looks into. Once their keys are known, no table has to be held.
     pub fn tables_sought_by_held(&self) -> &[TableName] {
         &self.sought
     }
@@ -237,12 +239,12 @@ impl ScrubPlan {
         self.tables.values().any(TablePlan::changes_rows)
     }
 
-    /// Worth telling the user, and no reason to stop.
+    /// Facts for the user that are no reason to stop.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Conditions on values that the rules write, which only a server can evaluate.
+    /// Conditions on written values that only a server can evaluate.
     pub fn open_checks(&self) -> &[OpenCheck] {
         &self.open_checks
     }
@@ -251,7 +253,7 @@ impl ScrubPlan {
         self.large_objects
     }
 
-    /// The statements to run once the rows are in.
+    /// The statements to run after the rows are loaded.
     pub fn after_statements(&self) -> impl Iterator<Item = &str> {
         self.after
             .iter()
@@ -320,7 +322,7 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         remembered: BTreeSet::new(),
         needs: Vec::new(),
         revisions: None,
-        tells_models: false,
+        lists_models: false,
     }
 }
 
@@ -335,8 +337,8 @@ fn view_with_rules(name: &TableName, entry: &TableEntry) -> Finding {
         table: Some(name.clone()),
         column: None,
         place: Some(entry.place.clone()),
-        problem: "it is a materialized view, of which no row can be changed".into(),
-        mend: "give the tables that it reads a rule, and only classes to the view".into(),
+        problem: "no rule can change rows of a materialized view".into(),
+        fix: "write rules for the tables that the view reads, and only classes for the view".into(),
     }
 }
 
@@ -372,7 +374,7 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
             format!("{column} emptied unless it is in {}", alternatives(references))
         }
         ColumnAction::Replace(by) => format!("{column} {}", by.described),
-        ColumnAction::Empty(_) => format!("{column} without its values, as it is not classified"),
+        ColumnAction::Empty(_) => format!("{column} emptied, because it is not classified"),
         ColumnAction::Edit(edit) => {
             let mut changes = Vec::new();
             match &edit.keep {
@@ -381,10 +383,10 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
                 }
                 Some(Keep::Named(paths)) => {
                     let members: Vec<String> = paths.iter().map(ToString::to_string).collect();
-                    changes.push(format!("with nothing but {}", members.join(", ")));
+                    changes.push(format!("with only {}", members.join(", ")));
                 }
                 Some(Keep::OfModel) => {
-                    changes.push("with nothing but the public members of its model".into());
+                    changes.push("with only the public members of its model".into());
                 }
                 None => {}
             }
@@ -447,7 +449,7 @@ fn lookups_by_table(tables: &BTreeMap<TableName, TablePlan>, schema: &Schema) ->
     result
 }
 
-/// The tables in an order in which each comes after those that it looks into, or a circle.
+/// Sorts tables so that each comes after those it looks into. Fails with the tables of a circle.
 fn topological_order(lookups: &Lookups) -> Result<Vec<TableName>, Vec<TableName>> {
     let mut order: Vec<TableName> = Vec::new();
     let mut waiting: BTreeMap<&TableName, BTreeSet<&TableName>> = lookups
@@ -486,12 +488,15 @@ fn cycle_finding(tables: &BTreeMap<TableName, TablePlan>, cycle: &[TableName]) -
         place: first
             .and_then(|table| tables.get(table)?.rule.as_ref())
             .map(|rule| rule.place.clone()),
-        problem: format!("the rules of these tables look into each other: {}", names.join(", ")),
-        mend: "take one of the `in` lookups out".into(),
+        problem: format!(
+            "the rules of these tables depend on each other in a circle: {}",
+            names.join(", ")
+        ),
+        fix: "remove one of the `in` lookups".into(),
     }
 }
 
-/// Has every table that is looked into remember its keys.
+/// Makes every table that others look into remember its keys.
 fn remember_keys(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
     let wanted: BTreeSet<ColumnReference> =
         tables.values().filter_map(|plan| plan.rule.as_ref()).flat_map(lookups).cloned().collect();
@@ -507,7 +512,7 @@ fn remember_keys(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
     }
 }
 
-/// Has the tables that list the models remember them for the revisions.
+/// Makes the tables that list models remember them for the revisions.
 fn remember_models(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
     let listing: Vec<TableName> = tables
         .values()
@@ -522,14 +527,14 @@ fn remember_models(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema)
             && plan.action != TableAction::Delete
             && CONTENT_TYPE_COLUMNS.into_iter().all(has)
         {
-            plan.tells_models = true;
+            plan.lists_models = true;
             plan.action = TableAction::Rewrite;
         }
     }
 }
 
-/// Marks the tables whose keys to look up come by too late, and returns them in the order in
-/// which they can be looked at.
+/// Marks the tables whose needed keys come too late in the stream. Returns them in the order in
+/// which they can be processed.
 fn hold_back(
     tables: &mut BTreeMap<TableName, TablePlan>,
     lookups: &Lookups,
@@ -555,7 +560,7 @@ fn hold_back(
 
 fn sought_by(held: &[TableName], lookups: &Lookups, order: &[TableName]) -> Vec<TableName> {
     let mut sought: BTreeSet<&TableName> = BTreeSet::new();
-    // Backwards, each table comes before those that it looks into.
+    // In reverse order, each table comes before those that it looks into.
     for table in order.iter().rev() {
         if held.contains(table) || sought.contains(table) {
             sought.extend(lookups.get(table).into_iter().flatten());

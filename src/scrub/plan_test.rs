@@ -1,4 +1,4 @@
-//! What a manifest may ask of a schema, and what it may not.
+//! Tests what a manifest may require of a schema, and what it may not.
 
 use super::*;
 use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
@@ -76,7 +76,7 @@ fn person() -> Table {
 }
 
 #[test]
-fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
+fn an_unclassified_table_stops_the_plan_and_shows_the_fix() {
     let schema = schema(&[("person", &person())]);
     let message = finding("", &schema);
     assert!(message.contains("person: the table is not classified"), "{message}");
@@ -84,13 +84,13 @@ fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
         message.contains("[tables.person]")
             && message.contains("personal = [\"id\", \"email\", \"size\"]")
     );
-    let mended: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
-    let plan = plan_in_order(&mended, &schema, &[]).unwrap();
+    let fixed: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
+    let plan = plan_in_order(&fixed, &schema, &[]).unwrap();
     assert_eq!(plan.table(&TableName::public("person")).unwrap().action, TableAction::Delete);
 }
 
 #[test]
-fn a_table_without_a_class_stops_whatever_its_columns() {
+fn a_table_without_a_class_stops_the_plan_whatever_its_columns() {
     for columns in [
         &["id integer not null"][..],
         &[
@@ -108,7 +108,7 @@ fn a_table_without_a_class_stops_whatever_its_columns() {
 }
 
 #[test]
-fn in_a_personal_table_every_column_is_listed() {
+fn in_a_personal_table_every_column_must_be_listed() {
     for type_name in ["integer", "boolean", "date", "uuid", "timestamp with time zone", "point"] {
         let line = format!("new {type_name}");
         let columns = ["id integer not null", "email text", line.as_str()];
@@ -119,7 +119,7 @@ fn in_a_personal_table_every_column_is_listed() {
 }
 
 #[test]
-fn elsewhere_a_plain_value_passes_unless_its_name_or_its_comment_suggests_a_person() {
+fn elsewhere_a_plain_value_passes_unless_its_name_or_comment_suggests_a_person() {
     let entry = "[tables.page]\nclass = \"content\"\n";
     let columns = ["id integer not null", "sort_order integer", "code smallint", "day date"];
     let page = table(&columns);
@@ -136,7 +136,7 @@ fn elsewhere_a_plain_value_passes_unless_its_name_or_its_comment_suggests_a_pers
 }
 
 #[test]
-fn the_lines_for_several_columns_of_one_table_stand_together() {
+fn the_lines_for_several_columns_of_one_table_are_together() {
     let columns = ["id integer not null", "email text", "notes text", "at date"];
     let schema = schema(&[("person", &table(&columns))]);
     let text = "[tables.person]\nclass = \"personal\"\n[tables.person.policy.any]\ndelete = true";
@@ -163,14 +163,14 @@ fn generated_columns_need_no_class_and_take_no_rule() {
     let schema = schema(&[("person", &table)]);
     accepts(&format!("{PERSON}set = {{ email = \"\" }}"), &schema);
     let message = finding(&format!("{PERSON}set = {{ email = \"\", lower = \"\" }}"), &schema);
-    assert!(message.contains("generated column cannot be changed"), "{message}");
+    assert!(message.contains("cannot change a generated column"), "{message}");
 }
 
 #[test]
 fn personal_data_needs_a_rule_or_a_reason() {
     let schema = schema(&[("person", &person())]);
     let entry = PERSON.split("[tables.person.policy").next().unwrap();
-    assert!(finding(entry, &schema).contains("without a rule under the policy `local`"));
+    assert!(finding(entry, &schema).contains("has no rule for the policy `local`"));
     let message = finding(&format!("{PERSON}null = [\"size\"]"), &schema);
     assert!(message.contains("person.email: the column is personal"), "{message}");
     accepts(&format!("{PERSON}null = [\"size\"]\nreason = \"made up\""), &schema);
@@ -193,16 +193,16 @@ fn values_must_fit_their_columns() {
     for (rule, expected) in [
         (
             "set = { email = \"u.{id}@example.invalid\" }",
-            "can give 29 characters and the column takes 20",
+            "can give 29 characters, but the column allows only 20",
         ),
         ("set = { email = \"{size}\" }", "cannot use size"),
-        ("set = { email = \"{nobody}\" }", "names nobody"),
+        ("set = { email = \"{nobody}\" }", "names the column nobody, which the table lacks"),
         ("set = { email = \"\", size = \"old\" }", "is not a value of the column's type"),
         ("set = { email = \"\", size = \"{id}\" }", "only text columns"),
         ("null = [\"email\"]", "NOT NULL"),
         ("unusable_password = [\"email\"]", "cannot hold an unusable password"),
-        ("remove_members = { email = [\"a\"] }", "only be removed from jsonb"),
-        ("redact = { size = [\"email\"] }\nreason = \"x\"", "cannot be redacted"),
+        ("remove_members = { email = [\"a\"] }", "can remove members only from jsonb"),
+        ("redact = { size = [\"email\"] }\nreason = \"x\"", "cannot redact a "),
         ("set = { email = \"\", id = \"1\" }", "the column is a key"),
     ] {
         let error = plan_in_order(&format!("{PERSON}{rule}"), &schema, &[]).unwrap_err();
@@ -211,7 +211,7 @@ fn values_must_fit_their_columns() {
 }
 
 #[test]
-fn a_rule_does_not_rewrite_what_it_goes_by() {
+fn a_rule_does_not_rewrite_the_column_that_decides() {
     let lines = ["id integer not null", "email text", "size integer", "number integer not null"];
     let schema = schema(&[("person", &table(&lines))]);
     let rest = "keep_where = [{ column = \"email\", ";
@@ -231,7 +231,7 @@ fn a_rule_does_not_rewrite_what_it_goes_by() {
         accepts(&format!("{PERSON}{rest}{test} }}]\n{action}\n"), &schema);
     }
     let text = format!("{PERSON}set = {{ email = \"{{number}}\", number = \"1\" }}\n");
-    assert!(finding(&text, &schema).contains("which the rule itself rewrites"));
+    assert!(finding(&text, &schema).contains("which the same rule rewrites"));
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn foreign_keys_keep_pointing_somewhere() {
     let more = leads.replace("] }]", "] }, { column = \"size\", not_null = true }]");
     let (text, _) = family("", &more);
     let text = format!("{text}[tables.other]\nclass = \"operational\"\n");
-    assert!(finding(&text, &schema).contains("rows are dropped"));
+    assert!(finding(&text, &schema).contains("the rule drops rows"));
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn lookups_decide_the_order_and_circles_are_refused() {
     let plan = plan_in_order(&text, &schema, &["child", "person"]).unwrap();
     assert_eq!(plan.table(&person).unwrap().action, TableAction::Rewrite);
     let (text, schema) = family("null_unless = { parent_id = { in = \"person.id\" } }", leads);
-    assert!(finding(&text, &schema).contains("look into each other"));
+    assert!(finding(&text, &schema).contains("depend on each other in a circle"));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn large_objects_and_unknown_policies_are_refused() {
 }
 
 #[test]
-fn a_manifest_s_mistakes_are_told_together_with_their_lines() {
+fn a_manifest_s_mistakes_are_reported_together_with_their_lines() {
     let text = "schema_version = 1\n[tables.a]\nclass = \"personal\"\npersonal = [\"x\"]\n\
                 content = [\"x\"]\n[tables.a.policy.locla]\ndelete = true\n\
                 [tables.a.policy.local]\ndelete = true\nset = { x = \"{\" }\n\
@@ -346,7 +346,7 @@ fn a_manifest_s_mistakes_are_told_together_with_their_lines() {
 }
 
 #[test]
-fn a_manifest_can_be_laid_over_the_built_in_one() {
+fn a_manifest_can_extend_the_built_in_one() {
     let built_in = Manifest::built_in().unwrap();
     let text = "schema_version = 1\nextends = \"built-in\"\n[audit]\nallow = { phone = [\"0300*\"] }\n\
                 [tables.users_user]\nclass = \"operational\"\n[tables.mine]\nclass = \"content\"\n";

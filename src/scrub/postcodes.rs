@@ -1,18 +1,18 @@
-//! Finding UK postcodes: an area that exists, a district, and three characters more.
+//! Finds UK postcodes: an area that exists, a district, and three more characters.
 
 use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
 use super::separators::{self, Between};
 
-/// How many separators may stand between the halves: a blank, a dash and a blank.
+/// How many separators may be between the halves: a space, a dash and a space.
 const SEPARATORS: usize = 3;
 
-/// What makes a number of the second half where it is written small: ordinals, hours and measures.
+/// Letters that make the second half an ordinal, a time or a measure if they are in lower case.
 pub(super) const UNITS: [&[u8; 2]; 24] = [
     b"st", b"nd", b"rd", b"th", b"hr", b"ft", b"lb", b"pt", b"yd", b"bn", b"gb", b"tb", b"px",
     b"pp", b"ha", b"sq", b"yr", b"wd", b"dp", b"xl", b"xs", b"bd", b"ed", b"up",
 ];
 
-/// A postcode the digit of whose second half is the last before `digits_end`.
+/// A postcode whose second half has its digit just before `digits_end`.
 pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     let inward = digits_end - 1;
     let letters = text.get(inward + 1..inward + 3)?;
@@ -34,8 +34,7 @@ pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     let strength = match (gap, case) {
         (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Upper) => Strength::Strong,
         (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Lower) => Strength::Weak,
-        // Letters of both kinds and nothing between are the pieces of a token, and so are those
-        // around a plus.
+        // Mixed case without a gap, or around a plus, is part of a token.
         (Gap { kind: GapKind::None, .. }, Case::Mixed) => return None,
         (_, Case::Mixed) if text.get(gap.start..inward) == Some(b"+") => return None,
         (_, Case::Upper) => Strength::Weak,
@@ -45,7 +44,7 @@ pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     Some(Match { kind: Kind::Postcode, strength, range: start..end })
 }
 
-/// What stands between the halves.
+/// The gap between the halves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Gap {
     start: usize,
@@ -55,11 +54,11 @@ struct Gap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GapKind {
     None,
-    /// One or two blanks, or how an address of a page writes one.
+    /// One or two spaces, or their form in the address of a page.
     Blanks,
-    /// A dash alone, which joins the words of a path as well.
+    /// A dash alone, which also joins the words of a path.
     Dash,
-    /// A tab, a line break, or several of these.
+    /// A tab, a line break, or several separators.
     Wide,
 }
 
@@ -90,7 +89,8 @@ impl Gap {
         Gap { start, kind }
     }
 
-    /// Halves with a dash or nothing between them look like pieces of tokens, hashes and file names.
+    /// Whether the gap is so narrow that the halves look like parts of tokens, hashes or file
+    /// names.
     fn is_narrow(self) -> bool {
         matches!(self.kind, GapKind::None | GapKind::Dash)
     }

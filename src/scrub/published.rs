@@ -1,6 +1,8 @@
-//! National Insurance numbers in published content. A page that shows one publishes somebody's
-//! number: on the way to a developer's machine it is replaced, and everywhere else it is a finding,
-//! unless the manifest allows this number in this row.
+//! Handles National Insurance numbers in published content.
+//!
+//! A page with such a number publishes a person's number. On the way to a developer's machine the
+//! number is replaced. Everywhere else it is a finding, unless the manifest allows this number in
+//! this row.
 
 use std::ops::Range;
 
@@ -17,23 +19,23 @@ use super::plan::{ScrubPlan, TablePlan};
 use super::rules::parse_table_name;
 use crate::schema::TableName;
 
-/// How many rows of a column are named.
+/// How many rows of a column are listed.
 const NAMED_ROWS: usize = 20;
 
-/// A number that may stand in one row.
+/// A number that is allowed in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedNumber {
     table: TableName,
     /// The row's primary key, or the id of its page.
     key: String,
-    /// Of the number's letters and digits, in capitals.
+    /// The digest of the number's letters and digits, in capitals.
     sha256: [u8; 32],
 }
 
 impl AllowedNumber {
     pub(super) fn new(section: PublishedSection) -> Result<AllowedNumber, String> {
         let digest = from_hex(section.sha256.trim()).ok_or_else(|| {
-            format!("sha256 is not a digest of 64 hexadecimal digits: {:?}", section.sha256)
+            format!("sha256 must be 64 hexadecimal digits, not {:?}", section.sha256)
         })?;
         Ok(AllowedNumber {
             table: parse_table_name(&section.table),
@@ -57,21 +59,21 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(into = "RowDocument")]
 pub struct RowPlace {
-    /// Its primary key.
+    /// The row's primary key.
     pub key: String,
-    /// The page that it is, or that it belongs to.
+    /// The page itself, or the page that the row belongs to.
     pub page: Option<String>,
 }
 
-/// The same for programs.
+/// The same in JSON.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RowPlace")]
 struct RowDocument {
-    /// Its primary key.
+    /// The row's primary key.
     key: String,
-    /// The page that it is, or that it belongs to.
+    /// The page itself, or the page that the row belongs to.
     page: Option<String>,
-    /// Where the page is edited, below the address of the site.
+    /// The path of the page's editor, after the address of the site.
     edit: Option<String>,
 }
 
@@ -82,7 +84,7 @@ impl From<RowPlace> for RowDocument {
 }
 
 impl RowPlace {
-    /// Where the page is edited, below the address of the site.
+    /// The path of the page's editor, after the address of the site.
     pub fn edit_address(&self) -> Option<String> {
         self.page.as_ref().map(|page| format!("/admin/pages/{page}/edit/"))
     }
@@ -96,9 +98,9 @@ pub(super) struct PublishedNumbers {
     /// The fields of the primary key.
     key: Vec<usize>,
     page: Option<usize>,
-    /// Whether only rows of pages have a page: a revision can be of something else.
+    /// Whether only rows of pages have a page: a revision can belong to another model.
     only_of_pages: bool,
-    /// Where the numbers are that are to be replaced.
+    /// Where the numbers to replace are.
     ranges: Vec<Range<usize>>,
     /// By field.
     seen: Vec<Seen>,
@@ -106,7 +108,7 @@ pub(super) struct PublishedNumbers {
 
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    /// Replaced, or findings.
+    /// Replaced numbers, or findings.
     count: u64,
     allowed: u64,
     rows: Vec<RowPlace>,
@@ -137,7 +139,7 @@ impl PublishedNumbers {
         self.replaces = true;
     }
 
-    /// Takes a number into account that stands in a column of published content.
+    /// Counts a number in a column of published content.
     pub(super) fn add(&mut self, rows: &[u8], field: usize, range: Range<usize>) {
         let row = row_around(rows, range.start);
         let place = self.place(row);
@@ -186,7 +188,7 @@ impl PublishedNumbers {
         RowPlace { key: key.join(","), page: page.as_ref().map(text) }
     }
 
-    /// Where the numbers are that the last rows had, to be replaced.
+    /// Where the numbers to replace are in the last rows.
     pub(super) fn take_ranges(&mut self) -> Vec<Range<usize>> {
         std::mem::take(&mut self.ranges)
     }
@@ -195,7 +197,7 @@ impl PublishedNumbers {
         !self.replaces && self.seen.iter().any(|seen| seen.count > 0)
     }
 
-    /// How many of a column there are, what that means, and where the first ones are.
+    /// The counts of a column, their verdicts, and the first rows.
     pub(super) fn of_column(
         &self,
         field: usize,
@@ -221,7 +223,7 @@ fn page_column<'a>(
     columns.filter(|name| fits(name)).min_by_key(|name| !name.ends_with("_ptr_id"))
 }
 
-/// The columns that say which row it is, for an audit that asks for its columns.
+/// The columns that identify a row, for an audit that chooses its columns.
 pub(super) fn identifying_columns(table: &TableName, plan: &TablePlan) -> Vec<String> {
     let mut columns = plan.key.clone();
     let names = plan.columns.iter().map(|column| column.name.as_str());

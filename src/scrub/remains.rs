@@ -1,4 +1,4 @@
-//! Tells what personal data remains, by place and kind, and never by value.
+//! Reports where personal data remains, by place and kind, and never by value.
 
 use super::{AuditCount, RowPlace, UnreadValues};
 use crate::failure::{CommandError, FailureKind};
@@ -6,19 +6,19 @@ use crate::failure::{CommandError, FailureKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What remains, for programs. Never a value.
+/// What remains, in JSON. Never a value.
 #[derive(Serialize, JsonSchema)]
 pub struct Remains<'a> {
     /// Where personal data was found.
     findings: &'a [AuditCount],
-    /// Where nobody could look.
+    /// Where values could not be decoded.
     unread: &'a [UnreadValues],
 }
 
-/// How many rows a message names.
+/// How many rows a message lists.
 const NAMED_ROWS: usize = 5;
 
-/// ` (page 12: /admin/pages/12/edit/; row 7)`, or nothing where no row is known.
+/// ` (page 12: /admin/pages/12/edit/; row 7)`, or an empty text if no row is known.
 pub fn rows_in_words(rows: &[RowPlace]) -> String {
     let mut named: Vec<String> = rows
         .iter()
@@ -35,7 +35,7 @@ pub fn rows_in_words(rows: &[RowPlace]) -> String {
     if named.is_empty() { String::new() } else { format!(" ({})", named.join("; ")) }
 }
 
-/// What remains, by place and kind, and never a value.
+/// The error that lists what remains, by place and kind, and never a value.
 pub fn personal_data(
     message: String,
     findings: &[AuditCount],
@@ -53,24 +53,24 @@ pub fn personal_data(
     let unread = doubts.iter().map(|values| {
         let count = crate::words::plural(values.count, "value");
         let place = format!("{}.{}", values.table.short(), values.column);
-        format!("{place}: {count} that could not be looked into")
+        format!("{place}: {count} that bcops could not decode")
     });
     let error = CommandError::new(FailureKind::PersonalData, message)
         .with_result(Remains { findings, unread: doubts });
     let mut error = error.with_hints(places.chain(unread));
     if in_rows || !doubts.is_empty() {
         error = error.hint(
-            "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
+            "class the columns and give them a rule in the manifest (scrub.manifest in bcops.toml)",
         );
     }
     if published {
         error = error.hint(
-            "take the number off the page, or allow it in this row: [[audit.published]] in the manifest with table, key and sha256",
+            "remove the number from the page, or allow it in this row: add [[audit.published]] with table, key and sha256 to the manifest",
         );
     }
     if in_definitions {
         error = error.hint(
-            "take the value out of the definition by a migration, or add it to audit.allow in the manifest",
+            "remove the value from the definition by a migration, or add it to audit.allow in the manifest",
         );
     }
     error

@@ -1,7 +1,7 @@
-//! Applying a table's rule to its rows as COPY text, while they pass by.
+//! Applies a table's rule to its rows as COPY text, while they pass.
 //!
-//! Rows that stay as they are, and the fields around a changed one, are copied as slices, and
-//! runs of untouched rows as one.
+//! Unchanged rows, and the fields around a changed one, are copied as slices. Runs of unchanged
+//! rows are copied as one slice.
 
 use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
@@ -18,11 +18,11 @@ use super::revisions::ContentType;
 use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
-/// What became of rows.
+/// What happened to rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowCounts {
     pub read: u64,
-    /// Rows that were written, changed ones included.
+    /// Rows that were written, including changed rows.
     pub kept: u64,
     pub changed: u64,
     pub dropped: u64,
@@ -39,27 +39,27 @@ impl AddAssign for RowCounts {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ScrubError {
-    #[error("{table} is not in the scrub plan; make the plan anew from this archive's schema")]
+    #[error("cannot scrub {table}: the table is not in the scrub plan of this archive")]
     UnknownTable { table: TableName },
     #[error(
-        "the rows of {table} come without the column {column}, which a scrub rule needs; \
-         dump the table with all of its columns"
+        "cannot scrub {table}: its rows lack the column {column}, which a rule needs; \
+         dump the table with all columns"
     )]
     MissingColumn { table: TableName, column: String },
-    #[error("row {row} of {table} has {found} columns instead of {expected}; the dump is damaged")]
+    #[error("the dump is damaged: row {row} of {table} has {found} columns instead of {expected}")]
     FieldCount { table: TableName, row: u64, found: usize, expected: usize },
-    #[error("row {row} of {table} does not end in a line feed; the dump is cut off or damaged")]
+    #[error("the dump is cut off or damaged: row {row} of {table} does not end in a line feed")]
     UnfinishedRow { table: TableName, row: u64 },
-    #[error("row {row} of {table} has no valid JSON in {column}; the dump is damaged")]
+    #[error("the dump is damaged: row {row} of {table} has no valid JSON in {column}")]
     InvalidJson { table: TableName, row: u64, column: String },
     #[error(
-        "a value of {column} of {table} is packed in a way or to a size that cannot be looked \
-         into, so that the absence of personal data cannot be shown"
+        "cannot show that {table}.{column} holds no personal data: a value cannot be decoded, \
+         because of its encoding or size"
     )]
     NotLookedInto { table: TableName, column: String },
 }
 
-/// The execution of one table's rule.
+/// Executes one table's rule.
 #[derive(Debug)]
 pub struct Rewriter {
     table: TableName,
@@ -69,11 +69,11 @@ pub struct Rewriter {
     actions: Vec<FieldAction>,
     remembered: Vec<Remembered>,
     needing: Vec<Needing>,
-    /// Where a content type's row has its id, its app and its model.
+    /// The fields with the id, the app and the model of a content type.
     content_type_fields: Option<[usize; 3]>,
     content_types: Vec<ContentType>,
     dropped: DroppedCounts,
-    /// The number of leading fields whose borders have to be known.
+    /// The number of leading fields whose borders are needed.
     looked_at: usize,
     rows_seen: u64,
     fields: Vec<Range<usize>>,
@@ -82,8 +82,8 @@ pub struct Rewriter {
 
 impl Rewriter {
     /// `columns` are those of the COPY data, in its order. `keys` must hold what the tables that
-    /// this one looks into have remembered, which the order of the stream and
-    /// [`ScrubPlan::held_tables`] see to.
+    /// this one looks into have remembered. The order of the stream and [`ScrubPlan::held_tables`]
+    /// ensure that.
     pub fn new(
         plan: &ScrubPlan,
         table: &TableName,
@@ -126,10 +126,10 @@ impl Rewriter {
         })
     }
 
-    /// Rewrites complete rows and appends what stays to `out`.
+    /// Rewrites complete rows, and appends the rows that stay to `out`.
     pub fn rewrite(&mut self, rows: &[u8], out: &mut Vec<u8>) -> Result<RowCounts, ScrubError> {
         let mut counts = RowCounts::default();
-        // Everything before has been written or dropped.
+        // Everything before this position was written or dropped.
         let mut written_to = 0;
         let mut start = 0;
         while start < rows.len() {
@@ -171,12 +171,12 @@ impl Rewriter {
         self.content_types.push(ContentType { id, app, model });
     }
 
-    /// Members that went because nothing names them.
+    /// Members that were dropped because nothing names them.
     pub(super) fn take_dropped(&mut self) -> Vec<DroppedMember> {
         std::mem::take(&mut self.dropped).of_table(&self.table)
     }
 
-    /// Whether a row came by that needs another one which is not loaded.
+    /// Whether a row needs another row that is not loaded.
     pub(super) fn found_need(&self) -> bool {
         self.needing.iter().any(|needing| needing.rows > 0)
     }
@@ -193,7 +193,7 @@ impl Rewriter {
             .collect()
     }
 
-    /// A foreign key with any column NULL needs nothing.
+    /// Counts a row that needs another one. A foreign key with a NULL column needs nothing.
     fn look_for_needs(&mut self, row: &[u8]) {
         let mut needing = std::mem::take(&mut self.needing);
         for one in &mut needing {
@@ -203,7 +203,7 @@ impl Rewriter {
         self.needing = needing;
     }
 
-    /// Hands over the keys that other tables ask for. Call it after the table's last row.
+    /// Hands over the keys that other tables need. Call it after the table's last row.
     pub fn finish(self, keys: &mut KeySets) {
         for remembered in self.remembered {
             keys.absorb(remembered.reference, remembered.keys);
@@ -213,7 +213,7 @@ impl Rewriter {
         }
     }
 
-    /// Finds the borders of the fields that are looked at, and counts the others.
+    /// Finds the borders of the needed fields, and counts the other fields.
     fn split(&mut self, row: &[u8]) -> Result<(), ScrubError> {
         self.fields.clear();
         let mut start = 0;
@@ -270,8 +270,8 @@ impl Rewriter {
             })
     }
 
-    /// Writes `pending` and the row without its line feed if a rule changes it, and says whether
-    /// it did.
+    /// Writes `pending` and the row without its line feed if a rule changes it. Returns whether a
+    /// rule did.
     fn change(
         &mut self,
         row: &[u8],
@@ -293,7 +293,8 @@ impl Rewriter {
                     changed = true;
                 }
                 let range = self.fields.get(action.field).cloned().unwrap_or_default();
-                // The separator before it goes too, or the one after it where nothing is left before.
+                // The separator before it is dropped too, or the one after it if nothing is left
+                // before.
                 match range.start.checked_sub(1).filter(|before| *before >= written_to) {
                     Some(before) => {
                         out.extend_from_slice(row.get(written_to..before).unwrap_or_default());
@@ -333,7 +334,7 @@ impl Rewriter {
         Ok(changed)
     }
 
-    /// Remembers the values that the row has after its changes.
+    /// Remembers the row's values after its changes.
     fn remember(&mut self, row: &[u8], scratch: &[u8], results: &[Option<Range<usize>>]) {
         for remembered in &mut self.remembered {
             let rewritten =

@@ -1,4 +1,4 @@
-//! Rules applied to rows of COPY text.
+//! Tests rules on rows of COPY text.
 
 use proptest::prelude::*;
 
@@ -130,7 +130,7 @@ fn passwords_become_unusable_and_nulls_are_written() {
 }
 
 #[test]
-fn members_go_and_the_rest_of_the_document_keeps_its_bytes() {
+fn members_are_removed_and_the_rest_of_the_document_keeps_its_bytes() {
     let row = r#"1	a	x	4	{"a": "q\\"\\n", "comments": [{"text": "t\\\\"}], "z": "\\u00e9 1.50"}	t"#;
     let out = rewrite("remove_members = { data = [\"comments\"] }", &format!("{row}\n"));
     assert_eq!(out, "1\ta\tx\t4\t{\"a\": \"q\\\\\"\\\\n\", \"z\": \"\\\\u00e9 1.50\"}\tt\n");
@@ -143,7 +143,7 @@ fn members_go_and_the_rest_of_the_document_keeps_its_bytes() {
 }
 
 #[test]
-fn redaction_leaves_json_valid_and_keeps_to_the_limit() {
+fn redaction_keeps_json_valid_and_respects_the_limit() {
     let rule = "redact = { name = [\"phone\"], data = [\"email\", \"phone\"] }";
     let row = "1\tring 07700900123 now\tx\t4\t{\"t\": \"a\\\\nfoo@b.example, 020 7946 0123\"}\tt\n";
     let expected =
@@ -191,7 +191,7 @@ fn audit(rows: &str) -> Vec<(String, Kind, u64, Verdict)> {
 }
 
 #[test]
-fn the_audit_tells_findings_from_what_is_allowed_and_what_is_content() {
+fn the_audit_separates_findings_allowed_values_and_content() {
     let rows = "1\tann@b.example\tx@example.invalid, Y@EXAMPLE.INVALID, z@b.example\t1\t{}\tt\n\
                 2\ta\t07700 900123\\n07700 900124\t1\t{\"a\": \"HP19 8FF\"}\tt\n";
     assert_eq!(
@@ -207,7 +207,7 @@ fn the_audit_tells_findings_from_what_is_allowed_and_what_is_content() {
 }
 
 #[test]
-fn the_audit_sees_through_escapes() {
+fn the_audit_decodes_escapes() {
     let rows = "1\ta\t\\\\u0061nn\\\\u0040b.example bob@b.example\t1\t{}\tt\n\
                 2\ta\t?mail=ann%40b.example&tel=07700%20900123\t1\t{}\tt\n";
     assert_eq!(
@@ -222,9 +222,9 @@ fn the_audit_sees_through_escapes() {
 proptest! {
     #![proptest_config(crate::property_test::config(256))]
 
-    /// Whatever a damaged archive holds, there is a result or an error.
+    /// A damaged archive gives a result or an error, and no panic.
     #[test]
-    fn no_bytes_make_it_panic(
+    fn no_bytes_cause_a_panic(
         bytes in prop::collection::vec(
             prop_oneof![
                 any::<u8>(),
@@ -253,10 +253,9 @@ proptest! {
         }
     }
 
-    /// However the rows are cut into blocks, and whatever they hold, the result is the same as
-    /// that of a plain split.
+    /// The result equals that of a plain split, however the rows are cut into blocks.
     #[test]
-    fn rewriting_is_what_a_plain_split_would_do(
+    fn rewriting_equals_a_plain_split(
         rows in prop::collection::vec((0..9_i64, "[a-z@.\\\\\\\\nt]{0,8}", prop::option::of(0..5_i64)), 0..12),
         cut in 0..12_usize,
     ) {

@@ -1,7 +1,6 @@
-//! What one table's rows go through on their way: the rule, the counting and the audit.
+//! Passes one table's rows through the rule, the counting and the audit.
 //!
-//! The loader and the rewriting of backup files share it, so that a table comes out the same
-//! whichever of the two it passes through.
+//! The loader and the rewriting of backup files share it, so both give the same table.
 
 use super::audit::{AuditCount, TableAudit};
 use super::dropped::DroppedMember;
@@ -17,7 +16,7 @@ pub struct RowPipeline {
     counts: RowCounts,
 }
 
-/// What became of one table's rows.
+/// What happened to one table's rows.
 #[derive(Debug, Default)]
 pub struct Passed {
     pub counts: RowCounts,
@@ -27,7 +26,7 @@ pub struct Passed {
 }
 
 impl RowPipeline {
-    /// `columns` are those of the COPY data, in its order. Without a plan rows pass as they are.
+    /// `columns` are those of the COPY data, in its order. Without a plan, rows pass unchanged.
     pub fn new(
         plan: Option<&ScrubPlan>,
         table: &TableName,
@@ -47,13 +46,13 @@ impl RowPipeline {
         Ok(pipeline)
     }
 
-    /// Has National Insurance numbers in published content replaced, which otherwise are findings.
+    /// Replaces National Insurance numbers in published content, which are findings otherwise.
     pub fn replacing_published_numbers(mut self) -> Self {
         self.audit = self.audit.map(TableAudit::replacing);
         self
     }
 
-    /// Looks into published content as thoroughly as into everything else.
+    /// Audits published content as thoroughly as everything else.
     pub fn thorough(
         mut self,
         plan: &ScrubPlan,
@@ -64,7 +63,7 @@ impl RowPipeline {
         Ok(self)
     }
 
-    /// Takes complete rows and gives what is left of them, audited.
+    /// Takes complete rows and returns what is left of them, audited.
     pub fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
         let mut rows = match &mut self.rewriter {
             Some(rewriter) => {
@@ -93,12 +92,13 @@ impl RowPipeline {
         self.audit.as_ref().is_some_and(TableAudit::found_personal_data)
     }
 
-    /// Whether a row came by that needs another one which is not loaded.
+    /// Whether a row needs another row that is not loaded.
     pub fn found_need(&self) -> bool {
         self.rewriter.as_ref().is_some_and(Rewriter::found_need)
     }
 
-    /// Call it after the table's last row: other tables may ask for its keys.
+    /// Returns the result. Call it after the table's last row, because other tables may need its
+    /// keys.
     pub fn finish(self, keys: &mut KeySets) -> Passed {
         let mut passed = Passed { counts: self.counts, ..Passed::default() };
         if let Some(mut rewriter) = self.rewriter {

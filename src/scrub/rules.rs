@@ -1,7 +1,7 @@
-//! What a manifest can ask for, as values that are right by construction.
+//! Defines what a manifest can require, as types that allow only valid values.
 //!
-//! Every rule is defined on a column's text output, which is the same in COPY data and in a cast
-//! to `text`, so that a rewrite in flight and SQL on a live database come to the same result.
+//! Every rule is defined on a column's text output, which is the same in COPY data and in a cast to
+//! `text`, so a rewrite in flight and SQL on a live database have the same result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use super::unclassified::Emptying;
 use crate::json::written_as_text;
 use crate::schema::{TableName, quote_identifier, quoted_parts};
 
-/// Where in which manifest something stands.
+/// A line of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub origin: Arc<str>,
@@ -37,11 +37,11 @@ impl fmt::Display for Place {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Public content of the site: the audit reports it and does not object.
+    /// Public content of the site. The audit reports personal data in it without failing.
     Content,
-    /// What the site needs to run and that says nothing about people.
+    /// What the site needs to run. Says nothing about people.
     Operational,
-    /// Data about people: needs a rule in every policy.
+    /// Data about people. Needs a rule in every policy.
     Personal,
 }
 
@@ -62,9 +62,9 @@ pub struct Rule {
     pub rows: RowRule,
     /// What happens to columns of the rows that stay.
     pub columns: BTreeMap<String, ColumnAction>,
-    /// Why what is left untouched may stay.
+    /// Why unchanged personal data may stay.
     pub reason: Option<String>,
-    /// Columns whose findings the audit expects under this policy.
+    /// Columns in which the audit expects findings under this policy.
     pub audit_allow: BTreeSet<String>,
 }
 
@@ -73,11 +73,11 @@ pub struct Rule {
 pub enum RowRule {
     Keep,
     Delete,
-    /// Rows for which every condition holds.
+    /// Rows that meet every condition.
     KeepWhere(Vec<Condition>),
 }
 
-/// A condition on one column. A NULL satisfies none but [`Test::IsNull`].
+/// A condition on one column. A NULL meets only [`Test::IsNull`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     pub column: String,
@@ -86,7 +86,7 @@ pub struct Condition {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The value occurs in one of these columns, in rows that themselves stay.
+    /// The value occurs in one of these columns, in rows that stay.
     In(Vec<ColumnReference>),
     OneOf(Vec<Literal>),
     IsNull,
@@ -94,8 +94,8 @@ pub enum Test {
 }
 
 impl Test {
-    /// Whether a row that passes might not pass any more once the column is rewritten in this way.
-    /// What is NULL stays so, and what is not becomes NULL only where that is asked for.
+    /// Whether a row that passes might fail after this rewrite of the column. A NULL stays NULL,
+    /// and another value becomes NULL only if the action says so.
     pub(super) fn is_undone_by(&self, action: &ColumnAction) -> bool {
         match self {
             Test::IsNull => false,
@@ -126,8 +126,8 @@ impl fmt::Display for Literal {
     }
 }
 
-/// A column of a table, written `table.column` or `schema.table.column`, with any part quoted as in
-/// SQL.
+/// A column of a table, written `table.column` or `schema.table.column`. Any part can be quoted as
+/// in SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnReference {
     pub table: TableName,
@@ -140,7 +140,7 @@ impl ColumnReference {
             let table = match table {
                 [name] => TableName::public(name),
                 [schema, name] => TableName::new(schema, name),
-                _ => return Err(format!("`{text}` is not of the form \"table.column\"")),
+                _ => return Err(format!("`{text}` must have the form \"table.column\"")),
             };
             return Ok(ColumnReference { table, column: column.clone() });
         }
@@ -148,7 +148,7 @@ impl ColumnReference {
             Some((table, column)) if !table.is_empty() && !column.is_empty() => {
                 Ok(ColumnReference { table: parse_table_name(table), column: column.into() })
             }
-            _ => Err(format!("`{text}` is not of the form \"table.column\"")),
+            _ => Err(format!("`{text}` must have the form \"table.column\"")),
         }
     }
 }
@@ -163,7 +163,7 @@ impl fmt::Display for ColumnReference {
     }
 }
 
-/// A table's name as the manifest writes it.
+/// A table's name as written in the manifest.
 pub(super) fn parse_table_name(text: &str) -> TableName {
     TableName::parse(text)
 }
@@ -173,7 +173,7 @@ pub(super) fn manifest_name(table: &TableName) -> String {
     table.short()
 }
 
-/// What happens to one column. A NULL always stays NULL.
+/// What happens to one column. A NULL stays NULL, except with [`ColumnAction::Empty`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnAction {
     Set(Template),
@@ -182,12 +182,12 @@ pub enum ColumnAction {
     NullUnless(Vec<ColumnReference>),
     Replace(&'static Replacement),
     Edit(Edit),
-    /// What stands in a column that nobody has classified, NULLs included. No manifest can ask for
-    /// it, and only rows on their way to this machine undergo it.
+    /// Empties a column that no one classified, NULLs included. A manifest cannot request it, and
+    /// it applies only to rows on their way to this machine.
     Empty(Emptying),
 }
 
-/// Changes inside a value: members are removed, or not kept, and then patterns are redacted.
+/// Changes inside a value: members are removed or not kept, then patterns are redacted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Edit {
     /// `None` keeps every member.
@@ -199,13 +199,13 @@ pub struct Edit {
 /// Which members of a JSON document stay.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Keep {
-    /// These and nothing else.
+    /// Only these.
     Named(Vec<MemberPath>),
-    /// Those that the columns of the row's own model stand for, and those that are named for it.
+    /// Members that columns of the row's model describe, and members named for the model.
     OfModel,
 }
 
-/// Text with `{column}` placeholders that stand for values of the same row.
+/// Text with `{column}` placeholders for values of the same row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     pub pieces: Vec<Piece>,
@@ -219,7 +219,7 @@ pub enum Piece {
 }
 
 impl Template {
-    /// Reads `user.{id}`; a brace that is meant as such is doubled.
+    /// Reads `user.{id}`. A literal brace is doubled.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -238,7 +238,7 @@ impl Template {
                             Some(part) if part != '{' && part != '}' => column.push(part),
                             _ => {
                                 return Err(format!(
-                                    "the template {text:?} has a `{{` without a column name and `}}`; \
+                                    "the template {text:?} has a `{{` without a column name and `}}`: \
                                      write `{{{{` for a brace"
                                 ));
                             }
@@ -251,7 +251,7 @@ impl Template {
                 }
                 '}' => {
                     return Err(format!(
-                        "the template {text:?} has a `}}` without `{{`; write `}}}}` for a brace"
+                        "the template {text:?} has a `}}` without `{{`: write `}}}}` for a brace"
                     ));
                 }
                 _ => literal.push(character),
@@ -271,7 +271,7 @@ impl Template {
         })
     }
 
-    /// The text, when it is the same for every row.
+    /// The text, if it is the same for every row.
     pub fn constant(&self) -> Option<&str> {
         match self.pieces.as_slice() {
             [] => Some(""),
@@ -282,7 +282,7 @@ impl Template {
 }
 
 impl fmt::Display for Template {
-    /// As it stands in the manifest.
+    /// As written in the manifest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.iter().try_for_each(|piece| match piece {
             Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
@@ -291,8 +291,8 @@ impl fmt::Display for Template {
     }
 }
 
-/// A place inside a JSON document: member names joined by dots; `*` stands for every member of
-/// an object and every element of an array.
+/// A place inside a JSON document: member names joined by dots. `*` means every member of an object
+/// and every element of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberPath {
     pub steps: Vec<Step>,
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn table_names_are_read_as_they_are_written() {
+    fn written_table_names_are_read_back() {
         for table in [
             TableName::public("users_user"),
             TableName::public("odd.name"),

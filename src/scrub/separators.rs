@@ -1,21 +1,21 @@
-//! What people put between the parts of a number: blanks, dashes, dots, slashes and brackets of
-//! every kind.
+//! Recognises what people put between the parts of a number: spaces, dashes, dots, slashes and
+//! brackets of every kind.
 //!
-//! The text is COPY's, in which a line break or a tab inside of a value is a backslash and a letter,
-//! and the bytes themselves are borders.
+//! The text is COPY's. In a value, a line break or a tab is a backslash and a letter; the bytes
+//! themselves are borders.
 
-/// The characters that one kind of number may hold between its parts.
+/// The separators that one kind of number may have between its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Between {
-    /// Blanks, dashes, dots, slashes and brackets.
+    /// Spaces, dashes, dots, slashes and brackets.
     Phone,
-    /// Blanks, dashes, dots and slashes, and how HTML and JSON write a blank that does not break.
+    /// Spaces, dashes, dots and slashes, and the forms of a no-break space in HTML and JSON.
     Nino,
-    /// Blanks, dashes, tabs and line breaks.
+    /// Spaces, dashes, tabs and line breaks.
     Postcode,
 }
 
-/// How HTML and the addresses of pages write some of them.
+/// The forms of some separators in HTML and in the addresses of pages.
 const WRITTEN_OUT: [&[u8]; 7] =
     [b"&nbsp;", b"&#160;", b"&#xa0;", b"&#xA0;", b"&ndash;", b"&#8211;", b"&thinsp;"];
 
@@ -61,14 +61,14 @@ fn written_out(fits: impl Fn(&[u8]) -> bool) -> Option<usize> {
     WRITTEN_OUT.into_iter().find(|one| fits(one)).map(<[u8]>::len)
 }
 
-/// The length of a blank or a dash that is not ASCII.
+/// The length of a space or a dash that is not ASCII.
 fn unicode(text: &[u8]) -> Option<usize> {
     match text {
-        // No-break blank, soft hyphen, middle dot.
+        // No-break space, soft hyphen, middle dot.
         [0xC2, 0xA0 | 0xAD | 0xB7, ..] => Some(2),
-        // Blanks of all widths, dashes of all lengths, and what is not seen at all.
+        // Spaces of all widths, dashes of all lengths, and invisible characters.
         [0xE2, 0x80, 0x80..=0x95 | 0xAF, ..] | [0xE2, 0x81, 0x83 | 0x9F | 0xA0, ..] => Some(3),
-        // Minus, ideographic blank, small and full-width hyphens, and the byte order mark.
+        // Minus, ideographic space, small and full-width hyphens, and the byte order mark.
         [0xE2, 0x88, 0x92, ..]
         | [0xE3, 0x80, 0x80, ..]
         | [0xEF, 0xB9, 0x98 | 0xA3, ..]
@@ -78,7 +78,7 @@ fn unicode(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether the character of this number is one of those.
+/// Whether the character with this code is such a space or dash.
 fn is_unicode_separator(code: u32) -> bool {
     let mut buffer = [0; 4];
     char::from_u32(code)
@@ -116,7 +116,7 @@ fn number(hex: &[u8]) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
 }
 
-/// Whether a character of a word, a path or a token goes on before `start` or after `end`.
+/// Whether a word, a path or a token continues before `start` or after `end`.
 pub(super) fn is_joined(text: &[u8], start: usize, end: usize) -> bool {
     let joins = |byte: u8| {
         byte.is_ascii_alphanumeric()
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_begins_somewhere_ends_there_too() {
+    fn the_start_and_the_end_of_a_separator_agree() {
         for (text, between) in [
             (" ", Between::Phone),
             ("(", Between::Phone),

@@ -1,4 +1,4 @@
-//! The built-in manifest against a dump of the site's real schema with made-up people.
+//! Tests the built-in manifest with a dump of the site's real schema and made-up people.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
@@ -9,7 +9,7 @@ use super::*;
 use crate::archive::{ArchiveReader, Block, CopyStatement, read_schema};
 use crate::schema::{Schema, TableName};
 
-/// Everything that a run over an archive gives.
+/// Everything that a run over an archive returns.
 struct Scrubbed {
     schema: Schema,
     plan: ScrubPlan,
@@ -104,7 +104,7 @@ impl Scrubbed {
         columns.iter().find(|planned| planned.name == column).unwrap().class
     }
 
-    /// Every foreign key finds what it points to.
+    /// Asserts that every foreign key points to an existing row.
     fn assert_foreign_keys_hold(&self) {
         for (name, table) in &self.schema.tables {
             for key in &table.foreign_keys {
@@ -137,7 +137,7 @@ impl ScrubbedTable {
     }
 }
 
-/// The answer key: (kind, value in lower case, where it was put).
+/// The answer key: kind, value in lower case, and place.
 fn ledger() -> Option<Vec<(String, String, String)>> {
     let text = std::fs::read_to_string(fixtures()?.join("bc-small-ledger.tsv")).unwrap();
     let line = |line: &str| {
@@ -147,7 +147,7 @@ fn ledger() -> Option<Vec<(String, String, String)>> {
     Some(text.lines().filter_map(line).collect())
 }
 
-/// Ledger values that are found in columns that are not published content, with their columns.
+/// Ledger values found in columns that are not published content, with their columns.
 fn remains(scrubbed: &Scrubbed) -> BTreeSet<String> {
     let ledger = ledger().unwrap();
     let mut remains = BTreeSet::new();
@@ -190,7 +190,7 @@ fn every_kind_in_the_ledger_is_recognised() {
 }
 
 #[test]
-fn nothing_of_the_ledger_remains_outside_of_content() {
+fn no_ledger_value_remains_outside_published_content() {
     let Some(scrubbed) = scrub("bc-small.dump", "local") else { return };
     assert_eq!(remains(&scrubbed), BTreeSet::new());
     scrubbed.assert_foreign_keys_hold();
@@ -209,7 +209,7 @@ fn on_staging_only_staff_accounts_remain() {
 }
 
 #[test]
-fn what_the_site_needs_stays() {
+fn rows_that_the_site_needs_stay() {
     let Some(scrubbed) = scrub("bc-small.dump", "local") else { return };
     let users = scrubbed.table("users_user");
     let names: HashSet<&str> = users.values("username").into_iter().collect();
@@ -240,9 +240,9 @@ fn what_the_site_needs_stays() {
     assert!(matches!(after.as_slice(), [sql] if sql.contains("birdbath_execution")));
 }
 
-/// What a finding says to write makes the manifest fit, whatever the names look like.
+/// Writes the lines of the findings into a manifest, which then fits, whatever the names look like.
 #[test]
-fn the_mends_of_an_unknown_database_mend_it() {
+fn the_fixes_for_an_unknown_database_work() {
     let Some(fixtures) = fixtures() else { return };
     let file = File::open(fixtures.join("archives/varied_pg17.pipe.dump")).unwrap();
     let schema = read_schema(ArchiveReader::open(file).unwrap().toc()).unwrap();
@@ -251,11 +251,11 @@ fn the_mends_of_an_unknown_database_mend_it() {
     let error = ScrubPlan::new(&empty, "local", &schema, &[]).unwrap_err();
     assert!(error.findings.len() > 3, "{error}");
     for finding in &error.findings {
-        text.push_str(finding.mend.trim());
+        text.push_str(finding.fix.trim());
         text.push('\n');
     }
-    let mended = Manifest::parse("mended.toml", &text).unwrap_or_else(|error| panic!("{error}"));
-    let plan = ScrubPlan::new(&mended, "local", &schema, &[]);
+    let fixed = Manifest::parse("fixed.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    let plan = ScrubPlan::new(&fixed, "local", &schema, &[]);
     let plan = plan.unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert!(plan.tables().any(|(_, table)| table.action == TableAction::Delete));
 }

@@ -1,8 +1,8 @@
-//! Which columns need a class of their own.
+//! Decides which columns need a class of their own.
 //!
-//! The good are listed, not the bad. In a personal table nothing passes unlisted. Elsewhere a number,
-//! a moment or a flag does, unless its name or its comment suggests a person; of every other type
-//! nobody knows what it holds.
+//! The rule lists what is harmless, not what is suspicious. In a personal table every column must
+//! be listed. In other tables a number, a time or a flag need not be, unless its name or comment
+//! suggests a person. Every other type can hold anything and must be listed.
 
 use super::personal_words::{is_about_people, meaning_of_comment};
 use super::rules::Class;
@@ -10,12 +10,12 @@ use crate::schema::{Column, Table};
 
 pub(super) use super::personal_words::meaning;
 
-/// Whether the column of a table of this class has to be listed in the manifest.
+/// Whether a column must be listed in the manifest, in a table of this class.
 pub(super) fn needs_class(table: &Table, column: &Column, class: Class) -> bool {
     !column.generated && (class == Class::Personal || why_suspicious(table, column).is_some())
 }
 
-/// Why a column cannot pass unlisted in any table, if there is a reason.
+/// Why a column must be listed in any table, if there is a reason.
 pub(super) fn why_suspicious(table: &Table, column: &Column) -> Option<&'static str> {
     if !column.is_plain_value() {
         return Some("its type can hold anything");
@@ -23,7 +23,7 @@ pub(super) fn why_suspicious(table: &Table, column: &Column) -> Option<&'static 
     if let Some(meaning) = meaning(&column.name) {
         return Some(meaning);
     }
-    // A foreign key points to rows whose own table has a class, and a flag says little of whom.
+    // The table that a foreign key points to has a class of its own, and a flag identifies no one.
     let is_key = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
     if is_about_people(&column.name) && !is_key && column.type_name != "boolean" {
         return Some("a number that stands for a person");
@@ -31,7 +31,7 @@ pub(super) fn why_suspicious(table: &Table, column: &Column) -> Option<&'static 
     table.comments.get(&column.name).and_then(|comment| meaning_of_comment(comment))
 }
 
-/// Whether the words of a name, which underscores separate, contain those of the part.
+/// Whether the words of a name, separated by underscores, contain the words of the part.
 pub(super) fn has_part(name: &str, part: &str) -> bool {
     if let Some(whole) = part.strip_prefix('=') {
         return name == whole;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_values_without_a_sign_of_people_pass_and_none_in_a_personal_table() {
+    fn only_harmless_plain_values_pass_and_none_in_a_personal_table() {
         let table = table();
         let names = |class: Class| {
             let columns = table.columns.iter();

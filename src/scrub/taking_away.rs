@@ -1,9 +1,9 @@
-//! Decides whether a manifest only takes more away than the built-in one.
+//! Decides whether a manifest only takes away more than the built-in one.
 //!
-//! A manifest that comes with a clone, and that nobody has trusted, may delete rows, and empty or null
-//! columns, that the built-in manifest keeps. The list here is of what is known to do that: whatever
-//! else a manifest says needs trust, a key that this version does not know included. So the text is
-//! looked at as TOML, beside the text of the built-in manifest.
+//! A manifest from a clone that no one has trusted may delete rows, and empty or null columns, that
+//! the built-in manifest keeps. This file lists the statements known to do only that. Every other
+//! statement needs trust, including keys that this version does not know. So the text is compared
+//! as TOML with the text of the built-in manifest.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use super::built_in;
 use super::manifest::ANY_POLICY;
 use super::replacements::REPLACEMENTS;
 
-/// What of a policy is understood here, beside the replacements. Anything else has to be as it is
-/// built in.
+/// The keys of a policy that are understood here, besides the replacements. Every other key must be
+/// unchanged.
 const KNOWN_RULES: [&str; 10] = [
     "delete",
     "keep",
@@ -30,7 +30,7 @@ const KNOWN_RULES: [&str; 10] = [
 
 const CLASSES: [&str; 3] = ["personal", "operational", "content"];
 
-/// What of a manifest needs trust, as dotted names. Empty: it only takes away.
+/// The statements that need trust, as dotted names. Empty if the manifest only takes away.
 pub fn needs_trust(text: &str) -> Vec<String> {
     let (Ok(given), Ok(known)) = (text.parse::<Table>(), built_in::TEXT.parse::<Table>()) else {
         return vec!["the whole manifest".to_owned()];
@@ -43,7 +43,7 @@ pub fn needs_trust(text: &str) -> Vec<String> {
         let fits = match name.as_str() {
             "schema_version" | "extends" => true,
             "tables" => continue,
-            // Whatever else there is is appended to what is built in, or replaces it.
+            // Every other key adds to the built-in manifest or replaces a part of it.
             _ => is_empty(value) || (name != "after" && Some(value) == known.get(name)),
         };
         if !fits && !wanting.contains(name) {
@@ -86,8 +86,8 @@ fn table_needs_trust(given: &Table, known: &Table, policies: &[&str]) -> Vec<Str
         wanting.push("class".to_owned());
     }
     for class in CLASSES {
-        // A column that is not listed any more has no class, and one that is listed newly has no
-        // other: both would be decided here. More private than it was is fine.
+        // Removing a column from a list, or listing a new one, would decide its class here. A more
+        // private class is fine.
         let listed = texts(given.get(class));
         let is_known = |column: &&str| {
             let was = class_of(known, column);
@@ -147,9 +147,9 @@ fn rules(table: &Table) -> BTreeMap<String, Table> {
         .collect()
 }
 
-/// Whether one rule leaves no more than another one.
+/// Whether one rule leaves no more data than another.
 fn takes_away(given: &Table, known: &Table) -> bool {
-    // Rows that go take everything else of the rule with them.
+    // If every row is deleted, the rest of the rule does not matter.
     let says_only = |names: &[&str]| given.keys().all(|name| names.contains(&name.as_str()));
     if given.get("delete") == Some(&Value::Boolean(true)) && says_only(&["delete", "reason"]) {
         return true;
@@ -158,7 +158,7 @@ fn takes_away(given: &Table, known: &Table) -> bool {
     let others = given.keys().chain(known.keys());
     let others_are_unchanged =
         others.filter(|name| !is_known_rule(name)).all(|name| is_unchanged(name));
-    // Which rows stay, and that they do, is as it was.
+    // The rows that stay are unchanged.
     let rows_are_unchanged = ["delete", "keep_where"].into_iter().all(is_unchanged);
     let says_keep = given.get("keep") == Some(&Value::Boolean(true));
     let keep_is_unchanged = !says_keep || is_unchanged("keep");
@@ -203,7 +203,7 @@ fn actions(rule: &Table) -> BTreeMap<&str, Vec<(&'static str, Value)>> {
     all
 }
 
-/// The texts of a list.
+/// The strings of a list.
 fn texts(value: Option<&Value>) -> Vec<&str> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
@@ -259,7 +259,7 @@ mod tests {
         ] {
             assert_wants(&format!("{sessions}{rule}\n"), "tables.django_session.policy.any");
         }
-        // Less of what was rewritten.
+        // Rewrites less than before.
         let weaker = "[tables.users_user.policy.staging]\ndelete = true\n\
             [tables.users_user.policy.local]\nset = { username = \"user.{id}\" }\n";
         assert_wants(&format!("{USERS}{weaker}"), "tables.users_user.policy.local");
@@ -286,7 +286,7 @@ mod tests {
         assert_wants(&format!("{USERS}{allow}"), "tables.users_user.policy.staging");
         assert_wants("[audit]\nallow = { email = [\"*\"] }\n", "audit");
         assert_wants("[[after]]\npolicies = [\"local\"]\nsql = \"SELECT 1\"\n", "after");
-        // What is built in would be appended a second time.
+        // The built-in statement would be appended a second time.
         let again = "[[after]]\npolicies = [\"local\", \"staging\"]\nif_table = \"birdbath_execution\"\n\
             sql = \"SELECT 1\"\n";
         assert_wants(again, "after");

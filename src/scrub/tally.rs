@@ -1,12 +1,12 @@
-//! How many values of each kind a text holds, and which of them the manifest allows.
+//! Counts the values of each kind in a text, and which of them the manifest allows.
 
 use std::collections::BTreeMap;
 
 use super::loose_emails::{find_blank_emails, find_loose_emails};
 use super::patterns::{Kind, Match, Strength, find_all, find_emails, find_numbers};
 
-/// By kind and strength: values that nobody has allowed, and values that match the manifest's allow
-/// list.
+/// Counts by kind and strength: values that are not allowed, and values that match the manifest's
+/// allow list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally([[[u64; 2]; 2]; Kind::ALL.len()]);
 
@@ -24,7 +24,7 @@ impl Tally {
         }
     }
 
-    /// What is in this tally beyond what is in the other one.
+    /// The counts of this tally minus those of the other one.
     pub(super) fn beyond(mut self, other: Tally) -> Tally {
         for (own, other) in self.entries_mut().zip(other.entries()) {
             *own = own.saturating_sub(other);
@@ -32,7 +32,7 @@ impl Tally {
         self
     }
 
-    /// The tally with nothing of one kind.
+    /// The tally without one kind.
     pub(super) fn without(mut self, kind: Kind) -> Tally {
         if let Some(entry) = self.0.get_mut(kind as usize) {
             *entry = [[0; 2]; 2];
@@ -48,25 +48,25 @@ impl Tally {
         self.0.iter().flatten().any(|[unknown, _]| *unknown > 0)
     }
 
-    /// Whether a National Insurance number that somebody can have is among the values.
+    /// Whether a National Insurance number that a person can have is among the values.
     pub(super) fn holds_a_valid_nino(&self) -> bool {
         self.0.get(Kind::Nino as usize).is_some_and(|[[unknown, _], _]| *unknown > 0)
     }
 
-    /// Each kind with its values that nobody has allowed and those that are.
+    /// Each kind with its values that are not allowed, and its allowed values.
     pub(super) fn by_kind(self) -> impl Iterator<Item = (Kind, [u64; 2])> {
         let sum = |[[a, b], [c, d]]: [[u64; 2]; 2]| [a + c, b + d];
         Kind::ALL.into_iter().zip(self.0.map(sum))
     }
 
-    /// As [`Self::by_kind`], strong and weak writings apart.
+    /// As [`Self::by_kind`], with strong and weak matches separate.
     pub(super) fn by_strength(self) -> impl Iterator<Item = (Kind, Strength, [u64; 2])> {
         Kind::ALL.into_iter().zip(self.0).flat_map(|(kind, [strong, weak])| {
             [(kind, Strength::Strong, strong), (kind, Strength::Weak, weak)]
         })
     }
 
-    /// The same numbers as weak writings: of what was decoded, chance makes some as well.
+    /// The same counts, all as weak matches, because decoding creates some matches by chance.
     pub(super) fn weakened(mut self) -> Tally {
         for [strong, weak] in &mut self.0 {
             for (strong, weak) in strong.iter_mut().zip(weak) {
@@ -85,7 +85,7 @@ impl Tally {
     }
 }
 
-/// The values of the manifest that are not personal.
+/// The values that the manifest allows, because they are not personal.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AllowList(BTreeMap<Kind, Vec<String>>);
 
@@ -94,14 +94,14 @@ impl AllowList {
         AllowList(patterns)
     }
 
-    /// What the patterns find in a text as it stands.
+    /// What the patterns find in a text as written.
     pub(super) fn tally(&self, text: &[u8]) -> Tally {
         let mut result = self.plain_tally(text);
         result.add(self.loose_tally(text));
         result
     }
 
-    /// What the scan of rows finds in them.
+    /// What the scan of rows finds.
     pub(super) fn plain_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         let mut count = |hit: Match| result.count(hit.kind, hit.strength, self.allows(text, &hit));
@@ -110,7 +110,8 @@ impl AllowList {
         result
     }
 
-    /// Addresses with blanks and brackets, which the scan of rows leaves to the look into values.
+    /// Addresses with spaces and brackets. The scan of rows leaves them to the search of decoded
+    /// values.
     pub(super) fn loose_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         find_loose_emails(text, |hit| {
@@ -119,7 +120,7 @@ impl AllowList {
         result
     }
 
-    /// Of the same, those that take least time to find: for published content.
+    /// The part of these addresses that is fastest to find: for published content.
     pub(super) fn blank_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         find_blank_emails(text, |hit| {
@@ -128,7 +129,7 @@ impl AllowList {
         result
     }
 
-    /// A text that as a whole is one value.
+    /// Counts a text if all of it is one value.
     pub(super) fn whole(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         for hit in find_all(text, |_| true) {
@@ -147,7 +148,7 @@ impl AllowList {
     }
 }
 
-/// Whether the value fits the pattern, in which `*` stands for any text, regardless of case.
+/// Whether the value matches the pattern, ignoring case. `*` matches any text.
 fn matches_pattern(pattern: &[u8], value: &[u8]) -> bool {
     let mut parts = pattern.split(|byte| *byte == b'*');
     let first = parts.next().unwrap_or_default();

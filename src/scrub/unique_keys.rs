@@ -1,4 +1,4 @@
-//! Whether rewritten values would collide in a unique key.
+//! Decides whether rewritten values would collide in a unique key.
 
 use super::checks::{Checks, Subject};
 use super::rules::{ColumnAction, Template};
@@ -11,17 +11,18 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
         if keeps_apart(subject, key) {
             continue;
         }
-        let problem = format!("the new values would not be unique, as the key {} asks", key.name);
-        let mend = "use a placeholder that is unique itself, mostly {id}";
-        checks.rule_problem(subject, column, problem, mend);
+        let problem =
+            format!("the new values would not be unique, but the key {} requires it", key.name);
+        let fix = "use a unique placeholder, usually {id}";
+        checks.rule_problem(subject, column, problem, fix);
     }
 }
 
-/// Whether the rule can give two rows that differed in this column the same value.
+/// Whether the rule can give the same value to two rows with different values.
 fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
     match subject.rule.columns.get(column) {
         Some(ColumnAction::Set(template)) => !is_unique(subject.table, template),
-        Some(ColumnAction::Replace(by)) => !by.tells_apart,
+        Some(ColumnAction::Replace(by)) => !by.keeps_distinct,
         Some(ColumnAction::Edit(_)) => true,
         // NULLs do not collide.
         Some(ColumnAction::Null | ColumnAction::NullUnless(_) | ColumnAction::Empty(_)) | None => {
@@ -30,8 +31,8 @@ fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
     }
 }
 
-/// Whether something in the key still tells all rows apart: a column that is set to unique
-/// values, or a smaller unique key that the rule leaves alone.
+/// Whether the key still makes all rows different: by a column that is set to unique values, or by
+/// a smaller unique key that the rule does not change.
 fn keeps_apart(subject: Subject<'_>, key: &UniqueKey) -> bool {
     let set_to_unique = key.columns.iter().any(|column| {
         matches!(
@@ -48,7 +49,7 @@ fn keeps_apart(subject: Subject<'_>, key: &UniqueKey) -> bool {
 }
 
 /// Whether different rows get different values: every placeholder is the same column, which is
-/// unique by itself. Two placeholders side by side could run into each other.
+/// unique by itself. Two different placeholders side by side could give the same text.
 fn is_unique(table: &Table, template: &Template) -> bool {
     let mut columns = template.columns();
     let Some(first) = columns.next() else { return false };

@@ -1,17 +1,17 @@
-//! Whether a CHECK lets values pass, as far as that can be said without a server.
+//! Decides whether a CHECK accepts values, as far as that is possible without a server.
 //!
-//! Only what has the same meaning on every server is evaluated: comparisons of integers, equality of
-//! texts, lists, NULL tests, lengths, and AND, OR and NOT around them. Everything else is open.
+//! Evaluates only what means the same on every server: comparisons of integers, equality of texts,
+//! lists, NULL tests, lengths, and AND, OR and NOT around them. Everything else is open.
 
 use std::collections::BTreeMap;
 
-/// What a condition says of a row.
+/// The result of a condition for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is true or NULL, either of which a CHECK accepts.
+    /// True or NULL. A CHECK accepts both.
     Passes,
     Fails,
-    /// It depends on values that are not known, or was not understood.
+    /// It depends on unknown values, or was not understood.
     Open,
 }
 
@@ -24,10 +24,10 @@ pub(super) enum Value {
     Open,
 }
 
-/// Parentheses within parentheses; the server's own are fewer.
+/// The deepest nesting of parentheses. The server's own conditions have fewer.
 const MAXIMUM_DEPTH: usize = 40;
 
-/// The condition with these values. A column that has none here can hold anything.
+/// The condition's result with these values. A column without a value here can hold anything.
 pub(super) fn verdict(expression: &str, values: &BTreeMap<&str, Value>) -> Verdict {
     let Some(tokens) = tokens(expression) else { return Verdict::Open };
     let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, values };
@@ -41,9 +41,8 @@ pub(super) fn verdict(expression: &str, values: &BTreeMap<&str, Value>) -> Verdi
     }
 }
 
-/// Whether a false result with NULL in the place of unknown values is false for every value. It is
-/// so where nothing but comparisons, AND, OR, NOT and functions that are known to give NULL for NULL
-/// stand in the condition.
+/// Whether a condition that is false with NULL for unknown values is false for every value. True if
+/// it has only comparisons, AND, OR, NOT, and functions known to return NULL for NULL.
 pub(super) fn null_stands_for_anything(expression: &str) -> bool {
     const STRICT: [&str; 14] = [
         "length",
@@ -95,7 +94,7 @@ fn tokens(expression: &str) -> Option<Vec<Token>> {
         let length = match first {
             '\'' | '"' => {
                 let (text, length) = quoted(rest, first)?;
-                // Without a backslash nothing depends on how strings are read.
+                // Only a backslash makes the reading of strings depend on settings.
                 if first == '\'' && text.contains('\\') {
                     return None;
                 }
@@ -137,7 +136,7 @@ fn push(tokens: &mut Vec<Token>, token: Token) -> usize {
     1
 }
 
-/// The text in quotes at the start, and how long it is with them.
+/// The quoted text at the start, and its length with the quotes.
 fn quoted(rest: &str, quote: char) -> Option<(String, usize)> {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();
@@ -154,7 +153,7 @@ fn quoted(rest: &str, quote: char) -> Option<(String, usize)> {
     None
 }
 
-/// Evaluates while it reads. `None` where something is not understood.
+/// Evaluates while it reads. `None` if something is not understood.
 struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
@@ -247,7 +246,7 @@ impl Parser<'_> {
         Some(compare(&left, &sign, &right))
     }
 
-    /// `(ARRAY['a'::text, 'b'::text])`, perhaps with a cast around it.
+    /// `(ARRAY['a'::text, 'b'::text])`, possibly with a cast around it.
     fn list(&mut self) -> Option<Vec<Value>> {
         self.enter()?;
         let values = match self.take_word("array") {
@@ -366,7 +365,7 @@ impl Parser<'_> {
         })
     }
 
-    /// What follows `::`, without its length.
+    /// The type after `::`, without its length.
     fn type_name(&mut self) -> Option<String> {
         const FURTHER: [&str; 8] =
             ["varying", "precision", "with", "without", "time", "zone", "day", "to"];
@@ -395,7 +394,7 @@ impl Parser<'_> {
     }
 }
 
-/// AND, or OR, of two conditions.
+/// AND or OR of two conditions.
 fn join(one: Value, other: Value, or: bool) -> Option<Value> {
     let decides = Value::Boolean(or);
     if one == decides || other == decides {
@@ -419,7 +418,7 @@ fn compare(left: &Value, sign: &str, right: &Value) -> Value {
         return Value::Open;
     }
     match (left, right) {
-        // NULL makes the result NULL whatever the other value is.
+        // A NULL on either side makes the result NULL.
         (Value::Null, _) | (_, Value::Null) => Value::Null,
         (Value::Integer(left), Value::Integer(right)) => Value::Boolean(match sign {
             "=" => left == right,
@@ -461,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sure_is_decided_and_nothing_else() {
+    fn only_certain_results_are_decided() {
         use Verdict::{Fails, Open, Passes};
         for (expression, expected) in [
             ("((n > 4))", Passes),
@@ -499,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn null_stands_for_anything_only_among_strict_parts() {
+    fn null_stands_for_anything_only_in_strict_conditions() {
         for (expression, expected) in [
             ("(((t ~ '^Z'::text) AND (other > 1)))", true),
             ("((lower(t) = other))", true),
@@ -517,7 +516,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn no_expression_makes_it_panic(expression in "[-a-cn0-9 '\":()\\[\\],<>=éANDORT]{0,60}") {
+        fn no_expression_causes_a_panic(expression in "[-a-cn0-9 '\":()\\[\\],<>=éANDORT]{0,60}") {
             of(&expression);
             null_stands_for_anything(&expression);
         }

@@ -1,4 +1,4 @@
-//! Tables of extensions that everybody has and that hold nothing of a site's.
+//! Lists tables of common extensions that hold no data of the site.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -7,8 +7,7 @@ use super::manifest::TableEntry;
 use super::rules::{Class, Place};
 use crate::schema::{Creator, Table, TableName};
 
-/// PostGIS' coordinate systems: a row names a system and its parameters, of which a site may add
-/// some.
+/// PostGIS' coordinate systems. A row holds a system and its parameters, and a site may add rows.
 const SPATIAL_REF_SYS: (&str, [&str; 5]) =
     ("spatial_ref_sys", ["srid", "auth_name", "auth_srid", "srtext", "proj4text"]);
 
@@ -18,8 +17,8 @@ static SPATIAL_REF_SYS_ENTRY: LazyLock<TableEntry> = LazyLock::new(|| {
     TableEntry::new(place(), Class::Content, BTreeMap::from(columns))
 });
 
-/// The entry that such a table has where no manifest has one for it. It must be the extension's own
-/// table with no column beyond those that are known.
+/// The entry for such a table, if no manifest has one. The table must belong to the extension and
+/// have no unknown column.
 pub(super) fn entry(name: &TableName, table: &Table) -> Option<&'static TableEntry> {
     let (known, columns) = SPATIAL_REF_SYS;
     let fits = table.creator == Creator::Extension

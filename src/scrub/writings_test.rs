@@ -1,4 +1,4 @@
-//! Every writing of a valid number or address is found, and digits of harmless things are not.
+//! Tests that every form of a valid number or address is found, and that harmless digits are not.
 
 use ::base64::Engine;
 use ::base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use super::encoded::{Effort, Form, look_into};
 use super::patterns::{Kind, Strength};
 use super::tally::{AllowList, Tally};
 
-/// What the audit of a column counts where nothing personal may be.
+/// What the audit counts in a column that may hold no personal data.
 fn seen(value: &str) -> Tally {
     let allow = AllowList::default();
     let mut field = Vec::new();
@@ -33,7 +33,7 @@ fn is_clean(value: &str) -> bool {
     seen(value).is_empty()
 }
 
-/// Where a value may stand.
+/// Texts around a value.
 fn around() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop::sample::select(vec![
         ("", ""),
@@ -64,7 +64,7 @@ fn gap() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A number without its zero, as it is given out: ten digits in two to four groups.
+/// A number without its zero, as issued: ten digits in two to four groups.
 fn subscriber() -> impl Strategy<Value = [String; 3]> {
     prop_oneof![
         ("7[1-57-9][0-9]{2}", "[0-9]{3}", "[0-9]{3}"),
@@ -78,7 +78,7 @@ fn subscriber() -> impl Strategy<Value = [String; 3]> {
 fn phone() -> impl Strategy<Value = String> {
     (subscriber(), gap(), 0..8_u8).prop_map(|([area, one, two], gap, form)| {
         let rest = format!("{area}{gap}{one}{gap}{two}");
-        // A slash or a dot right after the first digits of another kind is a date or a path.
+        // Slashes and dots after other first digits mean a date or a path.
         match form {
             0 => format!("+44{gap}{rest}"),
             1 => format!("+44 (0){rest}"),
@@ -104,14 +104,12 @@ fn postcode() -> impl Strategy<Value = String> {
         prop::sample::select(DASHES.to_vec()).prop_map(|dash| format!(" {dash} ")),
     ];
     (outward(), gap, inward, 0..4_u8)
-        .prop_filter("an ordinal in small letters", |(_, _, inward, case)| {
+        .prop_filter("an ordinal in lower case", |(_, _, inward, case)| {
             let unit = inward[1..].to_ascii_lowercase();
             let units = super::postcodes::UNITS;
             *case < 2 || !units.iter().any(|one| one[..] == *unit.as_bytes())
         })
-        .prop_filter("letters of both kinds and nothing between", |(_, gap, _, case)| {
-            *case != 2 || !gap.is_empty()
-        })
+        .prop_filter("mixed case without a gap", |(_, gap, _, case)| *case != 2 || !gap.is_empty())
         .prop_map(|(outward, gap, inward, case)| match case {
             2 => format!("{outward}{gap}{}", inward.to_ascii_lowercase()),
             3 => format!("{outward}{gap}{inward}").to_ascii_lowercase(),
@@ -129,7 +127,7 @@ fn nino() -> impl Strategy<Value = String> {
         |(prefix, one, two, three, suffix, gap, small)| {
             let last = if suffix.is_empty() { "" } else { gap };
             let number = format!("{prefix}{gap}{one}{gap}{two}{gap}{three}{last}{suffix}");
-            // Two small letters and a blank are a word, unless the last letter is there.
+            // Two small letters and a space are a word, unless the number has its last letter.
             let word = small && suffix.is_empty() && !gap.is_empty();
             if small && !word { number.to_ascii_lowercase() } else { number }
         },
@@ -200,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn encoded_ones_are_found(local in "[a-z]{1,12}", domain in "[a-z]{1,8}", (before, after) in around()) {
+    fn encoded_addresses_are_found(local in "[a-z]{1,12}", domain in "[a-z]{1,8}", (before, after) in around()) {
         let address = format!("{local}@{domain}.org");
         for packed in [hex(&address), hex(&address).to_uppercase(), STANDARD.encode(&address)] {
             let value = format!("{before}{packed}{after}");
@@ -209,10 +207,10 @@ proptest! {
     }
 
     #[test]
-    fn harmless_things_are_not(thing in harmless(), (before, after) in around()) {
+    fn harmless_digits_are_not_found(thing in harmless(), (before, after) in around()) {
         let value = format!("{before}{thing}{after}");
-        // A form writes a space as `+`, so `B0+0AP` in a digest is a postcode by chance. Nothing
-        // else in a digest is found.
+        // A form writes a space as `+`, so `B0+0AP` in a digest is a postcode by chance. No other
+        // part of a digest is found.
         let without_plus = format!("{before}{}{after}", thing.replace('+', "/"));
         prop_assert!(is_clean(&value) || is_clean(&without_plus), "{:?}", value);
         let upper_around_plus = thing.as_bytes().windows(4).any(|part| {
@@ -223,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_of_orders_are_never_strong(
+    fn order_numbers_are_never_strong_matches(
         word in prop::sample::select(vec!["Order ", "order no. ", "Ref: ", "Invoice #", "Case ", "Licence "]),
         number in "[0-9]{8,14}", (before, after) in around(),
     ) {
@@ -232,7 +230,7 @@ proptest! {
     }
 }
 
-/// Digits of everything but people.
+/// Digits that do not identify people.
 fn harmless() -> impl Strategy<Value = String> {
     prop_oneof![
         // Paths of pages, in the tree and in an address.
@@ -244,7 +242,7 @@ fn harmless() -> impl Strategy<Value = String> {
         "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
         "[0-9a-f]{40}",
         "[0-9a-f]{64}",
-        // Prices, books, moments, places, versions, sizes.
+        // Prices, books, times, places, versions, sizes.
         "£[1-9][0-9]{0,2}(,[0-9]{3}){0,3}\\.[0-9]{2}",
         "ISBN (97[89])?[0-9]{10}",
         "20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\\.[0-9]{6}Z",

@@ -1,16 +1,18 @@
-//! In which forms a secret can turn up in a text, and which values are too ordinary to be looked for.
+//! Lists the forms in which a secret can appear in a text, and skips values that are too ordinary
+//! to search for.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::{Url, form_urlencoded};
 
-/// Shorter ones are words that turn up by chance, and cleaning would shred every text.
+/// The shortest value to search for. Shorter words appear by chance, and removing them would
+/// destroy every text.
 const SHORTEST: usize = 6;
-/// So long is no word of letters, and no number, that a text holds by chance.
+/// No word and no number of this length appears in a text by chance.
 const LONGER_THAN_WORDS: usize = 16;
 
-/// Every form of a value that is secret as a whole.
+/// Every form of a value that is completely secret.
 pub fn of_secret(value: &str) -> Vec<String> {
     let value = value.trim();
     let mut forms = within_url(value);
@@ -20,13 +22,14 @@ pub fn of_secret(value: &str) -> Vec<String> {
     forms
 }
 
-/// A site's address may stand under a name like `TOKEN_URL`, and in every report.
+/// Whether the value is only an address. A site's address may be the value of a variable like
+/// `TOKEN_URL`, and appears in every report.
 fn is_mere_place(value: &str) -> bool {
     let url = Url::parse(value).ok().filter(|_| value.contains("://"));
     url.is_some_and(|url| url.path().trim_matches('/').is_empty() && url.query().is_none())
 }
 
-/// Every form of what is secret in a URL. Its host stays readable.
+/// Every form of the secret parts of a URL. The host stays readable.
 pub fn within_url(value: &str) -> Vec<String> {
     let value = value.trim();
     let Some(url) = Url::parse(value).ok().filter(|_| value.contains("://")) else {
@@ -48,7 +51,7 @@ pub fn within_url(value: &str) -> Vec<String> {
     secrets.iter().flat_map(|secret| encodings(secret)).collect()
 }
 
-/// The value as it is, as a part of a URL and as Base64.
+/// The value itself, percent-encoded, and as Base64.
 fn encodings(value: &str) -> Vec<String> {
     if !is_found_by_purpose(value) {
         return Vec::new();
@@ -61,7 +64,7 @@ fn encodings(value: &str) -> Vec<String> {
     forms
 }
 
-/// What a URL need not encode.
+/// The characters that a URL does not need to encode.
 const UNRESERVED: &percent_encoding::AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -69,8 +72,8 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Whether a text that holds the value does so because of the value. A password that is a plain word
-/// would blank the word in every report, and refuse what a step has to keep.
+/// Whether the value is unlikely to appear in a text by chance. A password that is a plain word
+/// would hide that word in every report, and refuse data that a step must keep.
 fn is_found_by_purpose(value: &str) -> bool {
     let kinds: [fn(&char) -> bool; 4] =
         [|c| c.is_lowercase(), |c| c.is_uppercase(), |c| c.is_numeric(), |c| !c.is_alphanumeric()];
@@ -78,12 +81,12 @@ fn is_found_by_purpose(value: &str) -> bool {
     value.len() >= LONGER_THAN_WORDS || (value.len() >= SHORTEST && mixed)
 }
 
-/// A user's name, or a value of a query, that can only be a token.
+/// Whether a user name or a value of a query can only be a token.
 fn is_token(text: &str) -> bool {
     text.len() >= LONGER_THAN_WORDS && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a variable of this name holds a secret as a whole.
+/// Whether a variable of this name holds a complete secret.
 pub fn names_a_secret(name: &str) -> bool {
     const MARKS: [&str; 8] =
         ["SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL", "DSN", "SALT", "WEBHOOK"];
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remote_is_repeated_in_either_form() {
+    fn a_remote_is_found_encoded_and_decoded() {
         let forms = within_url("https://oauth2:pass%21word@h/x.git?private_token=abc%2Bdef");
         for form in ["pass%21word", "pass!word", "abc%2Bdef", "abc+def"] {
             assert!(forms.iter().any(|one| one == form), "{form}");

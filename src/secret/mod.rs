@@ -1,12 +1,11 @@
-//! Values that must never be shown.
+//! Hides values that must never be shown.
 //!
-//! `Debug` and `Display` of a [`Secret`] print a placeholder, so that a secret that slips into a
-//! log line, an error or a JSON document shows nothing. [`Secret::expose`] is the one way to the
-//! value: search for it to audit every use.
+//! `Debug` and `Display` of a [`Secret`] print a placeholder, so a secret in a log line, an error
+//! or a JSON document stays hidden. Only [`Secret::expose`] returns the value: search for it to
+//! audit every use.
 //!
-//! A secret also comes back in the words of others, such as a server that quotes the URL it was
-//! called with. Every [`Secret`] therefore registers what it holds with the redactor of this process,
-//! and [`redacted`] takes it out of texts.
+//! Others may repeat a secret, for example a server that quotes its URL. Every [`Secret`] therefore
+//! registers its value with the redactor of this process, and [`redacted`] removes it from texts.
 
 mod forms;
 mod patterns;
@@ -19,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use patterns::without_matches;
 pub use registry::redacted;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 pub const PLACEHOLDER: &str = "[secret]";
 
 /// A token, a database URL, a signed URL or a key.
@@ -27,23 +26,23 @@ pub const PLACEHOLDER: &str = "[secret]";
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// A value that is secret as a whole, and so are the password and the query of a URL.
+    /// A completely secret value. The password and the query of a URL are also hidden on their own.
     pub fn new(value: impl Into<String>) -> Self {
         let value = value.into();
         registry::register(forms::of_secret(&value));
         Secret::hidden(value)
     }
 
-    /// A setting that may be a URL: its password, its token and its query are secret, and its host is
-    /// a word that may stand in any text.
+    /// A setting that may be a URL: its password, its token and its query are secret, but its host
+    /// may appear in any text.
     pub fn url(value: impl Into<String>) -> Self {
         let value = value.into();
         registry::register(forms::within_url(&value));
         Secret::hidden(value)
     }
 
-    /// The value of a variable of an app. Most are ordinary words, such as a region or a host. The
-    /// name tells which ones are not.
+    /// The value of an app's variable. Most are ordinary words, such as a region or a host. The
+    /// name shows which are secret.
     pub fn of_variable(name: &str, value: impl Into<String>) -> Self {
         match forms::names_a_secret(name) {
             true => Secret::new(value),
@@ -51,13 +50,13 @@ impl Secret {
         }
     }
 
-    /// A value that is not printed and not looked for in texts either, because it may be an ordinary
-    /// word: a path, a login's name, a column of a person.
+    /// A value that is not printed, but also not searched for in texts, because it may be an
+    /// ordinary word: a path, a user name, a column of a person.
     pub fn hidden(value: impl Into<String>) -> Self {
         Secret(SecretString::from(value.into()))
     }
 
-    /// The value itself, for the wire only: never for a message, a log or an argument list.
+    /// The value itself, only to send it: never for a message, a log or an argument list.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_in_every_form_that_others_repeat_it_in() {
+    fn a_secret_is_found_in_every_form() {
         Secret::new("pa/ss+w0rd-of-the-test");
         for said in [
             "wrong password pa/ss+w0rd-of-the-test",
@@ -107,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn of_a_url_the_password_is_secret_by_itself() {
+    fn the_password_of_a_url_is_secret_on_its_own() {
         Secret::url("redis://default:r3dis%21pass@cache.example:6379/0");
         assert_eq!(redacted("AUTH r3dis!pass at cache.example"), "AUTH [secret] at cache.example");
-        // As a client without a query or a path would send it.
+        // As in a Basic header.
         let basic = "ZGVmYXVsdDpyM2RpcyFwYXNz";
         assert_eq!(redacted(&format!("sent {basic}")), "sent [secret]");
     }

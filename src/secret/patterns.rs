@@ -1,4 +1,4 @@
-//! What has the look of a secret, whoever's it is.
+//! Recognizes texts that look like a secret, even if it is unknown.
 
 use std::sync::LazyLock;
 
@@ -9,9 +9,9 @@ use super::PLACEHOLDER;
 /// Everything that follows `kept` in a match is a secret.
 static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // A password in a URL. It may hold slashes and at signs, so that the last one counts.
+        // A password in a URL. It may hold slashes and at signs, so the last at sign counts.
         r#"(?P<kept>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"'?#]*:)[^\s"'<>]*@"#,
-        // What makes a signed URL valid, and tokens in queries.
+        // The secret parts of a signed URL, and tokens in queries.
         r#"(?i)(?P<kept>[?&](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|auth|authorization|[\w.%-]*(?:token|secret|passw|passphrase|api_?key|access_?key|private_?key|credential)[\w.%-]*)=)[^&\s"'<>]+"#,
         r"(?i)(?P<kept>\b(?:bearer|basic) )[A-Za-z0-9+/=._~-]{12,}",
         r"(?P<kept>\bhooks\.slack\.com/services/)[A-Za-z0-9/_-]+",

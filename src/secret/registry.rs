@@ -1,4 +1,4 @@
-//! The secrets that this process knows, and texts without them.
+//! Registers the secrets that this process knows, and removes them from texts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -6,8 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{PLACEHOLDER, patterns};
 
-/// The longest comes first: a secret that holds another one has to go before it, or its rest would
-/// stay.
+/// Longest first: a secret that contains another would otherwise be removed only in part.
 static KNOWN: RwLock<BTreeSet<(Reverse<usize>, String)>> = RwLock::new(BTreeSet::new());
 
 pub fn register(values: Vec<String>) {
@@ -16,15 +15,15 @@ pub fn register(values: Vec<String>) {
         let is_known = |value: &String| known.contains(&(Reverse(value.len()), value.clone()));
         values.iter().any(|value| !is_known(value))
     };
-    // The same values are read again and again, and readers need not wait for that.
+    // Most values are already known, so readers need not wait for a write.
     if is_new {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(values.into_iter().map(|value| (Reverse(value.len()), value)));
     }
 }
 
-/// The text without what is secret: the values of every [`Secret`](super::Secret), and what has the
-/// look of one.
+/// The text without the values of every [`Secret`](super::Secret), and without texts that look like
+/// a secret.
 pub fn redacted(text: &str) -> String {
     let mut clean = text.to_owned();
     for (_, secret) in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -1,16 +1,16 @@
-//! What no file says, named or trusted: another app, branch or protection for an environment that is
-//! built in, and an app by anything but its name.
+//! Refuses what no file may set, even if named or trusted: another app, branch or protection for a
+//! built-in environment, and an app by anything except its name.
 
 use super::layers::{Layers, Origin, Sourced};
 use super::{SettingsError, keys};
 
-/// What makes an environment the one that it is.
+/// The keys that identify an environment.
 const FIXED: [&str; 3] = ["app", "branch", "protected"];
 
-/// Heroku's own limit, which no identifier of an app fits into.
+/// Heroku's limit for names of apps. The id of an app is longer.
 const LONGEST_APP: usize = 30;
 
-/// Refuses a file that changes what a built-in environment is, as long as these are inherited.
+/// Refuses a file that changes a built-in environment, while built-in environments are inherited.
 pub fn check_unchanged(file: &Layers, built_in: &Layers) -> Result<(), SettingsError> {
     for (name, known) in &built_in.values {
         let [first, environment, last] = name.as_slice() else { continue };
@@ -26,7 +26,7 @@ pub fn check_unchanged(file: &Layers, built_in: &Layers) -> Result<(), SettingsE
             });
         }
     }
-    // What is built in without a value is as fixed: a branch that is not there is none.
+    // A key without a built-in value is fixed too: no branch means no branch.
     for (name, given) in &file.values {
         let [first, environment, last] = name.as_slice() else { continue };
         let is_built_in = keys::APP.declaration.raw(built_in.of(environment)).is_some();
@@ -43,8 +43,8 @@ pub fn check_unchanged(file: &Layers, built_in: &Layers) -> Result<(), SettingsE
     Ok(())
 }
 
-/// An app in a file is given by its name. An identifier names the same app, and nobody who reads the
-/// file sees which one it is.
+/// A file must give an app by its name. An id would work too, but a reader of the file could not
+/// see which app it means.
 pub fn check_app(app: &Sourced<String>, environment: &str) -> Result<(), SettingsError> {
     let fits = app.value.len() <= LONGEST_APP
         && app.value.starts_with(|c: char| c.is_ascii_lowercase())
@@ -55,14 +55,14 @@ pub fn check_app(app: &Sourced<String>, environment: &str) -> Result<(), Setting
             key: format!("environments.{environment}.app"),
             value: app.value.clone(),
             reason: "write the app's name: lower-case letters, digits and hyphens, at most 30, a \
-                     letter first"
+                     beginning with a letter"
                 .to_owned(),
         }),
         _ => Ok(()),
     }
 }
 
-/// Whether any environment is protected. What is not said is protected.
+/// Whether any environment is protected. Environments are protected by default.
 pub fn something_is_protected(layers: &Layers) -> bool {
     let is_open = |environment: &str| {
         keys::PROTECTED.value(layers.of(environment)).is_ok_and(|protected| !protected)

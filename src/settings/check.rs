@@ -1,4 +1,4 @@
-//! How `check` gets to a site's hosts.
+//! Reads how `check` reaches a site's hosts.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use thiserror::Error;
 use super::layers::Layers;
 use super::{HostName, SettingsError, keys};
 
-/// How `check` gets to a site's hosts.
+/// How `check` reaches a site's hosts.
 #[derive(Debug, Clone, Default)]
 pub struct Check {
-    /// The DNS server to ask. `None` is the system's.
+    /// The DNS server to ask. `None` means the system's.
     pub dns_server: Option<SocketAddr>,
     pub connect: Vec<ConnectTo>,
 }
 
-/// One entry of `check.connect`: who asks for this host and port is connected to this address.
+/// One entry of `check.connect`: connections to this host and port go to this address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectTo {
     pub host: HostName,

@@ -1,23 +1,22 @@
-//! The commands that bcops runs on a one-off dyno.
+//! Reads the commands that bcops runs on a one-off dyno.
 
 use std::time::Duration;
 
 use super::layers::Layers;
 use super::{SettingsError, keys};
 
-/// Shell commands, as they are run where the app runs.
+/// Shell commands for a one-off dyno.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commands {
     pub migrate: String,
-    /// Ends with another status than 0 while a migration is not applied. Empty: it is not asked.
+    /// Fails while a migration is not applied. Empty: not run.
     pub migrate_check: String,
-    /// Ends with another status than 0 where the models have changes without a migration. Empty: it
-    /// is not asked.
+    /// Fails if the models have changes without a migration. Empty: not run.
     pub makemigrations_check: String,
-    /// What `shell` starts.
+    /// The command that `shell` starts.
     pub shell: String,
-    /// One that says nothing for so long hangs, and is stopped. A person's own commands and shells
-    /// are left alone.
+    /// A command without output for this time is stopped. A person's own commands and shells are
+    /// not limited.
     pub silence: Duration,
 }
 

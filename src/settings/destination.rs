@@ -1,12 +1,13 @@
-//! Environments that may be written to.
+//! Decides which environments may be written to.
 
 use std::ops::Deref;
 
 use super::{Environment, SettingsError};
 use crate::failure::EnvironmentName;
 
-/// An environment that is not protected, beside one that is. What writes to an environment asks for one of these, and
-/// there is no other way to make it, so that a protected environment cannot become a destination.
+/// An unprotected environment of a configuration that protects at least one other. Everything that
+/// writes takes this type, and only `try_from` makes it, so a protected environment cannot become a
+/// destination.
 #[derive(Debug, Clone)]
 pub struct Destination(Environment);
 
@@ -26,7 +27,7 @@ impl TryFrom<&Environment> for Destination {
 }
 
 impl Environment {
-    /// As hints name it.
+    /// The name for hints.
     pub fn named(&self) -> EnvironmentName {
         EnvironmentName { name: self.name.clone(), app: self.app.value.clone() }
     }
@@ -36,8 +37,8 @@ impl Environment {
         Destination::try_from(self)
     }
 
-    /// Refuses where no environment is protected: for what may be done to a protected environment on
-    /// request, and changes something all the same.
+    /// Fails if no environment is protected. For changes that are allowed even to a protected
+    /// environment on request.
     pub fn check_something_is_protected(&self) -> Result<(), SettingsError> {
         match self.something_is_protected {
             true => Ok(()),

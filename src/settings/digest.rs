@@ -1,4 +1,4 @@
-//! Digests of files, as a trust record keeps them.
+//! Computes the digests of files for trust records.
 
 use aws_lc_rs::digest::{self, Context};
 
@@ -7,7 +7,7 @@ pub fn of(bytes: &[u8]) -> String {
     hexadecimal(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-/// Digests several parts, each with its length, so that no two lists of parts are alike.
+/// Digests several parts, each with its length, so that different lists never have the same digest.
 pub struct Parts(Context);
 
 impl Parts {

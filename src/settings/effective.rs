@@ -1,4 +1,4 @@
-//! Every value that is in force, as it was given, for people to look at.
+//! Lists every effective value as given, for people.
 
 use super::Settings;
 use super::keys::{self, KEYS, Literal};
@@ -16,13 +16,13 @@ pub struct Effective {
 }
 
 impl Settings {
-    /// What variables, files and the built-in configuration say, in the order of the names.
+    /// The values of variables, files and the built-in configuration, sorted by name.
     pub fn effective(&self) -> Vec<Effective> {
         self.given
             .iter()
             .map(|(name, given)| {
                 let parts: Vec<&str> = name.iter().map(String::as_str).collect();
-                // Something that the list of settings does not know is not shown either.
+                // A key that is not in the list of settings is hidden too.
                 let secret = keys::find(&parts).is_none_or(|key| key.secret);
                 let Sourced { value, origin } = given.clone();
                 Effective { name: name.join("."), value, origin, secret }
@@ -30,7 +30,7 @@ impl Settings {
             .collect()
     }
 
-    /// The same, and what holds where nobody has said anything.
+    /// The same, plus the defaults of all other keys.
     pub fn effective_with_defaults(&self) -> Vec<Effective> {
         let mut all = self.effective();
         for key in KEYS {
@@ -51,7 +51,7 @@ impl Settings {
             let Some(value) = default else { continue };
             for name in names {
                 if !all.iter().any(|one| one.name == name) {
-                    // What is the same for everybody is no secret.
+                    // Defaults are public, so they are not secret.
                     let (value, origin) = (value.clone(), Origin::BuiltIn);
                     all.push(Effective { name, value, origin, secret: false });
                 }
@@ -80,7 +80,7 @@ mod tests {
         .unwrap()
     }
 
-    /// All that a command sees, without where it comes from.
+    /// All settings that a command sees, without their origins.
     fn seen(folder: &Path) -> String {
         let settings = load(folder);
         let bare = Settings { given: Default::default(), files: Vec::new(), ..settings };
@@ -88,14 +88,14 @@ mod tests {
         origin.replace_all(&format!("{bare:#?}"), "").into_owned()
     }
 
-    /// Where a client supplies the address itself, the typed settings hold none.
+    /// Addresses that the client itself supplies are not in the typed settings.
     fn is_supplied_by_a_client(name: &str) -> bool {
         name.starts_with("heroku.") || name == "cloudflare.base_url"
     }
 
-    /// Of a site that takes nothing of the built-in one's.
+    /// For a site that inherits nothing from the built-in one.
     #[test]
-    fn the_declared_defaults_are_those_that_hold() {
+    fn the_declared_defaults_are_effective() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bcops.toml");
         std::fs::write(&path, "inherit = false\nenvironments.live.app = \"x\"\n").unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_default_is_of_its_type() {
+    fn every_default_has_its_type() {
         for key in KEYS {
             assert!(!key.used_by.is_empty() && !key.meaning.is_empty(), "{}", key.name);
             if let Some(default) = key.default {
@@ -127,8 +127,8 @@ mod tests {
         }
     }
 
-    /// Each is read by its constant, which gives the default as well. No other text of the program
-    /// reads a layer by a name.
+    /// Each setting is read by its constant, which supplies the default too. No other code reads a
+    /// layer by a name.
     #[test]
     fn every_setting_is_read_through_its_key() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -148,17 +148,17 @@ mod tests {
             ));
             assert!(read.unwrap().is_match(&texts), "nothing reads {name}");
         }
-        // The few distinctive ones: `media` and the like are words of everything.
+        // Only distinctive defaults: words such as `media` appear everywhere.
         for key in KEYS {
             let Some(Literal::Text(default)) = key.default else { continue };
             if default.contains("://") || default.contains(' ') || default.contains("FRONTEND") {
                 let again = texts.contains(&format!("\"{default}\""));
-                assert!(!again, "the default of {} stands twice", key.name);
+                assert!(!again, "the default of {} appears twice", key.name);
             }
         }
     }
 
-    /// The program's own text without its tests.
+    /// The program's source without its tests.
     fn collect(folder: &Path, without: &Path, text: &mut String) {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();

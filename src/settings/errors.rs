@@ -1,4 +1,4 @@
-//! What is wrong with a configuration.
+//! Describes what is wrong with a configuration.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::Settings;
 use super::trust::StoreError;
 use crate::failure::{CommandError, FailureKind};
-use crate::words::shell_word;
+use crate::words::{did_you_mean, shell_word};
 
 #[derive(Debug, Error)]
 pub enum SettingsError {
@@ -28,10 +28,10 @@ pub enum SettingsError {
     #[error("cannot use {path}: it belongs to the user {owner}, and you are {user}")]
     OtherOwner { path: String, owner: u32, user: u32 },
     #[error(
-        "{origin}: cannot set `{key}` to this address: only https:// to another machine is allowed in a file that was found, not named"
+        "{origin}: cannot set `{key}` to this address: a file that was found, not named, may set only https:// to another machine"
     )]
     OnThisMachine { origin: String, key: String },
-    #[error("{origin}: cannot set `{key}`: {environment} is built in, and there it is {value}")]
+    #[error("{origin}: cannot set `{key}`: {environment} is built in with {value}")]
     BuiltInChanged { origin: String, key: String, environment: String, value: String },
     #[error(
         "cannot write to {environment} ({app}): no environment is protected, so bcops does not know what to keep safe"
@@ -39,24 +39,27 @@ pub enum SettingsError {
     NothingProtected { environment: String, app: String },
     #[error("cannot use the state folder {path}: {reason}")]
     StateFolder { path: String, reason: String },
-    #[error("the environment `{environment}` has no Heroku app")]
+    #[error(
+        "the environment `{environment}` has no Heroku app; set environments.{environment}.app"
+    )]
     NoApp { environment: String },
-    #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]
+    #[error("cannot write to {environment} ({app}): it is protected; nothing was changed")]
     Protected { environment: String, app: String },
-    #[error("unknown environment `{name}`; configured are: {known}")]
+    #[error("unknown environment `{name}`; known environments: {known}")]
     UnknownEnvironment { name: String, known: String },
 }
 
-/// A file that was found, and sets keys that need trust.
+/// A found file that sets keys that need trust.
 #[derive(Debug)]
 pub struct Untrusted {
     pub path: String,
-    /// Whether it was trusted before it, or a file that it names, changed.
+    /// Whether the user trusted it before it, or a file that it names, changed.
     pub changed: bool,
     pub keys: Vec<String>,
-    /// Those of the file, so that their commands are understood before it is trusted.
+    /// The file's environments, so that commands about them are understood before the file is
+    /// trusted.
     pub environments: Vec<String>,
-    /// Why no trust can be looked up.
+    /// Why trust cannot be looked up.
     pub obstacle: Option<StoreError>,
 }
 
@@ -76,7 +79,7 @@ impl SettingsError {
         SettingsError::Unreadable { path: path.display().to_string(), source }
     }
 
-    /// Whether it is about who wrote a file, and not about what is wrong in it.
+    /// Whether the error is about the trust in a file, and not about its content.
     pub fn is_about_trust(&self) -> bool {
         matches!(
             self,
@@ -86,8 +89,8 @@ impl SettingsError {
         )
     }
 
-    /// The built-in environments and those of the file that is at fault, so that a command of theirs
-    /// is refused for what is wrong, and not for its name.
+    /// The built-in environments and those of the untrusted file, so that a command about them
+    /// fails with this error, and not because of an unknown name.
     pub fn known_environments(&self) -> Vec<String> {
         let mut names: BTreeSet<String> = Settings::built_in_environments().into_iter().collect();
         if let SettingsError::Untrusted(untrusted) = self {
@@ -121,16 +124,15 @@ impl From<SettingsError> for CommandError {
 }
 
 fn hints(error: &SettingsError) -> Vec<String> {
-    let named = |path: &str| {
-        format!("to use it this once: --config {path}   # BCOPS_CONFIG={path} does the same")
-    };
+    let named =
+        |path: &str| format!("to use it once: --config {path}   # or set BCOPS_CONFIG={path}");
     match error {
         SettingsError::Untrusted(untrusted) => {
             let path = shell_word(&untrusted.path);
             let mut hints = vec![format!(
-                "to see what it sets, and to trust it: bcops config trust {path}"
+                "to see what it sets and to trust it: bcops config trust {path}"
             )];
-            // The record would not be found again, so that naming the file is the way.
+            // A record would not be found again, so the file must be named.
             if let Some(obstacle) = &untrusted.obstacle {
                 hints.insert(0, obstacle.to_string());
             }
@@ -139,27 +141,31 @@ fn hints(error: &SettingsError) -> Vec<String> {
         }
         SettingsError::OtherOwner { path, .. } => vec![named(&shell_word(path))],
         SettingsError::OnThisMachine { .. } => vec![
-            "for a test or a rehearsal: set the variable of the key, or name the file with --config"
+            "for a test or a rehearsal, set the key's variable, or name the file with --config"
                 .to_owned(),
         ],
         SettingsError::BuiltInChanged { .. } => vec![
-            "for another app: give it an environment of its own, [environments.NAME]".to_owned(),
-            "for another site: set inherit = false, and describe each of its environments".to_owned(),
+            "for another app, add an environment: [environments.NAME]".to_owned(),
+            "for another site, set inherit = false and describe each environment".to_owned(),
         ],
         SettingsError::StateFolder { .. } => {
-            vec!["set BCOPS_STATE_DIR to a folder of your own, or to one that is not there yet".to_owned()]
+            vec!["set BCOPS_STATE_DIR to a folder of your own, or to a new folder".to_owned()]
         }
         SettingsError::NothingProtected { .. } => vec![
-            "set protected = true for the environment that must never be written to, mostly production"
+            "set protected = true for the environment that must never be written to, usually production"
                 .to_owned(),
         ],
-        SettingsError::Unreadable { .. }
-        | SettingsError::Syntax { .. }
-        | SettingsError::UnknownKey { .. }
+        SettingsError::UnknownEnvironment { name, known } => {
+            let near = did_you_mean(name, known.split(", "));
+            vec![near.unwrap_or_else(|| "bcops config show   # lists the environments".to_owned())]
+        }
+        SettingsError::UnknownKey { .. }
         | SettingsError::WrongType { .. }
-        | SettingsError::BadValue { .. }
-        | SettingsError::NoApp { .. }
-        | SettingsError::Protected { .. }
-        | SettingsError::UnknownEnvironment { .. } => Vec::new(),
+        | SettingsError::BadValue { .. } => {
+            vec!["bcops config init --template known-keys.toml   # writes every key with its meaning".to_owned()]
+        }
+        SettingsError::NoApp { environment } => vec![format!("set environments.{environment}.app in bcops.toml")],
+        SettingsError::Unreadable { .. } => vec!["bcops config path   # lists the files that are read".to_owned()],
+        SettingsError::Syntax { .. } | SettingsError::Protected { .. } => Vec::new(),
     }
 }

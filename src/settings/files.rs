@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use super::owner::Operator;
 use super::{ProcessEnv, SettingsError};
 
-/// The name that is looked for from the working directory upwards.
+/// The name of a file that is searched from the working directory upwards.
 pub const FOUND_NAME: &str = "bcops.toml";
 
 /// The variable that names a file as `--config` does.
 pub const VARIABLE: &str = "BCOPS_CONFIG";
 
-/// More than any configuration needs. A larger file is a mistake.
+/// The largest file. A larger configuration is a mistake.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// The files that are read, the strongest first.
+/// The files that are read, strongest first.
 #[derive(Debug, Default)]
 pub struct Files {
     /// `--config`, else `BCOPS_CONFIG`.
     pub named: Option<PathBuf>,
-    /// The nearest `bcops.toml` upwards, where none is named.
+    /// The nearest `bcops.toml` upwards, if no file is named.
     pub found: Option<PathBuf>,
     /// The user's own.
     pub own: Option<PathBuf>,
@@ -50,28 +50,28 @@ pub fn nearest_file(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().map(|one| one.join(FOUND_NAME)).find(|path| path.is_file())
 }
 
-/// Where programs keep what the user has configured. A relative path is none: it would mean a
-/// folder of the clone at hand.
+/// The user's configuration folder. A relative path is ignored, because it would mean a folder of
+/// the current clone.
 pub fn configuration_home(process: &ProcessEnv<'_>) -> Option<PathBuf> {
     let variable = (process.variable)("XDG_CONFIG_HOME").map(PathBuf::from);
     let home = || process.home.map(|home| home.join(".config"));
     variable.filter(|folder| folder.is_absolute()).or_else(home).filter(|path| path.is_absolute())
 }
 
-/// A file that was read: where it is, whatever links lead there, and what it held.
+/// A file that was read: its paths and its bytes.
 #[derive(Debug, Clone)]
 pub struct Contents {
-    /// The path as it was found.
+    /// The path as found.
     pub path: PathBuf,
-    /// The file's name in its real folder. Relative paths in it are relative to this folder.
+    /// The file's name in its real folder. Relative paths in the file start from this folder.
     pub place: PathBuf,
-    /// The file itself, behind every link.
+    /// The file itself, after all links.
     pub real: PathBuf,
     pub bytes: Vec<u8>,
 }
 
 impl Contents {
-    /// Reads a file that must belong to the operator or root, and so must a link that leads to it.
+    /// Reads a file. The file, and a link to it, must belong to the operator or root.
     pub fn of_the_operator(path: &Path, operator: &Operator) -> Result<Contents, SettingsError> {
         let unreadable = |source| SettingsError::unreadable(path, source);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -80,7 +80,8 @@ impl Contents {
         let place = folder.join(name);
         let real = fs::canonicalize(&place).map_err(unreadable)?;
         let link = fs::symlink_metadata(&place).map_err(unreadable)?;
-        // What is opened is what was resolved, and what is looked at is what was opened.
+        // Opens the resolved file without following links, and checks the opened file, so no swap
+        // is possible in between.
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let mut file = options.open(&real).map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! Host names, and the setting that says what one becomes on another environment.
+//! Reads host names, and the mapping of hosts between environments.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Longer names are in no DNS, and a Site record has room for 255.
+/// The longest name in DNS. A Site record has room for 255.
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// A host's name in lower case, without a dot at its end.
+/// A host name in lower case, without a final dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(String);
@@ -19,11 +19,11 @@ pub struct HostName(String);
 pub enum BadMapping {
     #[error("write FROM=TO, FROM=TO:PORT or *.SUFFIX=*.SUFFIX")]
     Form,
-    #[error("`{0}` is no host name")]
+    #[error("`{0}` is not a host name")]
     HostName(String),
-    #[error("`{0}` is no port")]
+    #[error("`{0}` is not a port")]
     Port(String),
-    #[error("write `*.` on both sides or on neither: several sites cannot share one host")]
+    #[error("write `*.` on both sides or on neither, because several sites cannot share one host")]
     HalfWildcard,
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for HostName {
 /// One entry of `reset.hosts`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostMapping {
-    /// Whether it is about every name below `from`, and not `from` itself.
+    /// Whether it maps every name below `from`, and not `from` itself.
     wildcard: bool,
     from: HostName,
     to: HostName,
@@ -97,7 +97,7 @@ impl HostMapping {
         self.wildcard == other.wildcard && self.from == other.from
     }
 
-    /// What the host becomes, and the port if the mapping names one. `None` if it is not about it.
+    /// The new host, and the port if the mapping has one. `None` if the mapping does not apply.
     pub fn apply(&self, host: &HostName) -> Option<(HostName, Option<u16>)> {
         if !self.wildcard {
             return (*host == self.from).then(|| (self.to.clone(), self.port));
@@ -106,7 +106,7 @@ impl HostMapping {
         Some((self.to.below(label).ok()?, self.port))
     }
 
-    /// An exact mapping is closer than any wildcard, and a longer suffix than a shorter.
+    /// Ranks mappings: exact before wildcard, and a longer suffix before a shorter one.
     pub fn closeness(&self) -> (bool, usize) {
         (!self.wildcard, self.from.0.len())
     }

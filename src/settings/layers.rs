@@ -17,7 +17,7 @@ use super::trust::{Candidate, Standing, Store};
 use super::{ProcessEnv, SettingsError, Untrusted, built_in_rules, files};
 use crate::json::written_as_text;
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     Variable(&'static str),
@@ -75,14 +75,14 @@ pub struct ReadFile {
     pub trust: FileTrust,
 }
 
-/// Why a file is believed.
+/// Why a file is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileTrust {
     /// `--config` or `BCOPS_CONFIG` names it.
     Named,
     /// It is the user's own, under the configuration home.
     Own,
-    /// It was found, and `bcops config trust` has recorded it as it is.
+    /// It was found, and `bcops config trust` has recorded its current content.
     Trusted,
     /// It was found, and sets nothing that needs trust.
     Harmless,
@@ -106,7 +106,7 @@ impl fmt::Display for FileTrust {
 pub struct Layers {
     pub values: BTreeMap<Vec<String>, Sourced<RawValue>>,
     pub files: Vec<ReadFile>,
-    /// How far the manifest of a found file is believed, where there is such a file.
+    /// How far the manifest of a found file is trusted, if there is such a file.
     pub found_manifest: Option<Belief>,
 }
 
@@ -154,7 +154,7 @@ impl Layers {
         Layers::of_text(path, contents.text()?, FileTrust::Own)
     }
 
-    /// Refuses a file that sets more than it may. `own` is what it is laid over.
+    /// Refuses a file that sets more than it may. `own` is the weaker layer below it.
     fn of_found_file(
         path: &Path,
         own: Option<&Layers>,
@@ -198,7 +198,7 @@ impl Layers {
         Ok(layers)
     }
 
-    /// Adds what a weaker layer says where no stronger one has said something.
+    /// Adds the values of a weaker layer that no stronger layer has set.
     fn add_layer(&mut self, weaker: &Layers) {
         for (name, value) in &weaker.values {
             self.values.entry(name.clone()).or_insert_with(|| value.clone());
@@ -209,14 +209,14 @@ impl Layers {
         }
     }
 
-    /// The weakest layer alone.
+    /// The weakest layer only.
     pub fn built_in() -> Result<Layers, SettingsError> {
         let mut layers = Layers::default();
         layers.add_text(keys::BUILT_IN, &|_| Origin::BuiltIn)?;
         Ok(layers)
     }
 
-    /// Whether the built-in site is there as well.
+    /// Whether the built-in site is inherited.
     pub fn inherits(&self) -> bool {
         keys::INHERIT.value(self).unwrap_or(true)
     }
@@ -224,7 +224,8 @@ impl Layers {
     fn add_variables(&mut self, process: &ProcessEnv<'_>) {
         for Declaration { name, variable, .. } in KEYS {
             let Some(variable) = variable else { continue };
-            // An empty variable counts as unset, as CI systems set variables that they do not know.
+            // An empty variable counts as unset, because CI systems set unknown variables to
+            // nothing.
             if let Some(text) = (process.variable)(variable).filter(|text| !text.is_empty()) {
                 let name = name.split('.').map(str::to_owned).collect();
                 let origin = Origin::Variable(variable);
@@ -233,7 +234,7 @@ impl Layers {
         }
     }
 
-    /// Adds what a file holds where no stronger layer has said something.
+    /// Adds the values of a file that no stronger layer has set.
     pub(super) fn add_text(
         &mut self,
         text: &str,

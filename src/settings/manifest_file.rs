@@ -1,4 +1,4 @@
-//! The user's own manifest: where it is, and how far it is believed.
+//! Finds the user's own manifest, and decides how far it is trusted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,21 +9,20 @@ use super::layers::{Origin, Sourced};
 #[derive(Debug, Clone)]
 pub struct ManifestFile {
     pub path: PathBuf,
-    /// Where its name comes from.
+    /// The origin of the path.
     pub origin: Origin,
     pub belief: Belief,
 }
 
-/// How far a manifest is believed.
+/// How far a manifest is trusted.
 #[derive(Debug, Clone)]
 pub enum Belief {
     /// A variable, a named file or the user's own file names it.
     ByName,
-    /// A trusted file names it. These are the bytes whose digest was compared: the file is not read
-    /// a second time, when it could be another one.
+    /// A trusted file names it. Holds the bytes whose digest was compared, because the file could
+    /// change before a second read.
     Compared(Arc<[u8]>),
-    /// A found file that is not trusted names it: it may take away more than the built-in manifest,
-    /// and do nothing else.
+    /// A found, untrusted file names it: the manifest may only remove more than the built-in one.
     TakingAwayOnly,
 }
 
@@ -32,7 +31,7 @@ impl ManifestFile {
         ManifestFile { path: path.value, origin: path.origin, belief }
     }
 
-    /// The text, which is in memory where it was compared.
+    /// The text, from memory if it was compared.
     pub fn read(&self) -> std::io::Result<String> {
         match &self.belief {
             Belief::Compared(bytes) => String::from_utf8(bytes.to_vec())

@@ -1,8 +1,8 @@
-//! Flags, environment variables, files and built-in defaults, resolved to plain values that each
-//! know where they came from.
+//! Resolves flags, environment variables, files and built-in defaults to plain values with their
+//! origins.
 //!
-//! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
-//! [`Settings`] are what commands see.
+//! Every setting is declared once, in [`keys`]. A private module reads the files, and commands see
+//! the typed [`Settings`].
 
 mod built_in_rules;
 mod check;
@@ -43,17 +43,17 @@ use crate::secret::Secret;
 /// The effective configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Whether the built-in site is a part of this configuration.
+    /// Whether the configuration inherits the built-in site.
     pub inherits: bool,
     pub environments: BTreeMap<String, Environment>,
     pub local: Local,
     pub media: Media,
     pub search: Search,
-    /// A backup older than this is not used without a question.
+    /// A backup older than this needs a confirmation.
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
     pub scrub_manifest: Option<ManifestFile>,
-    /// What a pull does with tables and columns without a class.
+    /// How a pull treats unclassified tables and columns.
     pub unclassified: Unclassified,
     pub heroku_host: Option<Sourced<String>>,
     pub heroku_data_host: Option<Sourced<String>>,
@@ -65,24 +65,34 @@ pub struct Settings {
     pub cloudflare_base_url: Option<Sourced<String>>,
     pub cache: Cache,
     pub commands: Commands,
-    /// How long one answer of an HTTP API may take. Each client has a limit of its own without it.
+    /// How long one answer of an HTTP API may take. `None` means each client's own limit.
     pub network_timeout: Option<Duration>,
     /// Where messages for colleagues are posted.
     pub slack_webhook: Option<Sourced<Secret>>,
     pub state_directory: Sourced<PathBuf>,
-    /// The files that were read, the strongest first.
+    /// Whether the terminal notifies at the end of a long run.
+    pub notify: Notify,
+    /// The files that were read, strongest first.
     pub files: Vec<ReadFile>,
     /// Every value as it was given, for `config show`.
     given: BTreeMap<Vec<String>, Sourced<RawValue>>,
 }
 
-/// What becomes of tables and columns that the manifest does not class.
+/// How a pull treats tables and columns that the manifest does not classify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Unclassified {
-    /// They stop the pull, with the lines to add to the manifest
+    /// Stop the pull, and print the lines to add to the manifest
     Stop,
-    /// A table is loaded without rows, a column as NULL, its default or an empty value
+    /// Load a table without rows, and a column as NULL, its default or an empty value
     Empty,
+}
+
+/// How the terminal notifies at the end of a long run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    Off,
+    Bell,
+    Desktop,
 }
 
 /// One deployment of the site.
@@ -92,8 +102,8 @@ pub struct Environment {
     pub app: Sourced<String>,
     /// A protected environment can be a source and never a destination.
     pub protected: bool,
-    /// Whether any environment of the configuration is protected. Where none is, nobody has said
-    /// what must not be written to, and nothing remote is.
+    /// Whether any environment of the configuration is protected. If none is, bcops writes to
+    /// nothing remote, because it does not know what to keep safe.
     pub(in crate::settings) something_is_protected: bool,
     pub branch: Option<String>,
     pub sites: Vec<String>,
@@ -104,11 +114,12 @@ pub struct Environment {
     pub search_url_variable: String,
     pub cache_variables: CacheVariables,
     pub known: Known,
-    /// Config vars that may name what belongs to a protected environment.
+    /// Config vars that may name resources of a protected environment.
     pub accept: Vec<String>,
 }
 
-/// What belongs to an environment, as trusted configuration says: for those who cannot ask Heroku.
+/// The resources of an environment according to trusted configuration, for people who cannot ask
+/// Heroku.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// Names and ids.
@@ -125,29 +136,29 @@ pub struct Known {
     pub zones: Vec<String>,
 }
 
-/// The config vars that tell of an environment's caches: Django's, and Cloudflare before the site.
+/// The config vars of an environment's caches: Django's, and Cloudflare in front of the site.
 #[derive(Debug, Clone)]
 pub struct CacheVariables {
     pub redis_tls_url: String,
     pub redis_url: String,
     pub bearer_token: String,
-    /// The account-wide key, and the address that goes with it.
+    /// The account-wide key. `email` is its address.
     pub token: String,
     pub email: String,
     pub zone: String,
 }
 
-/// How Django names what it keeps in its cache.
+/// How Django names the entries of its cache.
 #[derive(Debug, Clone)]
 pub struct Cache {
     pub key_prefix: String,
-    /// Where there is no Redis.
+    /// Used if there is no Redis.
     pub table: String,
-    /// The database of the same Redis that holds the cache of renditions. `None` without one.
+    /// The database of the same Redis that caches renditions, if there is one.
     pub renditions_database: Option<u16>,
 }
 
-/// The config vars that tell of an environment's bucket.
+/// The config vars of an environment's bucket.
 #[derive(Debug, Clone)]
 pub struct BucketVariables {
     pub bucket: String,
@@ -158,19 +169,19 @@ pub struct BucketVariables {
     pub endpoint: String,
 }
 
-/// What of a bucket is media, and where it is on this machine.
+/// The media of a bucket, and their folder on this machine.
 #[derive(Debug, Clone)]
 pub struct Media {
     pub folder: Sourced<PathBuf>,
-    /// Each ends in a slash. What lies elsewhere is neither copied nor deleted.
+    /// Each ends in a slash. Other objects are neither copied nor deleted.
     pub prefixes: Vec<String>,
     /// The prefix of `--images`.
     pub originals: String,
     /// The tables of the images' smaller versions, which `--images` empties.
     pub rendition_tables: Vec<String>,
-    /// A canned ACL for what is written; none is sent without it.
+    /// A canned ACL for written objects. `None` sends no ACL.
     pub acl: Option<String>,
-    /// Where a config var names none. `None` is AWS.
+    /// Used if a config var names none. `None` means AWS.
     pub endpoint: Option<Sourced<String>>,
 }
 
@@ -178,13 +189,13 @@ pub struct Media {
 #[derive(Debug, Clone)]
 pub struct Git {
     pub remote: String,
-    /// Where it is, for a machine without a clone.
+    /// Its URL, for a machine without a clone.
     pub url: Option<Sourced<Secret>>,
     /// A branch whose last commit is older is marked as stale.
     pub stale_after: Sourced<Duration>,
 }
 
-/// Where the site's project is on GitLab.
+/// The site's project on GitLab.
 #[derive(Debug, Clone)]
 pub struct Gitlab {
     pub url: Sourced<String>,
@@ -192,27 +203,27 @@ pub struct Gitlab {
     pub project: Sourced<String>,
 }
 
-/// What `reset-staging` has to know of the site's database.
+/// What `reset-staging` must know about the site's database.
 #[derive(Debug, Clone)]
 pub struct Reset {
-    /// Tables that are not there are passed over.
+    /// Missing tables are skipped.
     pub image_tables: Vec<String>,
     pub document_tables: Vec<String>,
-    /// What production's host names become in the Site records. No host is mapped twice.
+    /// The new names of production's hosts in the Site records. No host is mapped twice.
     pub hosts: Vec<HostMapping>,
 }
 
-/// What is on this machine.
+/// The resources on this machine.
 #[derive(Debug, Clone)]
 pub struct Local {
-    /// Only the council's site has one that nobody needs to write down.
+    /// Only the council's site has a default.
     pub database_url: Option<Sourced<Secret>>,
     pub allowed_hosts: Vec<String>,
     /// The table of Django's users, for `--set-password`.
     pub users_table: String,
 }
 
-/// The process's process that settings are taken from, so that tests can give their own.
+/// The process environment that settings are read from, so that tests can supply their own.
 pub struct ProcessEnv<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     pub working_directory: &'a Path,
@@ -226,18 +237,18 @@ impl Settings {
         values::build(Layers::read(process)?, process)
     }
 
-    /// The settings as they are without a `bcops.toml` that is only found: for what has to work
-    /// whatever that file says.
+    /// The settings without a found `bcops.toml`, for commands that must work whatever that file
+    /// says.
     pub fn load_without_found_file(process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
         values::build(Layers::read_without_found_file(process)?, process)
     }
 
-    /// The built-in settings alone.
+    /// The built-in settings only.
     pub fn built_in(process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
         values::build(Layers::built_in()?, process)
     }
 
-    /// The names of the environments that are there without any file.
+    /// The names of the built-in environments.
     pub fn built_in_environments() -> Vec<String> {
         let layers = Layers::built_in().unwrap_or_default();
         let names = layers
@@ -248,8 +259,8 @@ impl Settings {
         names.into_iter().cloned().collect()
     }
 
-    /// Refuses a state folder that another user could have filled, or can write to: journals decide
-    /// what a resumed run does.
+    /// Refuses a state folder that another user could have filled or can write to, because journals
+    /// decide what a resumed run does.
     pub fn check_state_folder(&self) -> Result<(), SettingsError> {
         let folder = &self.state_directory.value;
         let operator = Operator::of_this_process();

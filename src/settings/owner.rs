@@ -1,4 +1,4 @@
-//! Whose files are believed: the operator's own, and root's.
+//! Decides whose files are trusted: the operator's own, and root's.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -8,7 +8,7 @@ use super::ProcessEnv;
 #[derive(Debug, Clone)]
 pub struct Operator {
     user: u32,
-    /// Whoever called sudo, where this process is root.
+    /// The user who called sudo, if this process is root.
     behind_sudo: Option<u32>,
 }
 
@@ -24,7 +24,7 @@ impl Operator {
     fn new(variable: &dyn Fn(&str) -> Option<String>) -> Operator {
         let user = effective_user();
         let behind_sudo = variable("SUDO_UID").and_then(|text| text.parse().ok());
-        // The variable means something only where sudo could have set it.
+        // The variable counts only as root, because only then could sudo have set it.
         Operator { user, behind_sudo: behind_sudo.filter(|_| user == 0) }
     }
 

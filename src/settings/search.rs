@@ -1,8 +1,8 @@
-//! What is known of the site's search indices: their names, and which rows each has to hold.
+//! Reads the names of the site's search indices, and the rows that each must hold.
 //!
 //! Wagtail puts the objects of a model into an index `PREFIX__APP_MODEL`, and a model's rows are in
-//! the table `APP_MODEL` unless its author says otherwise. Of pages every row is indexed, the root,
-//! drafts and aliases included: whether a page is live is a field that a search filters by.
+//! the table `APP_MODEL` unless its author changes that. For pages, every row is indexed, including
+//! the root, drafts and aliases: a search filters by the field for live pages.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -11,29 +11,29 @@ use super::keys::{self, FromText};
 use super::layers::{Layers, Origin};
 use super::{SettingsError, Sourced};
 
-/// How the site's search is set up.
+/// The settings of the site's search.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// What the names of the site's indices begin with.
+    /// The prefix of the names of the site's indices.
     pub index_prefix: String,
-    /// The indices that have to be there, as far as their tables are: the built-in ones, and those
-    /// of the configuration in the place of their namesakes.
+    /// The indices that must exist if their tables exist: the built-in ones, replaced by those of
+    /// the configuration with the same name.
     pub indices: Vec<IndexRule>,
-    /// The command that builds the indices anew, for a shell on a dyno.
+    /// The command that rebuilds the indices, for a shell on a dyno.
     pub reindex_command: Sourced<String>,
-    /// How many shards the plan allows, where somebody has written it down.
+    /// How many shards the plan allows, if configured.
     pub shard_limit: Option<Sourced<u64>>,
 }
 
-/// Which rows an index has to hold a document for.
+/// The rows for which an index must hold documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRule {
     pub index: String,
-    /// `None`: the index is known, and nothing is compared.
+    /// `None`: the index is known, and its count is not compared.
     pub rows: Option<Rows>,
 }
 
-/// The rows of a table, all of them or those with a certain value in a column of truth values.
+/// The rows of a table: all, or those with a certain value in a boolean column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows {
     pub table: String,
@@ -69,13 +69,13 @@ impl Search {
     }
 }
 
-/// The file's own list is added to the built-in one, if that was not left out.
+/// The file's list is added to the built-in one, if that is inherited.
 fn indices(layers: &Layers, prefix: &str) -> Result<Vec<IndexRule>, SettingsError> {
     let mut indices: Vec<IndexRule> = Vec::new();
     if layers.inherits() {
         indices = keys::SEARCH_INDICES.value(&Layers::built_in()?)?;
     }
-    // The built-in names begin as Wagtail's own do.
+    // The built-in names have Wagtail's default prefix.
     let usual = keys::SEARCH_INDEX_PREFIX.default_text();
     for rule in &mut indices {
         if let Some(rest) = rule.index.strip_prefix(usual) {
@@ -100,7 +100,7 @@ impl FromText for IndexRule {
 }
 
 impl IndexRule {
-    /// Of an index that has its table's name.
+    /// The rule for an index with its table's name.
     pub fn for_table(prefix: &str, table: &str) -> IndexRule {
         IndexRule { index: format!("{prefix}{table}"), rows: Some(Rows::of(table)) }
     }
@@ -131,7 +131,7 @@ fn with_column(table: &str, column: &str, value: bool) -> Option<Rows> {
     Some(Rows { table: name(table)?.to_owned(), column: Some((name(column)?.to_owned(), value)) })
 }
 
-/// A name of a table or column. It is quoted all the same wherever it becomes SQL.
+/// A name of a table or column. It is still quoted wherever it becomes SQL.
 fn name(text: &str) -> Option<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     (text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(plain))
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_say_which_rows_count() {
+    fn rules_name_the_rows_that_count() {
         let rows = |text: &str| IndexRule::parse(text).map(|rule| (rule.index, rule.rows));
         assert_eq!(rows("site__a_b = a_b"), Some(("site__a_b".into(), Some(Rows::of("a_b")))));
         assert_eq!(rows("old=ignore"), Some(("old".into(), None)));

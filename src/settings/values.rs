@@ -54,7 +54,7 @@ pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, Setti
         },
         commands: Commands::read(&layers)?,
         network_timeout: keys::NETWORK_TIMEOUT.given(&layers)?.map(|found| found.value),
-        // Its path is what lets anybody post.
+        // The whole URL is secret, because its path allows anyone to post.
         slack_webhook: keys::SLACK_WEBHOOK_URL.given(&layers)?.map(|found| Sourced {
             value: Secret::new(found.value.expose()),
             origin: found.origin,
@@ -63,12 +63,13 @@ pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, Setti
             Some(given) => relative(given, process),
             None => usual_state_directory(process),
         },
+        notify: keys::UI_NOTIFY.value(&layers)?,
         files: layers.files,
         given: layers.values,
     })
 }
 
-/// What a found file names is believed as far as that file is.
+/// A manifest that a found file names is trusted as far as that file.
 fn manifest_belief(layers: &Layers, origin: &Origin) -> Belief {
     let of_the_found_file = |path: &PathBuf| {
         layers.files.iter().any(|file| {
@@ -104,7 +105,7 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
     Ok(Environment {
         name: name.to_owned(),
         app,
-        // An environment of which nobody has said that it may be written to is only read.
+        // An environment is protected unless the configuration says otherwise.
         protected: keys::PROTECTED.value(own)?,
         something_is_protected: built_in_rules::something_is_protected(layers),
         branch: keys::BRANCH.given(own)?.map(|found| found.value),
@@ -150,7 +151,8 @@ fn media(layers: &Layers, process: &ProcessEnv<'_>) -> Result<Media, SettingsErr
     })
 }
 
-/// A path in a file is relative to that file, one from a variable to the working directory.
+/// A path in a file is relative to that file, and one in a variable is relative to the working
+/// directory.
 fn relative(found: Sourced<PathBuf>, process: &ProcessEnv<'_>) -> Sourced<PathBuf> {
     let folder = match &found.origin {
         Origin::File { path, .. } => path.parent().map(PathBuf::from).unwrap_or_default(),
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     fn load(folder: &Path, variables: &HashMap<&str, &str>) -> Result<Settings, SettingsError> {
-        // Trust is what the tests of `trust` are about: here a file is named.
+        // The file is named, because trust has its own tests.
         Settings::load(&ProcessEnv {
             variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
             working_directory: folder,
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn another_site_leaves_the_built_in_environments_out() {
+    fn another_site_ignores_the_built_in_environments() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(
             folder.path().join("bcops.toml"),
@@ -267,15 +269,15 @@ mod tests {
         .unwrap();
         let settings = load(folder.path(), &HashMap::new()).unwrap();
         assert_eq!(settings.environments.keys().collect::<Vec<_>>(), ["live"]);
-        // What the council's site has of its own is not taken for that of another one.
+        // Another site does not inherit the council's own settings.
         assert!(settings.local.database_url.is_none() && settings.search.indices.is_empty());
         assert_eq!(settings.local.users_table, "auth_user");
         assert_eq!(settings.gitlab.url.value, "https://gitlab.com");
         assert_eq!(settings.gitlab.project.value, "");
-        // Nobody said that it may be written to.
+        // The file does not say that it may be written to.
         assert!(settings.environments["live"].protected);
         let error = settings.environment("production").unwrap_err().to_string();
-        assert_eq!(error, "unknown environment `production`; configured are: live");
+        assert_eq!(error, "unknown environment `production`; known environments: live");
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! Events without what would act on a terminal.
+//! Cleans events of characters that would act on a terminal.
 
 use std::borrow::Cow;
 
 use crate::events::Event;
 use crate::plain_text::for_screen;
 
-/// The event with every text cleaned. It comes by for each block of a download, so that a text
-/// without anything to clean is not copied.
+/// Cleans every text of the event. Each block of a download is an event, so a clean text is not
+/// copied.
 pub fn event(mut event: Event) -> Event {
     let text = match &mut event {
-        Event::StepStarted { description: text, .. }
+        Event::Asking(text)
+        | Event::StepStarted { description: text, .. }
         | Event::StepFinished { summary: text, .. }
         | Event::StepSkipped { summary: text, .. }
         | Event::StepFailed { summary: text, .. }
@@ -29,7 +30,7 @@ mod tests {
     use crate::events::{Progress, Unit};
 
     #[test]
-    fn a_hostile_key_neither_clears_the_screen_nor_turns_a_name() {
+    fn a_hostile_key_cannot_clear_the_screen_or_reverse_a_name() {
         let progress = |current: &str| Event::StepProgress {
             step: "media",
             progress: Progress { done: 1, total: None, unit: Unit::Items, current: current.into() },

@@ -1,4 +1,4 @@
-//! The one document that `--json` prints.
+//! Builds the one document that `--json` prints.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,17 +7,17 @@ use serde_json::Value;
 use crate::failure::{CommandError, FailureKind};
 use crate::json;
 
-/// What a command has to say to a program.
+/// The result of a command, for a program.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Document {
-    /// 1. A change that an older reader would not understand has another number.
+    /// 1. A change that an older reader would not understand gets another number.
     schema_version: u32,
     command: String,
-    /// `refused`: nothing was begun. `failed` without an error: the result tells of the failure.
+    /// `refused`: nothing was begun. `failed` without an error: the result reports the failure.
     status: Status,
-    /// See below. `null` where a command failed before it had one.
+    /// See below. `null` where a command failed before it had a result.
     result: Value,
-    /// What else a person was told.
+    /// The warnings that a person saw.
     warnings: Vec<String>,
     error: Option<Failure>,
 }
@@ -32,17 +32,17 @@ enum Status {
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 struct Failure {
-    /// Each has an exit code of its own.
+    /// Each kind has its own exit code.
     kind: FailureKind,
     message: String,
     /// The outermost first.
     causes: Vec<String>,
-    /// What fixes it: mostly commands.
+    /// How to fix it: mostly commands.
     hints: Vec<String>,
 }
 
 impl Document {
-    /// `all_well` is false where the result itself tells of a failure, as a failed check does.
+    /// `all_well` is false where the result itself reports a failure, as a failed check does.
     pub fn done(command: &str, result: Value, all_well: bool) -> Self {
         let status = if all_well { Status::Ok } else { Status::Failed };
         Document { status, result, ..Document::new(command) }

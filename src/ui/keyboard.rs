@@ -1,4 +1,4 @@
-//! Standard input for a program elsewhere: keys as they are pressed, with a way out.
+//! Passes the keys of standard input to a program on a dyno, with a way to leave it.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 
 use super::raw_mode::RawMode;
 
-/// What ends a session at the beginning of a line, as in ssh: `~.`; `~~` is one `~`.
+/// `~.` at the beginning of a line ends the session, as in ssh; `~~` is one `~`.
 const ESCAPE: u8 = b'~';
 const LEAVE: u8 = b'.';
 
-/// The terminal's keys. It becomes raw with the first read, when there is somebody to read for:
-/// until then Ctrl-C is bcops's own. It is given back when this goes.
+/// The terminal's keys. The terminal becomes raw with the first read, when the dyno is there: until
+/// then Ctrl-C stops bcops. Dropping this restores the terminal.
 pub struct Keyboard {
     input: File,
     raw: Option<RawMode>,
@@ -27,13 +27,13 @@ pub struct Keyboard {
 
 impl Keyboard {
     /// # Errors
-    /// Where there is no standard input.
+    /// Where standard input is closed.
     pub fn new() -> io::Result<Keyboard> {
         let input = File::from_std(super::raw_standard_input()?);
         Ok(Keyboard { input, raw: None, escape: Escape::LineStart, left: Arc::default() })
     }
 
-    /// Comes to its end when the person wants to leave.
+    /// Ends when the person leaves the session.
     pub fn left(&self) -> impl Future<Output = ()> + use<> {
         let left = Arc::clone(&self.left);
         async move { left.notified().await }
@@ -51,7 +51,7 @@ impl AsyncRead for Keyboard {
             self.raw = Some(RawMode::enter(unsafe { BorrowedFd::borrow_raw(0) })?);
         }
         loop {
-            // A `~` that was held back comes on top of what is read.
+            // A `~` that was held back is added to what is read.
             let mut keys = [0; 256];
             let room = buffer.remaining().saturating_sub(1).clamp(1, keys.len());
             let mut typed = ReadBuf::new(keys.get_mut(..room).unwrap_or_default());
@@ -71,11 +71,11 @@ impl AsyncRead for Keyboard {
     }
 }
 
-/// Where in a line the keys are.
+/// The place of the next key in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escape {
     LineStart,
-    /// After a `~` that has not been passed on.
+    /// After a `~` that was not passed on yet.
     Held,
     Within,
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_out_is_at_the_beginning_of_a_line_only() {
+    fn the_session_ends_only_at_the_beginning_of_a_line() {
         let expect = |pieces: &[&str], keys: Option<&str>| {
             assert_eq!(passed(pieces).as_deref(), keys, "{pieces:?}");
         };

@@ -1,5 +1,5 @@
-//! Progress without a terminal: plain lines, and a sign of life every fifteen seconds, so that no
-//! CI runner thinks that the job is dead.
+//! Prints progress without a terminal: plain lines, and at least one every fifteen seconds, so that
+//! no CI runner ends the job because it is silent.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use super::Display;
 use crate::events::{Event, Progress, Unit};
 use crate::words;
 
-/// Shorter than the fifteen seconds that are promised, as the thread only looks now and then.
+/// Shorter than the promised fifteen seconds, because the thread looks once a second.
 const QUIET_FOR: Duration = Duration::from_secs(12);
 
 pub struct Lines {
@@ -21,14 +21,17 @@ struct State {
     last_line: Instant,
     started: Instant,
     running: BTreeMap<&'static str, Option<Progress>>,
+    /// What is asked of a server, until the next event.
+    asking: Option<String>,
 }
 
 impl Lines {
-    /// Starts the thread that gives the signs of life. It ends when the display is dropped.
+    /// Starts the thread that prints when nothing else does. It ends when the display is dropped.
     pub fn start() -> Self {
         let now = Instant::now();
-        let state =
-            Arc::new(Mutex::new(State { last_line: now, started: now, running: BTreeMap::new() }));
+        let (running, asking) = (BTreeMap::new(), None);
+        let state = State { last_line: now, started: now, running, asking };
+        let state = Arc::new(Mutex::new(state));
         let weak = Arc::downgrade(&state);
         std::thread::spawn(move || heartbeat(&weak));
         Lines { state }
@@ -40,16 +43,16 @@ fn heartbeat(state: &Weak<Mutex<State>>) {
         std::thread::sleep(Duration::from_secs(1));
         let Some(state) = state.upgrade() else { return };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last_line.elapsed() >= QUIET_FOR && !state.running.is_empty() {
-            let elapsed = words::duration(state.started.elapsed());
-            let steps: Vec<String> = state
-                .running
-                .iter()
-                .map(|(step, progress)| match progress {
-                    Some(progress) => format!("{step}: {}", describe(progress)),
-                    None => (*step).to_owned(),
-                })
-                .collect();
+        if state.last_line.elapsed() < QUIET_FOR {
+            continue;
+        }
+        let elapsed = words::duration(state.started.elapsed());
+        let steps = state.running.iter().map(|(step, progress)| match progress {
+            Some(progress) => format!("{step}: {}", describe(progress)),
+            None => (*step).to_owned(),
+        });
+        let steps: Vec<String> = steps.chain(state.asking.clone()).collect();
+        if !steps.is_empty() {
             state.print(&format!("… {elapsed}: {}", steps.join("; ")));
         }
     }
@@ -58,7 +61,7 @@ fn heartbeat(state: &Weak<Mutex<State>>) {
 impl State {
     fn print(&mut self, text: &str) {
         self.last_line = Instant::now();
-        // Where stderr is closed nobody reads, and the work goes on.
+        // A closed stderr does not stop the work.
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 }
@@ -82,7 +85,14 @@ pub fn describe(progress: &Progress) -> String {
 impl Display for Lines {
     fn show(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(event, Event::StepProgress { .. }) {
+            state.asking = None;
+        }
         match event {
+            Event::Asking(text) => {
+                state.print(&format!("{text}…"));
+                state.asking = Some(text.clone());
+            }
             Event::StepStarted { step, description } => {
                 state.running.insert(step, None);
                 state.print(description);
@@ -114,7 +124,7 @@ impl Display for Lines {
     fn clear(&self) {}
 }
 
-/// `--quiet`: warnings only.
+/// `--quiet`: warnings, errors and questions only.
 pub struct Quiet;
 
 impl Display for Quiet {

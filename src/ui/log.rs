@@ -1,4 +1,4 @@
-//! What `-v`, `-vv` and `BCOPS_LOG` show of the work, on stderr among the other lines.
+//! Prints the log that `-v`, `-vv` or `BCOPS_LOG` asks for, on stderr among the other lines.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Weak};
@@ -13,10 +13,10 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use super::Ui;
 use crate::secret::redacted;
 
-/// Filters the log, in the place of what `-v` says.
+/// Filters the log. It comes before `-v`.
 pub const VARIABLE: &str = "BCOPS_LOG";
 
-/// The words of other crates may hold headers and bodies, so that theirs are not shown at all.
+/// Only lines of bcops are shown: those of other crates may hold headers and bodies.
 const OWN: &str = "bcops";
 
 /// Begins to log on this screen. `wanted` is the value of [`VARIABLE`].
@@ -32,17 +32,17 @@ pub fn start(ui: &Arc<Ui>, wanted: Option<&str>) {
         Some(Ok(filter)) => filter,
         Some(Err(_)) => {
             ui.message(&format!(
-                "warning: {VARIABLE} cannot be read, so it is ignored; write for example {OWN}=debug"
+                "warning: {VARIABLE} is not a filter, so bcops ignores it; write for example {OWN}=debug"
             ));
             return;
         }
     };
     let layer = ToScreen(Arc::downgrade(ui)).with_filter(filter);
-    // Only tests start twice in a process; the first log is as good.
+    // Only tests start twice in a process, and the first log does for them.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
 }
 
-/// Does not hold the screen: it is given back at the end of the program.
+/// Does not own the screen, which the end of the program clears.
 struct ToScreen(Weak<Ui>);
 
 impl<S: Subscriber> Layer<S> for ToScreen {
@@ -58,7 +58,7 @@ impl<S: Subscriber> Layer<S> for ToScreen {
     }
 }
 
-/// The sentence of an event, and what else it says.
+/// The sentence of an event, and its fields.
 #[derive(Default)]
 struct Line {
     message: String,
@@ -67,7 +67,7 @@ struct Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // A text takes whatever is written to it.
+        // Writing to a string does not fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),

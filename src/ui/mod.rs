@@ -1,10 +1,11 @@
-//! The one owner of stdout and stderr.
+//! Owns stdout and stderr: no other module prints.
 //!
 //! Results go to stdout; progress, prompts and messages to stderr. The rest of the program emits
 //! events and asks questions through the traits that this module implements.
 //!
-//! Every text is cleaned here of what would act on a terminal, whoever wrote it: the one exception
-//! is a dyno's own terminal, which is handed through as it is. JSON escapes such characters itself.
+//! Every text is cleaned here of characters that would act on a terminal, whoever wrote it. The one
+//! exception is a dyno's own terminal, which is passed through unchanged. JSON escapes such
+//! characters itself.
 
 mod bars;
 mod clean;
@@ -12,19 +13,28 @@ mod json;
 mod keyboard;
 mod lines;
 pub mod log;
+mod notify;
+mod paint;
 mod prompt;
 mod raw_mode;
+pub mod table;
+mod terminal;
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 pub use json::Document;
 pub use keyboard::Keyboard;
 pub use prompt::{Answer, Prompter, TRIES, give_cursor_back, is_asking};
+pub use terminal::Stream;
 
+use self::paint::Paint;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::plain_text::for_screen;
+use crate::settings::{Notify, Settings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -33,13 +43,13 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How the user wants to be talked to.
+/// The flags that decide what is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub color: ColorChoice,
     pub json: bool,
     pub quiet: bool,
-    /// How much more than usual is told.
+    /// How often `-v` was given.
     pub verbose: u8,
     /// `--no-input`: never ask, even with a terminal.
     pub no_input: bool,
@@ -51,28 +61,33 @@ pub struct Ui {
     display: Box<dyn Display>,
     prompter: Prompter,
     warnings: Arc<Mutex<Vec<String>>>,
-    color: bool,
+    results: Paint,
+    messages: Paint,
+    notify: Notify,
+    began: Instant,
+    /// What was shown as asked, so that each is shown once.
+    asked: Mutex<HashSet<String>>,
 }
 
-/// What fits the line that somebody types in a shell.
+/// Prints the answer for a shell that completes a line.
 pub fn print_completions(answer: &[u8]) {
-    // A shell that went away wants no completions.
+    // A closed pipe needs no completions.
     let _ = std::io::stdout().write_all(answer);
 }
 
-/// What a program on this terminal had no chance to undo: the other screen, a hidden cursor, the
+/// Undoes what a program on this terminal may have left: the other screen, a hidden cursor, the
 /// mouse, bracketed paste, colours, keys for applications.
 pub fn tidy_screen() {
     const TIDY: &str = "\x1b[?47l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[0m\x1b[?1l\x1b>\r\n";
     let mut screen = std::io::stdout();
     if screen.is_terminal() {
-        // Nobody is left to tell if it does not work.
+        // A terminal that went away needs no tidying.
         let _ = screen.write_all(TIDY.as_bytes()).and_then(|()| screen.flush());
     }
 }
 
-/// Standard output as a file of bytes, for a result that is not text. Nothing is held back in a
-/// buffer: what was written is out.
+/// Standard output as a file of bytes, for a result that is not text. It has no buffer: what was
+/// written is out.
 pub fn raw_standard_output() -> std::io::Result<std::fs::File> {
     use std::os::fd::AsFd;
     Ok(std::io::stdout().as_fd().try_clone_to_owned()?.into())
@@ -87,7 +102,7 @@ pub fn raw_standard_input() -> std::io::Result<std::fs::File> {
 /// A consumer of progress on stderr.
 trait Display: Send + Sync {
     fn show(&self, event: &Event);
-    /// Prints a line without disturbing what else is on the screen.
+    /// Prints a line and keeps the bars below it.
     fn line(&self, text: &str);
     /// Takes bars off the screen, for a prompt or the end.
     fn clear(&self);
@@ -95,19 +110,13 @@ trait Display: Send + Sync {
 
 impl Ui {
     pub fn new(options: Options) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match options.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && !dumb && !no_color,
-        };
-        console::set_colors_enabled_stderr(color);
-        console::set_colors_enabled(color && std::io::stdout().is_terminal());
+        let results = Paint::of(Stream::Results, options.color);
+        let messages = Paint::of(Stream::Messages, options.color);
+        console::set_colors_enabled_stderr(messages.has_colors());
+        console::set_colors_enabled(results.has_colors());
         let display: Box<dyn Display> = if options.quiet {
             Box::new(lines::Quiet)
-        } else if terminal && !dumb {
+        } else if Stream::Messages.is_terminal() && !console::is_dumb() {
             Box::new(bars::Bars::new())
         } else {
             Box::new(lines::Lines::start())
@@ -115,10 +124,24 @@ impl Ui {
         Ui {
             options,
             display,
-            prompter: Prompter::new(options.no_input),
+            prompter: Prompter::new(options.no_input, messages.clone()),
             warnings: Arc::default(),
-            color,
+            results,
+            messages,
+            notify: Notify::Off,
+            began: Instant::now(),
+            asked: Mutex::default(),
         }
+    }
+
+    /// With what the configuration says of the screen: how to notify, and which names are protected.
+    pub fn configured(mut self, settings: &Settings) -> Self {
+        let protected = settings.environments.values().filter(|one| one.protected);
+        let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]).collect();
+        self.messages = self.messages.clone().protecting(names);
+        self.prompter = Prompter::new(self.options.no_input, self.messages.clone());
+        self.notify = settings.notify;
+        self
     }
 
     pub fn json(&self) -> bool {
@@ -138,21 +161,21 @@ impl Ui {
     /// A message for the person, on stderr.
     pub fn message(&self, text: &str) {
         if !self.options.quiet {
-            self.display.line(&for_screen(text));
+            self.display.line(&self.messages.text(&for_screen(text)));
         }
     }
 
-    /// What has to be read although nothing else is, for example before a question, on stderr, `--quiet` or not.
+    /// A text that a person decides by, on stderr. It is printed with `--quiet` too.
     pub fn question(&self, text: &str) {
-        self.display.line(&for_screen(text));
+        self.display.line(&self.messages.decision(&for_screen(text)));
     }
 
     /// The command's result for people, on stdout. Nothing is printed with `--json`.
     pub fn result(&self, text: &str) {
         self.display.clear();
         if !self.options.json && !text.is_empty() {
-            // A reader that went away (`| head`) is no failure of the command.
-            let _ = writeln!(std::io::stdout(), "{}", for_screen(text));
+            // A closed pipe (`| head`) is not a failure of the command.
+            let _ = writeln!(std::io::stdout(), "{}", self.results.text(&for_screen(text)));
         }
     }
 
@@ -166,35 +189,41 @@ impl Ui {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// An error in the shape of the contract: sentence, causes, hints.
+    /// Prints an error in the form of the contract: sentence, causes, hints.
     pub fn error(&self, error: &CommandError) {
         self.display.clear();
-        let label = self.paint("error", |style| style.red().bold());
+        let label = self.messages.word("error", |style| style.red().bold());
         let mut text = format!("{label}: {}\n", for_screen(&error.to_string()));
         for cause in error.causes() {
             text.push_str(&format!("  caused by: {}\n", for_screen(&cause)));
         }
         for hint in error.hint_texts() {
-            let label = self.paint("hint", |style| style.cyan());
-            text.push_str(&format!("{label}: {}\n", for_screen(&hint)));
+            let label = self.messages.word("hint", |style| style.cyan());
+            text.push_str(&format!("{label}: {}\n", self.messages.text(&for_screen(&hint))));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
-    fn paint(&self, text: &str, style: impl Fn(console::Style) -> console::Style) -> String {
-        let style = style(console::Style::new().for_stderr().force_styling(self.color));
-        style.apply_to(text).to_string()
+    /// Notifies at the end of a long run, where the configuration wants it.
+    pub fn notify(&self, text: &str) {
+        notify::notify(self.notify, self.began.elapsed(), text);
     }
 }
 
-/// Prints the document of a command that has no [`Ui`] yet, or none any more.
+/// Prints the document of a command whose [`Ui`] is not there yet, or is gone.
 pub fn print_document(document: &Document, warnings: &[String]) {
-    // A reader that went away is no failure of the command.
+    // A closed pipe is not a failure of the command.
     let _ = writeln!(std::io::stdout(), "{}", document.render(warnings));
 }
 
 impl Reporter for Ui {
     fn emit(&self, event: Event) {
+        if let Event::Asking(text) = &event {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if !asked.insert(text.clone()) {
+                return;
+            }
+        }
         if let Event::Warning(text) = &event {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
         }

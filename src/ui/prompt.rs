@@ -1,14 +1,15 @@
-//! Questions. There is no default answer: an unanswered question is a no.
+//! Asks questions. There is no default answer: an unanswered question is a no.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::paint::Paint;
 use crate::plain_text::for_screen;
 use crate::secret::Secret;
 use crate::words::edit_distance;
 
-/// What became of a question.
+/// How a question ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<T> {
     Given(T),
@@ -18,11 +19,14 @@ pub enum Answer<T> {
     CannotAsk,
 }
 
-/// How often a question is asked whose answer cannot be used.
+/// How many lines of a list to pick from are shown at once.
+const MOST_LINES: usize = 15;
+
+/// How often a question is asked again when its answer cannot be used.
 pub const TRIES: usize = 3;
 
-/// Whether somebody who meant `name` may have typed this: blanks around it, capitals, or a letter or
-/// two. Another name is no slip, because it may be meant.
+/// Whether this may be a mistyped `name`: blanks around it, capitals, or a wrong letter or two.
+/// Another name is not a slip, because it may be meant.
 fn is_slip(typed: &str, name: &str) -> bool {
     let typed = typed.trim().to_lowercase();
     if matches!(typed.as_str(), "" | "n" | "no" | "y" | "yes") {
@@ -34,6 +38,7 @@ fn is_slip(typed: &str, name: &str) -> bool {
 
 pub struct Prompter {
     no_input: bool,
+    paint: Paint,
 }
 
 /// Whether a question is on the screen, so that Ctrl-C can give the cursor back and end at once.
@@ -41,7 +46,7 @@ static ASKING: AtomicBool = AtomicBool::new(false);
 
 struct Asking;
 
-/// The terminal's settings from before the question: asking for a password turns the echo off.
+/// The terminal's settings before the question: asking for a password turns the echo off.
 static TERMINAL: Mutex<Option<libc::termios>> = Mutex::new(None);
 
 impl Asking {
@@ -69,12 +74,13 @@ pub fn is_asking() -> bool {
     ASKING.load(Ordering::SeqCst)
 }
 
-/// Gives the terminal back: ends raw mode, makes the cursor visible, turns the echo on again and ends the line that Ctrl-C began.
+/// Restores the terminal: ends raw mode, shows the cursor, turns the echo on and ends the line that
+/// Ctrl-C began.
 pub fn give_cursor_back() {
     super::raw_mode::give_back();
     if let Some(settings) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
         // SAFETY: the settings are those that the system itself gave. A failure leaves the
-        // terminal as it is, and there is nobody to tell.
+        // terminal as it is, and cannot be reported.
         unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings) };
     }
     let term = console::Term::stderr();
@@ -85,22 +91,22 @@ pub fn give_cursor_back() {
 }
 
 impl Prompter {
-    pub fn new(no_input: bool) -> Self {
-        Prompter { no_input }
+    pub(super) fn new(no_input: bool, paint: Paint) -> Self {
+        Prompter { no_input, paint }
     }
 
     pub fn can_ask(&self) -> bool {
         !self.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks the user to type `name`. The comparison is exact. A slip of the fingers is asked again,
-    /// anything else is a no.
+    /// Asks the user to type `name`. The comparison is exact. After a slip the question comes again;
+    /// any other answer is a no.
     pub fn type_name(&self, name: &str) -> Answer<()> {
         for _ in 0..TRIES {
-            match self.line(&format!("Type {name} to go on: ")) {
+            match self.line(&format!("Type {name} to continue: ")) {
                 Answer::Given(line) if line == name => return Answer::Given(()),
                 Answer::Given(line) if is_slip(&line, name) => {
-                    let _ = writeln!(std::io::stderr(), "that is not exactly the name");
+                    let _ = writeln!(std::io::stderr(), "that is not exactly {name}; try again");
                 }
                 Answer::Given(_) | Answer::Declined => return Answer::Declined,
                 Answer::CannotAsk => return Answer::CannotAsk,
@@ -109,8 +115,8 @@ impl Prompter {
         Answer::Declined
     }
 
-    /// A yes-or-no question, where only a typed yes is a yes. What is neither is asked again; Enter
-    /// alone is a no.
+    /// A yes-or-no question, where only a typed yes is a yes. Enter alone is a no. After any other
+    /// answer the question comes again.
     pub fn yes(&self, question: &str) -> Answer<()> {
         for _ in 0..TRIES {
             match self.line(&format!("{question} [yes/no]: ")) {
@@ -126,12 +132,12 @@ impl Prompter {
         Answer::Declined
     }
 
-    /// A question that is answered by a line.
+    /// A question whose answer is a line.
     pub fn text(&self, question: &str) -> Answer<String> {
         self.line(&format!("{question}: "))
     }
 
-    /// A question with an answer that Enter alone gives: for what harms nobody.
+    /// A question that Enter alone answers with the usual answer: only where that is harmless.
     pub fn text_or(&self, question: &str, usual: &str) -> Answer<String> {
         match self.line(&format!("{question} [{usual}]: ")) {
             Answer::Given(line) if line.trim().is_empty() => Answer::Given(usual.to_owned()),
@@ -145,15 +151,33 @@ impl Prompter {
             return Answer::CannotAsk;
         }
         let _asking = Asking::begin();
-        let _ = write!(std::io::stderr(), "{}", for_screen(question));
+        let _ = write!(std::io::stderr(), "{}", self.paint.decision(&for_screen(question)));
         let mut line = String::new();
         match std::io::stdin().read_line(&mut line) {
             Ok(0) | Err(_) => {
-                // Nobody has ended the question's line.
+                // No Enter has ended the question's line.
                 let _ = writeln!(std::io::stderr());
                 Answer::Declined
             }
             Ok(_) => Answer::Given(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+
+    /// Lets the user pick any number of lines. Esc is a no.
+    pub fn several(&self, question: &str, lines: &[String]) -> Answer<Vec<usize>> {
+        if !self.can_ask() {
+            return Answer::CannotAsk;
+        }
+        let _asking = Asking::begin();
+        let lines: Vec<String> = lines.iter().map(|line| for_screen(line).into()).collect();
+        let picked = dialoguer::MultiSelect::new()
+            .with_prompt(for_screen(question))
+            .items(&lines)
+            .max_length(MOST_LINES)
+            .interact_opt();
+        match picked {
+            Ok(Some(picked)) => Answer::Given(picked),
+            Ok(None) | Err(_) => Answer::Declined,
         }
     }
 
@@ -165,7 +189,7 @@ impl Prompter {
         let _asking = Asking::begin();
         let password = dialoguer::Password::new()
             .with_prompt(for_screen(question))
-            .with_confirmation("Once more", "The two differ")
+            .with_confirmation("Type it again", "the two passwords differ")
             .interact();
         match password {
             Ok(password) => Answer::Given(Secret::new(password)),

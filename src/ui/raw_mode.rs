@@ -1,26 +1,26 @@
-//! The terminal in raw mode, for as long as somebody else's program uses it.
+//! Holds the terminal in raw mode while a program on a dyno uses it.
 //!
-//! It is given back when the guard goes, which a panic does as well, and by whoever ends the process
-//! in another way: [`give_back`]. Only SIGKILL leaves it as it is.
+//! The terminal is restored when the guard is dropped, also by a panic. Code that ends the process in
+//! another way calls [`give_back`]. After SIGKILL the terminal stays raw.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// The terminal that is in raw mode, and its settings from before.
+/// The terminal that is in raw mode, and its settings before that.
 static BEFORE: Mutex<Option<(RawFd, libc::termios)>> = Mutex::new(None);
 
-/// While this lives, keys are passed on as they are, and nothing is echoed.
+/// While this lives, keys are passed on unchanged, and nothing is echoed.
 #[derive(Debug)]
 pub struct RawMode(());
 
 impl RawMode {
-    /// Only one terminal can be in raw mode at a time. It has to stay open meanwhile.
+    /// Only one terminal can be in raw mode at a time, and it has to stay open.
     ///
     /// # Errors
-    /// Where this is no terminal.
+    /// Where this is not a terminal.
     pub fn enter(terminal: BorrowedFd<'static>) -> io::Result<RawMode> {
-        give_back_before_panics_are_told();
+        give_back_before_a_panic_is_reported();
         let terminal = terminal.as_raw_fd();
         let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
         // SAFETY: the pointer is valid, and the value is only used where the call has filled it.
@@ -50,24 +50,24 @@ impl Drop for RawMode {
     }
 }
 
-/// Puts the terminal's settings back, if it is in raw mode. Safe to call at any time, repeatedly.
+/// Restores the terminal's settings, if it is in raw mode. Safe to call at any time, repeatedly.
 pub fn give_back() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((terminal, settings)) = before {
         // SAFETY: the settings are those that the system itself gave. A failure leaves the terminal
-        // as it is, and there is nobody to tell.
+        // as it is, and cannot be reported.
         unsafe { libc::tcsetattr(terminal, libc::TCSANOW, &raw const settings) };
     }
 }
 
-/// The message of a panic would run down the screen as stairs.
-fn give_back_before_panics_are_told() {
+/// Without this, the lines of a panic's message run down the screen as stairs.
+fn give_back_before_a_panic_is_reported() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let tell = std::panic::take_hook();
+        let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             give_back();
-            tell(panic);
+            report(panic);
         }));
     });
 }
@@ -88,9 +88,9 @@ mod tests {
         (settings.c_lflag.into(), settings.c_oflag.into())
     }
 
-    /// One test, as there is one terminal for all of a process.
+    /// One test, because a process has one terminal.
     #[test]
-    fn the_terminal_is_given_back_however_it_ends() {
+    fn the_terminal_is_restored_however_it_ends() {
         let (mut controller, mut terminal) = (-1, -1);
         let none = std::ptr::null_mut();
         // SAFETY: the first two point to locals that outlive the call; the others may be null.
@@ -98,7 +98,7 @@ mod tests {
             libc::openpty(&raw mut controller, &raw mut terminal, none, none.cast(), none.cast())
         };
         assert_eq!(opened, 0);
-        // SAFETY: the call succeeded, so that both are open; they stay so until the test ends.
+        // SAFETY: the call succeeded, so both are open; they stay open until the test ends.
         let (_controller, held, fd) = unsafe {
             let held = OwnedFd::from_raw_fd(terminal);
             (OwnedFd::from_raw_fd(controller), held, BorrowedFd::borrow_raw(terminal))
@@ -127,7 +127,7 @@ mod tests {
 
         let file = std::fs::File::open("Cargo.toml").expect("a file");
         // SAFETY: the file stays open until after the call.
-        let no_terminal = unsafe { BorrowedFd::borrow_raw(file.as_raw_fd()) };
-        assert!(RawMode::enter(no_terminal).is_err());
+        let not_a_terminal = unsafe { BorrowedFd::borrow_raw(file.as_raw_fd()) };
+        assert!(RawMode::enter(not_a_terminal).is_err());
     }
 }

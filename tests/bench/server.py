@@ -1,7 +1,7 @@
-"""The far end of the benchmark: a backup store at a given rate, and just enough of Heroku's two
-APIs for `bcops pull-data production` to find that one backup.
+"""Serves the benchmark's backup at a given rate, with the part of Heroku's two APIs that
+`bcops pull-data production` needs to find it.
 
-A server runs in a process of its own, so that it shares nothing with what is measured.
+A server runs in its own process, so it does not slow the measured program.
 """
 
 import json
@@ -22,7 +22,7 @@ STORE_PATH = "/store/b001.dump"
 
 
 class Link:
-    """A rate shared by all connections: each slice of bytes waits for its turn."""
+    """Shares a rate among all connections: each slice of bytes waits for its turn."""
 
     def __init__(self, bytes_per_second):
         self.rate = bytes_per_second
@@ -185,7 +185,7 @@ def run(archive, rate, port_sender):
 
 
 def start(archive, rate):
-    """Starts a server of that many bytes a second (None: as fast as it goes); returns its URL."""
+    """Starts a server with that many bytes a second (None: no limit), and returns its URL."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=run, args=(archive, rate, sender), daemon=True)
     process.start()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs pulls and resets one after another in the sandbox of `make rehearse`, and looks after each
-whether anything has stayed: memory, databases, sessions, temporary files, locks, refs, processes.
+"""Runs pulls and resets one after another in the sandbox of `make rehearse`. After each it checks that
+nothing stays: memory, databases, sessions, temporary files, locks, refs, processes.
 
     cargo build --bins --example sandbox
     target/debug/examples/sandbox -- "$PWD/tests/bench/soak.py" --pulls 100 --resets 20
 
-The sandbox gives it the surroundings: servers, an operator's clone as the working directory, `bcops` in
-PATH. Needs Linux and Python 3.9. What each run left or took is on a line; the exit code is 1 if
-anything has stayed that may not, or memory has grown by more than a tenth (and 2 MB).
+The sandbox provides servers, an operator's clone as the working directory, and `bcops` in PATH. Needs
+Linux and Python 3.9. Prints a line for each run. The exit code is 1 if something stays that should not, or
+if memory grows by more than a tenth (and 2 MB).
 """
 
 import argparse
@@ -23,7 +23,7 @@ import urllib.request
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-# What a reset leaves on purpose: the tip of the branch from before, for a rollback.
+# A reset leaves the old tip of the branch on purpose, for a rollback.
 KEPT_REFS = "refs/bcops/backup/"
 
 
@@ -54,7 +54,7 @@ def git_refs(*arguments):
 
 
 def children():
-    """Processes whose parent is this one: those that a run has left become its children."""
+    """Finds processes that a run left: they become children of this one."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -63,7 +63,7 @@ def children():
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        # A zombie has ended; it only waits for us to take notice.
+        # A zombie has ended and only waits to be reaped.
         if int(fields[1]) == os.getpid() and fields[0] != "Z":
             found.append(entry.name)
     return found
@@ -86,7 +86,7 @@ class Soak:
         self.problems = []
 
     def run(self, arguments):
-        """Gives seconds and the peak of memory in megabytes."""
+        """Returns seconds and the peak of memory in megabytes."""
         environment = dict(os.environ, TMPDIR=self.temporary)
         log = Path(self.temporary).with_suffix(".log")
         with open(log, "w") as output:
@@ -104,7 +104,7 @@ class Soak:
         return seconds, usage.ru_maxrss / 1024
 
     def left(self):
-        """What there is now besides journals, as something to compare."""
+        """Lists everything except journals, to compare it later."""
         names = "SELECT datname FROM pg_database ORDER BY 1"
         sessions = (
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
@@ -116,7 +116,7 @@ class Soak:
             "local sessions": psql("postgres", sessions),
             "sessions at Heroku": psql(self.heroku, sessions),
             "temporary files": files_below(self.temporary),
-            # Each run's and each bucket's folder keeps its file for a lock, which says nothing.
+            # The folder of each run and each bucket keeps its lock file on purpose.
             "locks in the state folder": [
                 one
                 for one in files_below(self.state)
@@ -136,7 +136,7 @@ class Soak:
             reap()
             memory.append(peak)
             now = self.left()
-            # The first run may leave what each of them replaces: the database from before.
+            # The first run leaves the old database, which each later run replaces.
             expected = expected or now
             changed = [f"{key}: {expected[key]} became {now[key]}" for key in now if now[key] != expected[key]]
             for key in ("temporary files", "refs of the clone", "refs of the origin", "processes"):
@@ -173,7 +173,7 @@ def main():
     soak.series("reset", options.resets, reset)
     journals = files_below(soak.state)
     print(f"state folder: {len(journals)} files, {sum((soak.state / one).stat().st_size for one in journals) >> 10} kB")
-    print("\n".join(soak.problems) or "nothing has stayed")
+    print("\n".join(soak.problems) or "nothing was left")
     sys.exit(1 if soak.problems else 0)
 
 

@@ -1,4 +1,4 @@
-//! `bcops check` where something is down: every way of it, with exit code 8, the host and the reason.
+//! Tests `bcops check` with sites that are down in every way: exit code 8, the host and the reason.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::standins::certificates::Kind;
 use crate::standins::dns::Zone;
 use crate::standins::web::Page;
 
-/// Checks that this is down for this reason, that the other site is up, and what mends it.
+/// Checks that this site is down for this reason, that the other site is up, and the hint.
 #[track_caller]
 fn assert_down(world: &World, aspect: &str, words: &[&str], mend: &str) {
     let document = world.json(8);
@@ -34,8 +34,8 @@ fn names_that_lead_nowhere() {
     let world = World::new();
     for (zone, words) in [
         (Zone::Empty, "the name has no address"),
-        (Zone::ServerFailure, "the DNS server cannot say"),
-        (Zone::Refused, "the DNS server cannot say"),
+        (Zone::ServerFailure, "the DNS server failed"),
+        (Zone::Refused, "the DNS server failed"),
         (Zone::Alias("gone.example".to_owned()), "NXDOMAIN"),
     ] {
         world.dns.set(STAGING, zone);
@@ -55,24 +55,24 @@ fn dns_that_says_nothing_or_nonsense() {
         let started = Instant::now();
         let document = world.json(8);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-        assert_line(&document, STAGING, "dns", "fail", &["no DNS server answers in time"]);
+        assert_line(&document, STAGING, "dns", "fail", &["no DNS server answered in time"]);
         assert_line(&document, JOBS, "http", "pass", &[]);
     }
 }
 
 #[test]
-fn nobody_who_takes_the_connection() {
+fn no_server_accepts_the_connection() {
     let world = World::new();
     world.dns.set(STAGING, Zone::Addresses(vec![[127, 0, 0, 9].into()]));
     // Nothing listens at that address.
-    assert_down(&world, "http", &["127.0.0.9", "refuses the connection"], "down");
+    assert_down(&world, "http", &["127.0.0.9", "refused the connection"], "down");
     // The second address is tried.
     world.dns.set(STAGING, Zone::Addresses(vec![[127, 0, 0, 9].into(), [127, 0, 0, 1].into()]));
     assert_line(&world.json(0), STAGING, "http", "pass", &["HTTP 200"]);
 }
 
 #[test]
-fn certificates_that_nobody_should_trust() {
+fn certificates_that_must_not_be_trusted() {
     let world = World::new();
     let mend = "heroku certs:auto --app app-staging";
     for (kind, words) in [
@@ -80,13 +80,13 @@ fn certificates_that_nobody_should_trust() {
         (Kind::NotYet, vec!["the certificate is not valid yet"]),
         (Kind::WrongName, vec!["the certificate is for elsewhere.example"]),
         (Kind::SelfSigned, vec!["the certificate is self-signed"]),
-        (Kind::Stranger, vec!["comes from Stranger, whom this machine does not trust ("]),
+        (Kind::Stranger, vec!["comes from Stranger, which this machine does not trust ("]),
         (Kind::Incomplete, vec!["comes from Trusted Intermediate", "its chain may be incomplete"]),
     ] {
         world.web.host(STAGING, kind);
         assert_down(&world, "tls", &words, mend);
         let document = world.json(8);
-        // What it says is told all the same, and so is what the site answers.
+        // The certificate and the site's answer are still reported.
         assert!(line(&document, STAGING, "tls")["data"]["not_after"].is_string(), "{document:#}");
         assert_line(&document, STAGING, "http", "pass", &["HTTP 200"]);
         let problems = line(&document, STAGING, "tls")["data"]["problems"].clone();
@@ -99,7 +99,7 @@ fn no_tls_where_it_should_be() {
     let world = World::new();
     let url = format!("https://{STAGING}:{}/", world.web.http.port());
     world.configure(&[&url, &world.web.url(JOBS)], "");
-    assert_down(&world, "tls", &["the TLS handshake fails"], "heroku certs:auto");
+    assert_down(&world, "tls", &["the TLS handshake failed"], "heroku certs:auto");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn answers_of_a_site_that_is_down() {
             "HTTP 503, the site is in maintenance mode",
             "heroku maintenance:off",
         ),
-        (Page::new(503, crashed), "HTTP 503, the app has crashed", "heroku logs --tail"),
+        (Page::new(503, crashed), "HTTP 503, the app crashed", "heroku logs --tail"),
         (Page::new(500, "Server Error"), "HTTP 500", "heroku logs --tail --app app-staging"),
         (Page::new(404, no_app), "HTTP 404, Heroku has no app for this host", "down"),
         (Page::new(404, "Not Found"), "HTTP 404", "down"),
@@ -180,7 +180,7 @@ fn staging_that_leads_to_production() {
         &["the page links to a protected environment", "www.live.example (2×)"],
         "bcops purge-cache staging --backend=sites",
     );
-    // Only so much is read.
+    // Only a limited part is read.
     let padding = "x".repeat(1 << 20);
     world.web.page(STAGING, "/", Page::new(200, &format!("{padding}{page}")));
     let document = world.json(0);
@@ -204,7 +204,7 @@ fn silence_ends_in_time() {
 #[test]
 fn an_answer_that_breaks_off() {
     let world = World::new();
-    // No page is planned there: the connection is closed without an answer.
+    // No page is configured there, so the connection closes without an answer.
     world.configure(&[&format!("{}none/", world.web.url(STAGING)), &world.web.url(JOBS)], "");
-    assert_down(&world, "http", &["the connection gives no answer"], "down");
+    assert_down(&world, "http", &["the connection brought no answer"], "down");
 }

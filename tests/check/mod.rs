@@ -1,4 +1,4 @@
-//! `bcops check` where sites are up, are known from Site records, or come up in time.
+//! Tests `bcops check` with sites that are up, come from Site records, or come up in time.
 
 mod faults;
 mod storage;
@@ -58,7 +58,11 @@ fn all_is_well() {
         "{}",
         run.printed()
     );
-    assert!(run.stdout.contains(&format!("up    {}", world.web.url(JOBS))), "{}", run.printed());
+    assert!(
+        run.stdout.contains(&format!("up      site          {}", world.web.url(JOBS))),
+        "{}",
+        run.printed()
+    );
     assert_screen("check", &run.stdout);
 }
 
@@ -78,16 +82,24 @@ fn the_pipeline_never_makes_a_site_down() {
         .check(&["staging"])
         .exits(0)
         .says(&["warning: pipeline: staging at 7b5c3cc8: failed"]);
-    assert!(run.stdout.contains("warn  pipeline"), "{}", run.printed());
+    assert!(run.stdout.contains("warn    pipeline"), "{}", run.printed());
     world.gitlab.misbehave(Rule::always("/pipelines", Fault::Unauthorized));
-    world.check(&["staging"]).exits(0).says(&["does not accept the token"]);
+    world.check(&["staging"]).exits(0).says(&["refused the token"]);
     world.bcops.unset("GITLAB_TOKEN");
     let run = world.check(&["staging"]).exits(0);
-    assert!(run.stdout.contains("skip  pipeline   GITLAB_TOKEN is not set"), "{}", run.printed());
+    assert!(
+        run.stdout.contains("skip    pipeline      GITLAB_TOKEN is not set"),
+        "{}",
+        run.printed()
+    );
     let file = std::fs::read_to_string(world.bcops.directory().join("work/bcops.toml"));
     world.bcops.write("bcops.toml", &file.expect("the file").replace(PROJECT, ""));
     let run = world.check(&["staging"]).exits(0);
-    assert!(run.stdout.contains("skip  pipeline   gitlab.project is not set"), "{}", run.printed());
+    assert!(
+        run.stdout.contains("skip    pipeline      gitlab.project is not set"),
+        "{}",
+        run.printed()
+    );
 }
 
 /// A database with the Site records of an environment, given by a variable of the process.
@@ -109,7 +121,7 @@ fn records(world: &mut World, environment: &str, rows: &str) {
 }
 
 #[test]
-fn site_records_are_looked_at_as_well() {
+fn site_records_are_checked_too() {
     let mut world = World::new();
     let port = world.web.http.port();
     world.dns.set_loopback("news.staging.example");
@@ -117,7 +129,7 @@ fn site_records_are_looked_at_as_well() {
     records(&mut world, "staging", &format!("('localhost', 80), ('news.staging.example', {port})"));
     records(&mut world, "live", "('old.live.example', 443)");
     let document = world.json(8);
-    // A host that only production's records know of.
+    // A host that is only in production's records.
     let words = ["old.live.example (1×)"];
     assert_line(&document, "news.staging.example", "content", "fail", &words);
     assert!(line(&document, "news.staging.example", "tls").is_null(), "{document:#}");
@@ -126,9 +138,9 @@ fn site_records_are_looked_at_as_well() {
 }
 
 #[test]
-fn without_the_database_configured_sites_are_looked_at() {
+fn without_the_database_configured_sites_are_checked() {
     let mut world = World::new();
-    let said = "the Site records of staging are not read";
+    let said = "cannot read the Site records of staging; only configured sites are checked";
     world.check(&["staging"]).exits(0).says(&[said]);
     world.bcops.set(
         "BCOPS_STAGING_DATABASE_URL",
@@ -136,9 +148,10 @@ fn without_the_database_configured_sites_are_looked_at() {
     );
     world.check(&["staging"]).exits(0).says(&[said, "cannot connect to 127.0.0.1:1"]);
     world.configure(&[], "");
-    world
-        .check(&["staging"])
-        .fails(3, &["no site of staging is known", "environments.staging.sites"]);
+    world.check(&["staging"]).fails(
+        3,
+        &["cannot check staging: it has no configured site", "environments.staging.sites"],
+    );
     world.check(&["qa"]).fails(2, &["unknown environment `qa`"]);
 }
 
@@ -159,12 +172,12 @@ fn redirects_among_its_own_hosts_are_fine() {
 }
 
 #[test]
-fn connections_can_be_led_elsewhere() {
+fn connections_can_be_redirected_by_settings() {
     let world = World::new();
     let connect = format!("connect = [\"{STAGING}:443={}\"]\n", world.web.https);
     world.configure(&[&format!("https://{STAGING}")], &connect);
     let document = world.json(0);
-    assert_line(&document, STAGING, "dns", "skip", &["check.connect says 127.0.0.1"]);
+    assert_line(&document, STAGING, "dns", "skip", &["check.connect sets 127.0.0.1"]);
     assert_line(&document, STAGING, "tls", "pass", &[]);
     world.configure(&[], "connect = [\"nonsense\"]\n");
     world.check(&["staging"]).fails(3, &["`check.connect` is `nonsense`: write HOST:PORT"]);
@@ -202,7 +215,7 @@ fn wait_ends_when_the_time_is_over() {
     world.web.page(JOBS, "/", Page::new(500, ""));
     let run = world.check(&["staging", "--wait", "1"]).exits(8);
     let run = run.says(&["1 of 2 sites are up, but the time is over", "… "]);
-    // What has not changed is told once, however long each look took.
+    // An unchanged result is reported once, however long each visit took.
     let told = run.stderr.matches(&format!("note: {JOBS}: HTTP 500")).count();
     assert_eq!(told, 1, "{}", run.printed());
     assert!(run.stdout.contains(&format!("{JOBS}: HTTP 500")), "{}", run.printed());

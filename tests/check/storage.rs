@@ -1,4 +1,4 @@
-//! `bcops check` answers what the runbook's page asks of file storage: AWS S3, Buckup, open to whom?
+//! Tests that `bcops check` answers the runbook's questions about file storage.
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -86,7 +86,7 @@ fn assert_line(storage: &Value, subject: &str, verdict: &str, words: &str) {
 }
 
 #[test]
-fn everything_that_the_keys_may_know_is_told() {
+fn everything_that_the_keys_may_read_is_reported() {
     let storage = Storage::new().with_database();
     storage.world.s3.name_user("key-staging", "bc-staging-owner");
     storage.world.s3.set_up(
@@ -123,7 +123,7 @@ fn everything_that_the_keys_may_know_is_told() {
 }
 
 #[test]
-fn what_a_key_may_not_know_is_not_fine() {
+fn a_setting_that_a_key_may_not_read_does_not_pass() {
     let storage = Storage::new();
     let told = storage.check(0);
     for subject in
@@ -149,7 +149,7 @@ fn what_a_key_may_not_know_is_not_fine() {
     storage.world.s3.name_user("key-staging", "alice");
     assert_eq!(storage.check(0)["via_buckup"], false);
     storage.world.s3.misbehave(Rule::always("ListObjectsV2", Fault::AccessDenied).on("images/"));
-    assert_line(&storage.check(0), "files", "warn", "not allowed to list");
+    assert_line(&storage.check(0), "files", "warn", "the keys may not list the bucket");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn an_open_listing_and_an_open_private_document_fail() {
 }
 
 #[test]
-fn a_private_document_without_a_file_is_not_called_closed() {
+fn a_private_document_without_a_file_is_not_reported_as_closed() {
     let storage = Storage::new().with_database();
     let add = |id: u32, name: &str| {
         storage.psql(&format!(
@@ -192,13 +192,13 @@ fn a_private_document_without_a_file_is_not_called_closed() {
         .s3
         .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
     let told = storage.check(8);
-    assert_line(&told, "private documents", "skip", "2 not looked at, the first is document 19");
+    assert_line(&told, "private documents", "skip", "2 not checked, the first is document 19");
     assert_line(&told, "private document at the bucket", "fail", "document 17");
     storage.psql("DELETE FROM documents_customdocument WHERE id IN (17, 19)");
     let told = storage.check(0);
-    assert_line(&told, "private documents", "skip", "document 18 not looked at: the bucket does");
+    assert_line(&told, "private documents", "skip", "document 18 not checked: the bucket does");
     assert_eq!(told["public"]["private document at the bucket"], Value::Null, "{told:#}");
-    // Below the storage's location there is a file.
+    // There is a file below the storage's location.
     let app = "buckinghamshire-staging";
     storage.world.heroku.set_config_var(app, "AWS_LOCATION", "/media/");
     storage.world.s3.put(STAGING, "media/documents/no file.pdf", "private");
@@ -207,7 +207,7 @@ fn a_private_document_without_a_file_is_not_called_closed() {
 }
 
 #[test]
-fn the_custom_domain_is_asked_as_well() {
+fn the_custom_domain_is_checked_too() {
     let storage = Storage::new().with_database();
     let app = "buckinghamshire-staging";
     let host = format!("127.0.0.1:{}", storage.web.http.port());
@@ -223,7 +223,7 @@ fn the_custom_domain_is_asked_as_well() {
     assert_line(&told, "private document at the bucket", "pass", "not open");
     assert_line(&told, "image at 127.0.0.1", "pass", "anyone can read");
     assert_line(&told, "rendition at 127.0.0.1", "warn", "HTTP 500");
-    // Where another host is asked in the end, nobody knows.
+    // A redirect to another host makes the result unknown.
     let elsewhere = storage.web.plain_url("localhost");
     storage.web.page("localhost", "/login", Page::new(200, "Who are you?"));
     let login = format!("{}/login", elsewhere.trim_end_matches('/'));

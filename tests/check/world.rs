@@ -1,4 +1,5 @@
-//! What `bcops check` looks at in its tests: two environments, DNS, hosts with certificates, GitLab.
+//! Builds the world for the tests of `bcops check`: two environments, DNS, hosts with certificates,
+//! GitLab.
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -75,7 +76,7 @@ pub fn line<'v>(document: &'v Value, host: &str, aspect: &str) -> &'v Value {
     lines.iter().find(|line| line["aspect"] == aspect).unwrap_or(&Value::Null)
 }
 
-/// Checks a verdict and words of a line.
+/// Checks the verdict and the words of a line.
 #[track_caller]
 pub fn assert_line(document: &Value, host: &str, aspect: &str, verdict: &str, words: &[&str]) {
     let line = line(document, host, aspect);

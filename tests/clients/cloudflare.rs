@@ -1,8 +1,8 @@
-//! The proof of the Cloudflare stand-in: the real `cloudflare` package and Wagtail's own backend
-//! work against it, and purge what `bcops` purges.
+//! Proves the Cloudflare stand-in: the real `cloudflare` package and Wagtail's own backend work
+//! with it, and purge the same as `bcops`.
 //!
-//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
-//! it these tests are skipped and say so.
+//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes.
+//! Without it these tests print that they are skipped.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ fn python() -> Option<PathBuf> {
     Some(PathBuf::from(found?).join("bin/python"))
 }
 
-/// Runs one client of the driver, and gives what it saw.
+/// Runs one client of the driver, and returns what it saw.
 #[track_caller]
 fn drive(world: &World, client: &str, order: &Value) -> Option<Value> {
     let mut command = Command::new(python()?);
@@ -40,7 +40,7 @@ fn drive(world: &World, client: &str, order: &Value) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).expect("one JSON document"))
 }
 
-/// What was purged, whatever the method: the old backend sends DELETE.
+/// The purged items, with any method, because the old backend sends DELETE.
 fn purged(world: &World) -> Vec<(String, Vec<String>)> {
     world.cloudflare.purges().into_iter().map(|Purge { kind, items, .. }| (kind, items)).collect()
 }
@@ -105,7 +105,7 @@ fn wagtails_backend_and_bcops_purge_the_same() {
     let ours = World::new();
     ours.purge_reading(&["staging", "--url", "-"], &urls).exits(0);
     assert_eq!(ours.cloudflare.purged("files"), world.cloudflare.purged("files"));
-    // What Wagtail only writes to a log is a failure of bcops.
+    // bcops fails where Wagtail only writes to a log.
     for world in [&world, &ours] {
         world.cloudflare.misbehave(Rule::times(1, "/purge_cache", Fault::NotASuccess));
     }

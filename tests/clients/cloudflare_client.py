@@ -1,5 +1,5 @@
-"""Drives the stand-in for Cloudflare with real clients: the `cloudflare` package, and the backend of
-`wagtail.contrib.frontend_cache`, whose address is fixed, so that its requests are led elsewhere.
+"""Uses the stand-in for Cloudflare with real clients: the `cloudflare` package, and the backend of
+`wagtail.contrib.frontend_cache`. That backend's address is fixed, so its requests are redirected here.
 
 usage: cloudflare_client.py CLIENT BASE ZONE, with JSON on stdin; prints one JSON document.
 """
@@ -12,7 +12,7 @@ import sys
 def package(base, zone, order):
     import cloudflare
 
-    # The package's own retries would hide what the stand-in says.
+    # The package's own retries would hide the stand-in's answers.
     client = cloudflare.Cloudflare(base_url=base, max_retries=0, **order["login"])
     seen = {}
     if "api_token" in order["login"]:
@@ -53,7 +53,7 @@ def wagtail(base, zone, order):
 
 
 class Told(logging.Handler):
-    """The backend raises nothing: what it writes to its log is all that is known of a failure."""
+    """Collects the backend's log. The backend raises no errors, so only its log shows a failure."""
 
     def __init__(self, told):
         super().__init__()

@@ -1,9 +1,9 @@
-//! The proof of the Elasticsearch stand-in: the elasticsearch package works with it, and Wagtail's
-//! backend builds the index of a small site in it, searches there, and leaves as many documents as
-//! bcops takes for whole.
+//! Proves the Elasticsearch stand-in: the elasticsearch package works with it, and Wagtail's
+//! backend builds and searches the index of a small site in it, with the number of documents that
+//! bcops expects.
 //!
-//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
-//! it these tests are skipped and say so.
+//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes.
+//! Without it these tests print that they are skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -113,7 +113,7 @@ fn the_elasticsearch_package_works_with_opensearch() {
 }
 
 #[test]
-fn the_elasticsearch_package_understands_what_goes_wrong() {
+fn the_elasticsearch_package_understands_failures() {
     let Some(client) = Client::new() else { return };
     for (fault, word) in [
         (Fault::Unauthorized, "AuthenticationException"),
@@ -136,7 +136,7 @@ fn the_elasticsearch_package_understands_what_goes_wrong() {
 }
 
 #[test]
-fn wagtail_builds_the_index_that_bcops_takes_for_whole() {
+fn wagtail_builds_the_index_that_bcops_expects() {
     let Some(client) = Client::new() else { return };
     let found = client.run("wagtail_site/rebuild.py", &[]);
     // The root, a page of another type, forty of which a third are drafts, and an alias.
@@ -155,7 +155,7 @@ fn wagtail_builds_the_index_that_bcops_takes_for_whole() {
     assert_eq!(found["first_by_title"], json!(["news-9", "news-8"]));
     assert_eq!(found["tasks_afterwards"], 4);
 
-    // In the order in which Wagtail works on each index.
+    // In the order of Wagtail's work on each index.
     let requests = client.standin.requests();
     let of_pages =
         requests.iter().filter(|one| one.segments().first() == Some(&"wagtail__wagtailcore_page"));
@@ -185,14 +185,14 @@ fn wagtail_builds_beside_the_old_index_and_moves_the_alias() {
 }
 
 #[test]
-fn a_rebuild_that_lost_something_ends_well_or_badly_and_is_seen_either_way() {
+fn an_incomplete_rebuild_is_noticed_with_and_without_an_error() {
     let Some(client) = Client::new() else { return };
-    // A bulk request whose documents were refused ends the command.
+    // Refused documents in a bulk request end the command.
     client.standin.misbehave(Rule::once("wagtailcore_page/_bulk", Fault::BulkErrors));
     let output = client.output("wagtail_site/rebuild.py", &[]);
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 
-    // One that was answered as if all were well does not: only the counts tell.
+    // A bulk request with a false success does not: only the counts show it.
     let client = Client::new().expect("the clients");
     client.standin.misbehave(Rule::once("wagtailcore_page/_bulk", Fault::LostDocument));
     let found = client.run("wagtail_site/rebuild.py", &[]);

@@ -1,5 +1,5 @@
-"""The elasticsearch package against the stand-in: what it is asked to do, and what came of it, as one
-JSON document. BONSAI_URL says where."""
+"""Uses the stand-in with the elasticsearch package. Prints the results as one JSON document. BONSAI_URL is
+the address."""
 
 import json
 import os
@@ -12,7 +12,7 @@ found = {}
 
 
 def failure(kind, work):
-    """The status of the error that the work must end in."""
+    """Does the work, which must fail. Returns the status of its error."""
     try:
         work()
     except kind as error:

@@ -1,8 +1,8 @@
-//! The proof of the GitLab stand-in: the real `python-gitlab` works against it, and sees what `bcops`
-//! sees.
+//! Proves the GitLab stand-in: the real `python-gitlab` works with it, and sees the same as
+//! `bcops`.
 //!
-//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
-//! it this test is skipped and says so.
+//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes.
+//! Without it this test prints that it is skipped.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::gitlab::{PROJECT, TOKEN, standin};
 use crate::standins::gitlab::{Fault, GitlabStandIn, Rule};
 
-/// Runs the driver; `None` where there is no Python with the client.
+/// Runs the driver. `None` if there is no Python with the client.
 fn drive(standin: &GitlabStandIn, branch: &str) -> Option<Output> {
     let Some(folder) = std::env::var_os("BCOPS_PYTHON_CLIENTS") else {
         eprintln!("skipped: BCOPS_PYTHON_CLIENTS is not set, so there is no python-gitlab to run");

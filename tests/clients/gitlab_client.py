@@ -1,4 +1,4 @@
-"""Looks at the GitLab stand-in with the real python-gitlab, and prints what it saw as JSON.
+"""Reads the GitLab stand-in with the real python-gitlab, and prints the results as JSON.
 
 usage: gitlab_client.py URL TOKEN PROJECT BRANCH
 """
@@ -10,7 +10,7 @@ import gitlab
 
 
 def failure(call):
-    """The class and the status of what the client raises."""
+    """Returns the class and the status of the error that the client raises."""
     try:
         call()
     except gitlab.GitlabError as error:

@@ -1,7 +1,7 @@
-//! The proof of the Heroku stand-in: Heroku's own CLI works against it.
+//! Proves the Heroku stand-in: Heroku's own CLI works with it.
 //!
 //! `BCOPS_HEROKU_CLI` names the executable, which `tests/install-heroku-cli.sh` installs. Without
-//! it these tests are skipped and say so.
+//! it these tests print that they are skipped.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -43,7 +43,7 @@ impl Cli {
         let home = tempfile::tempdir().expect("a directory");
         let cache = home.path().join(".cache/heroku");
         std::fs::create_dir_all(&cache).expect("a directory");
-        // Tells the CLI that its terms of service have been shown.
+        // Marks the CLI's terms of service as shown.
         std::fs::write(cache.join("terms-of-service"), "").expect("written");
         std::fs::write(home.path().join("ca.pem"), &world.standin.authority_pem).expect("written");
         let dump = home.path().join("stored.dump");
@@ -132,7 +132,7 @@ async fn the_clis_own_token_is_found() {
         "HEROKU_HOST" => Some(host.clone()),
         _ => None,
     };
-    // Under this name bcops itself finds nothing there, and asks the CLI.
+    // bcops itself finds no entry under this name, and asks the CLI.
     let netrc_machine = "nowhere.test";
     let home = Some(cli.home.path());
     let sources = CredentialSources { environment: &environment, home, netrc_machine };

@@ -1,4 +1,4 @@
-//! The proof of what the Heroku stand-in does to apps: Heroku's own CLI works against it.
+//! Proves the Heroku stand-in's changes to apps: Heroku's own CLI works with it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The stand-ins, proved by the real clients of the services that they stand in for.
+//! Proves the stand-ins with the real clients of their services.
 
 mod cloudflare;
 mod elasticsearch;

@@ -1,5 +1,5 @@
-"""moto's or SeaweedFS's S3 with two buckets, of which the first holds objects: object_store.py moto|seaweedfs.
-Prints its port, and at the end of its standard input what both buckets hold."""
+"""Runs moto's or SeaweedFS's S3 server with two buckets, the first with objects: object_store.py moto|seaweedfs.
+Prints its port, and when its standard input ends, the contents of both buckets."""
 import hashlib, json, os, pathlib, socket, subprocess, sys, tempfile, time
 
 import boto3
@@ -18,7 +18,7 @@ def moto():
 
 
 def free_port():
-    """Below the ports that connections are given, so that nobody else takes it, and room for gRPC's, 10,000 above."""
+    """Yields ports below the range for outgoing connections, so no connection takes one; gRPC uses the port 10,000 higher."""
     for port in range(11000, 19000):
         with socket.socket() as one, socket.socket() as other:
             if one.connect_ex(("127.0.0.1", port)) and other.connect_ex(("127.0.0.1", port + 10000)):
@@ -45,7 +45,7 @@ def seaweedfs():
 
 
 def patiently(work):
-    """SeaweedFS takes some seconds until its first volume takes writes."""
+    """Retries, because SeaweedFS needs some seconds until its first volume accepts writes."""
     for _ in range(240):
         try:
             return work()

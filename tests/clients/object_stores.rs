@@ -1,9 +1,9 @@
-//! The S3 client against servers that know nothing of this project: moto, which is faithful about keys,
-//! and SeaweedFS, a product that checks signatures and checksums and lists in an order of its own. Pull,
-//! copy on the server, push in parts, and deletions by the thousand.
+//! Tests the S3 client with servers that are independent of this project: moto, which treats keys
+//! correctly, and SeaweedFS, a product that checks signatures and checksums and lists objects in its
+//! own order. Covers pull, copy on the server, push in parts, and deletions by the thousand.
 //!
 //! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
-//! it these tests are skipped and say so.
+//! it these tests print that they are skipped.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::media::world::{PRODUCTION, SECRET, STAGING, World, large};
 
 #[test]
 fn moto_is_pulled_copied_and_pushed_to() {
-    // A listing names it, and no folder can hold it.
+    // A listing names this key, but no folder can hold it.
     pull_copy_and_push("moto", 64, Some("images//double.jpg"));
 }
 

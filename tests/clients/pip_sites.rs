@@ -1,5 +1,5 @@
-//! Wagtail sites as pip installs them: a fresh `wagtail start`, and one with apps of many others. With
-//! nothing but the lines that `suggest` drafts they are pulled, hold nobody, and start.
+//! Tests Wagtail sites from pip: a fresh `wagtail start`, and one with many other apps. With only
+//! the lines that `suggest` drafts, a pull of them holds no personal data, and the sites start.
 //!
 //! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
 //! it these tests are skipped.
@@ -97,7 +97,7 @@ fn pulls_and_starts(world: &World, project: &Project, manifest: &str) {
 }
 
 #[test]
-fn a_site_with_apps_of_many_others_is_pulled_with_nothing_but_its_draft() {
+fn a_site_with_many_other_apps_is_pulled_with_only_its_draft() {
     let Some(environment) = environment() else { return };
     let world = World::empty(Options::default());
     let folder = world.bcops.directory().join("site");
@@ -108,7 +108,7 @@ fn a_site_with_apps_of_many_others_is_pulled_with_nothing_but_its_draft() {
 }
 
 #[test]
-fn a_fresh_project_is_pulled_with_nothing_but_its_draft() {
+fn a_fresh_project_is_pulled_with_only_its_draft() {
     let Some(environment) = environment() else { return };
     let world = World::empty(Options::default());
     let folder = world.bcops.directory().join("site");

@@ -1,8 +1,7 @@
-//! The proof of the S3 stand-in: the real aws CLI works against it, and finds in it what `bcops`
-//! left there.
+//! Proves the S3 stand-in: the real aws CLI works with it, and finds what `bcops` wrote.
 //!
 //! `BCOPS_AWS_CLI` names the executable, which `tests/install-aws-cli.sh` installs. Without it
-//! these tests are skipped and say so.
+//! these tests print that they are skipped.
 
 use std::fs;
 use std::path::PathBuf;
@@ -121,7 +120,7 @@ fn the_cli_finds_both_sides_equal_after_every_command() {
     world.s3.put(STAGING, "images/stray.jpg", "stray");
     let folder = world.media();
     let folder = folder.to_str().expect("a path");
-    // A fresh download by the CLI is what is compared: its sync goes by times.
+    // Compares with a fresh download by the CLI, because its sync compares times.
     let same = |bucket: &str, name: &str| {
         let to = cli.home.path().join(name);
         cli.run(&["s3", "sync", &format!("s3://{bucket}"), name, "--only-show-errors"]);

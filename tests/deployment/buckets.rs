@@ -1,4 +1,4 @@
-//! Buckets: another port, an alias, keys of another user; and buckets that only look alike.
+//! Tests buckets under another port, an alias or other keys, and buckets that only look alike.
 
 use super::world::{PRODUCTION, STAGING, World};
 use crate::standins::s3::{Key, Options, Right, S3StandIn};
@@ -67,7 +67,7 @@ impl Media {
 }
 
 #[test]
-fn productions_bucket_is_known_by_what_is_in_it() {
+fn productions_bucket_is_recognized_by_its_content() {
     let media = Media::new();
     let port: u16 = media.s3.url.rsplit(':').next().unwrap().parse().expect("a port");
     let forward = Forward::to(port);
@@ -75,21 +75,21 @@ fn productions_bucket_is_known_by_what_is_in_it() {
         [format!("http://127.0.0.1:{}", forward.port), format!("http://localhost:{}", forward.port)]
     {
         media.set(STAGING, "live-media", "key-test", &endpoint);
-        media.push().fails(4, &["bucket", "is that of production"]);
+        media.push().fails(4, &["bucket", "belongs to production"]);
     }
     assert_eq!(media.writes(), 0);
-    // Three objects are enough to tell, two are not.
+    // Three objects are enough to decide, two are not.
     for number in 3..12 {
         media.s3.remove("live-media", &format!("original_images/{number}.jpg"));
     }
-    media.push().fails(4, &["is that of production"]);
+    media.push().fails(4, &["belongs to production"]);
     media.s3.remove("live-media", "original_images/2.jpg");
     media.push().fails(4, &["could not be compared", "known.buckets"]);
     assert_eq!(media.writes(), 0);
 }
 
 #[test]
-fn another_bucket_passes_whatever_it_holds() {
+fn another_bucket_passes_with_any_content() {
     let media = Media::new();
     let port: u16 = media.s3.url.rsplit(':').next().unwrap().parse().expect("a port");
     let forward = Forward::to(port);
@@ -108,10 +108,10 @@ fn another_bucket_passes_whatever_it_holds() {
 }
 
 #[test]
-fn an_access_point_is_not_taken_for_a_bucket_of_its_own() {
+fn an_access_point_is_not_mistaken_for_a_separate_bucket() {
     let media = Media::new();
     for name in ["live-ap-1a2b3c-s3alias", "live-media--ol-s3"] {
-        // At AWS, where nobody answers here.
+        // At AWS, which does not answer here.
         media.set(STAGING, name, "key-test", "");
         media.push().fails(4, &["bucket"]);
     }

@@ -1,4 +1,5 @@
-//! A colleague whose login sees staging alone: trusted configuration says what belongs to production.
+//! Tests a colleague whose login sees only staging: trusted configuration names production's
+//! resources.
 
 use std::fs;
 
@@ -83,10 +84,10 @@ impl Colleague {
 }
 
 #[test]
-fn a_login_that_sees_staging_alone_can_work_there() {
+fn a_login_that_sees_only_staging_can_work_there() {
     let colleague = Colleague::new();
     let world = &colleague.world;
-    // Nothing is known of production's bucket.
+    // Production's bucket is unknown.
     colleague
         .push()
         .fails(4, &["could not be compared", "environments.content-prep.known.buckets"]);
@@ -106,7 +107,7 @@ fn a_login_that_sees_staging_alone_can_work_there() {
 }
 
 #[test]
-fn what_is_productions_by_trusted_configuration_is_refused() {
+fn production_resources_in_trusted_configuration_are_refused() {
     let colleague = Colleague::new();
     let world = &colleague.world;
     colleague.trust(&format!(
@@ -138,10 +139,10 @@ fn what_is_productions_by_trusted_configuration_is_refused() {
 }
 
 #[test]
-fn without_a_known_zone_the_sites_tell() {
+fn without_a_known_zone_the_sites_decide() {
     let colleague = Colleague::new();
     let world = &colleague.world;
-    // Production's zone cannot be read; that its site lies in this one is known.
+    // Production's zone cannot be read, but its site is known to be in this zone.
     world.set(STAGING, "FRONTEND_CACHE_CLOUDFLARE_ZONEID", LIVE_ZONE);
     let live = ["purge-cache", "staging", "--everything", "--confirm", "buckinghamshire.gov.uk"];
     world.bcops.run(&live).fails(4, &["production"]);

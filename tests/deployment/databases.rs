@@ -1,4 +1,5 @@
-//! Postgres: a pooler, a forwarded port, another login, a renamed app, a fork, a follower.
+//! Tests Postgres through a pooler, a forwarded port, another login, a renamed app, a fork and a
+//! follower.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -9,7 +10,7 @@ use crate::support::forward::Forward;
 use crate::support::postgres::Cluster;
 use crate::support::wait;
 
-/// A real PgBouncer in front of the shared server. `None` where it is not installed.
+/// A real PgBouncer in front of the shared server. `None` if it is not installed.
 pub struct Pooler {
     child: Child,
     pub port: u16,
@@ -65,7 +66,7 @@ impl Drop for Pooler {
 }
 
 #[test]
-fn productions_database_is_known_by_every_way_to_it() {
+fn productions_database_is_recognized_by_every_way_to_it() {
     let world = World::new();
     let (port, name) = (world.cluster.port(), world.production.as_str());
     world.cluster.psql("postgres", "CREATE ROLE other_login_1 SUPERUSER LOGIN");
@@ -105,7 +106,7 @@ fn productions_database_is_known_by_every_way_to_it() {
         assert!(matches!(run.code, Some(3 | 4)), "{way}: {}", run.printed());
         assert_eq!(world.people_left(world.cluster, name), 50, "{way}: {}", run.printed());
     }
-    // The same by whatever production's variable says.
+    // The same with any value of production's variable.
     world.set(STAGING, "DATABASE_URL", &by_port(forward.port, name));
     for way in &ways {
         world.set(PRODUCTION, "DATABASE_URL", way);
@@ -114,7 +115,7 @@ fn productions_database_is_known_by_every_way_to_it() {
 }
 
 #[test]
-fn staging_is_known_as_another_database_of_the_same_server() {
+fn staging_is_recognized_as_another_database_of_the_same_server() {
     let world = World::new();
     world.scrub().exits(0);
     assert_eq!(world.people_left(world.cluster, &world.staging), 0);
@@ -122,7 +123,7 @@ fn staging_is_known_as_another_database_of_the_same_server() {
 }
 
 #[test]
-fn a_pooler_before_staging_is_no_hindrance() {
+fn a_pooler_in_front_of_staging_is_allowed() {
     let world = World::new();
     let names = [(world.staging.as_str(), world.staging.as_str())];
     let Some(pooler) = Pooler::start(world.cluster, "session", &names) else { return };
@@ -142,14 +143,14 @@ fn a_fork_of_production_is_another_database_and_a_follower_is_not() {
     assert_eq!(world.people_left(&fork, &world.production), 0);
     assert_eq!(world.people_left(world.cluster, &world.production), 50);
 
-    // Production is known by its follower alone, which shows no locks of the primary.
+    // Production is known only by its follower, which does not show the primary's locks.
     let follower = world.cluster.copied(true).expect("a follower");
     assert_eq!(follower.psql("postgres", "SELECT pg_is_in_recovery()"), "t");
     world.set(PRODUCTION, "DATABASE_URL", &by_port(follower.port(), &world.production));
     let forward = Forward::to(world.cluster.port());
     world.set(STAGING, "DATABASE_URL", &by_port(forward.port, &world.production));
     world.assert_refused(&["which is protected"]);
-    // A server of another line is another one.
+    // A server of another line is a different server.
     let other = Cluster::start(&crate::support::postgres::Options::for_tests()).expect("a server");
     let staging = super::world::people(&other, "test");
     world.set(STAGING, "DATABASE_URL", &by_port(other.port(), &staging));
@@ -158,7 +159,7 @@ fn a_fork_of_production_is_another_database_and_a_follower_is_not() {
 }
 
 #[test]
-fn a_production_that_cannot_be_asked_is_a_refusal_unless_heroku_says_whose_it_is() {
+fn an_unreachable_production_is_a_refusal_unless_heroku_names_the_owner() {
     let world = World::new();
     let staging = url(world.cluster, &world.staging);
     // Production's app has another name today.
@@ -179,7 +180,7 @@ fn a_production_that_cannot_be_asked_is_a_refusal_unless_heroku_says_whose_it_is
 }
 
 #[test]
-fn a_url_that_is_not_the_add_ons_is_not_its_own() {
+fn a_url_that_differs_from_the_add_ons_is_not_trusted() {
     let world = World::new();
     let staging = url(world.cluster, &world.staging);
     world.heroku.add_database(STAGING, "DATABASE", &staging);
@@ -187,11 +188,11 @@ fn a_url_that_is_not_the_add_ons_is_not_its_own() {
     let forward = Forward::to(world.cluster.port());
     // The add-on is staging's, and the config var leads to production.
     world.set(STAGING, "DATABASE_URL", &by_port(forward.port, &world.production));
-    world.assert_refused(&["is that of production"]);
+    world.assert_refused(&["belongs to production"]);
     // Production cannot be asked, and the URL is not the add-on's.
     world.set(PRODUCTION, "DATABASE_URL", "postgres://u:db-password@127.0.0.1:1/x");
-    world.assert_refused(&["could not be compared", "no Heroku Postgres add-on of the app"]);
-    // A pooler's address is known for the add-on's own.
+    world.assert_refused(&["could not be compared", "no Heroku Postgres add-on with this URL"]);
+    // A pooler's address is recognized as the add-on's own.
     let by_forward = by_port(forward.port, &world.staging);
     world.set(STAGING, "DATABASE_URL", &by_forward);
     world.scrub().exits(0);
@@ -219,7 +220,7 @@ fn any_variable_of_staging_that_opens_production_is_refused() {
         let run = world.bcops.run(&["purge-cache", "staging", "--backend", "--dry-run"]);
         run.fails(4, &["REPORTING"]);
     }
-    // Trusted configuration accepts it, where nothing reads it, and says so.
+    // Trusted configuration may accept a variable that nothing reads, and the output says so.
     let accept = "[environments.staging]\naccept = [\"REPORTING\"]\n";
     let home = world.bcops.directory().join("home/.config/bcops");
     fs::create_dir_all(&home).expect("a folder");
@@ -229,11 +230,11 @@ fn any_variable_of_staging_that_opens_production_is_refused() {
     let accept = "[environments.staging]\naccept = [\"REPORTING\", \"DATABASE_URL\"]\n";
     fs::write(home.join("config.toml"), accept).expect("written");
     world.set(STAGING, "DATABASE_URL", &production);
-    world.assert_refused(&["is that of production"]);
+    world.assert_refused(&["belongs to production"]);
 }
 
 #[test]
-fn parameters_that_lead_elsewhere_are_refused() {
+fn parameters_that_change_the_database_are_refused() {
     let world = World::new();
     let staging = url(world.cluster, &world.staging);
     for parameter in ["hostaddr=127.0.0.1", "service=live", "options=-crole%3Dx", "passfile=/x"] {
@@ -256,7 +257,7 @@ fn a_dyno_reads_stagings_own_variables() {
     ] {
         world.bcops.run(command).fails(4, &["database", "production"]);
     }
-    // What stands in for it here, the dyno does not know.
+    // The dyno does not know this machine's override.
     let mut world = world;
     world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url(world.cluster, &world.staging));
     world.bcops.run(&["run", "staging", "--", "true"]).fails(4, &["database", "production"]);

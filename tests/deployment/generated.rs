@@ -1,5 +1,5 @@
-//! Thousands of generated configurations: each that leads to what is protected is refused, and none
-//! that is harmless is.
+//! Tests thousands of generated configurations: all that lead to protected resources are refused,
+//! and no harmless ones.
 
 use std::fs;
 use std::path::Path;
@@ -26,15 +26,15 @@ enum What {
     Bucket,
 }
 
-/// One resource of one side, spelt in one way, in one variable of staging.
+/// One resource of one side, in one spelling, in one variable of staging.
 #[derive(Debug, Clone)]
 struct Generated {
     what: What,
     is_productions: bool,
-    /// Which of the addresses that lead there.
+    /// One of the addresses that lead there.
     way: usize,
     host: usize,
-    /// Which login, of those that open it.
+    /// One of the logins that open it.
     login: usize,
     variable: usize,
     scheme: usize,
@@ -149,7 +149,7 @@ impl Servers {
         }
     }
 
-    /// Sets a variable of staging, and gives it with its value.
+    /// Sets a variable of staging, and returns its name and value.
     fn apply(&self, one: &Generated) -> (String, String) {
         let host = HOSTS[one.host];
         let side = usize::from(!one.is_productions);
@@ -232,7 +232,7 @@ impl Servers {
     }
 }
 
-/// Opens staging to be changed, and asks for everything that a command could.
+/// Opens staging for writing, and requests everything that a command could.
 async fn open(settings: &Settings, home: &Path) -> Result<(), CommandError> {
     let deployments = Deployments { settings, reporter: &Silent, home: Some(home) };
     let destination = settings.environments["staging"].as_destination()?;
@@ -245,7 +245,7 @@ async fn open(settings: &Settings, home: &Path) -> Result<(), CommandError> {
 }
 
 #[test]
-fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
+fn every_way_to_a_protected_resource_is_refused_and_no_harmless_one() {
     let servers = Servers::new();
     let home = servers.world.bcops.directory().join("home");
     let machine = servers.world.heroku.url.trim_start_matches("http://").to_owned();
@@ -262,7 +262,7 @@ fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
         config_file: None,
     })
     .expect("settings");
-    // A number above 1 says how many.
+    // A number above 1 is the number of cases.
     let soak = std::env::var("BCOPS_SOAK").ok();
     let cases = soak.map_or(100, |soak| soak.parse().ok().filter(|n| *n > 1).unwrap_or(10_000));
     let config =
@@ -272,7 +272,7 @@ fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
         servers.put_right();
         let (name, value) = servers.apply(&one);
         let outcome = servers.world.runtime.block_on(open(&settings, &home));
-        // Back to nothing.
+        // Removes the change.
         servers.world.set(STAGING, &name, "");
         match (&outcome, one.is_productions) {
             (Err(error), true) => {

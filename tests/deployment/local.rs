@@ -1,4 +1,5 @@
-//! The local database: where no environment can be asked, it has to show that it is this machine's.
+//! Tests the local database: if no environment can be asked, it must prove that it belongs to this
+//! machine.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use super::world::{PRODUCTION, World, by_port, people, url};
 use crate::support::forward::Forward;
 use crate::support::postgres::Cluster;
 
-/// A role that may do nothing but own its database, as Heroku's.
+/// A role that may only own its database, as on Heroku.
 fn bound_role(cluster: &Cluster, database: &str) -> String {
     let role = format!("owner_of_{database}");
     cluster.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
@@ -16,7 +17,7 @@ fn bound_role(cluster: &Cluster, database: &str) -> String {
 }
 
 #[test]
-fn a_forwarded_port_to_productions_database_is_known() {
+fn a_forwarded_port_to_productions_database_is_recognized() {
     let mut world = World::new();
     let forward = Forward::to(world.cluster.port());
     for url in [
@@ -31,7 +32,7 @@ fn a_forwarded_port_to_productions_database_is_known() {
 }
 
 #[test]
-fn without_heroku_the_role_or_a_mark_has_to_show_whose_it_is() {
+fn without_heroku_the_role_or_a_mark_must_prove_the_owner() {
     let mut world = World::new();
     world.bcops.unset("HEROKU_API_KEY");
     let mine = people(world.cluster, "mine");
@@ -39,7 +40,8 @@ fn without_heroku_the_role_or_a_mark_has_to_show_whose_it_is() {
     let forward = Forward::to(world.cluster.port());
     let tcp = url(world.cluster, &mine);
     let ways = [tcp.clone(), by_port(forward.port, &mine), world.cluster.socket_url(&mine)];
-    // As Heroku's roles, this one may create no databases: it may be production's by a tunnel.
+    // Like Heroku's roles, this role may not create databases, so it may be production's through a
+    // tunnel.
     for way in &ways {
         let as_role = way.replace("postgres@", &format!("{role}@"));
         world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &as_role);
@@ -47,7 +49,7 @@ fn without_heroku_the_role_or_a_mark_has_to_show_whose_it_is() {
         run.fails(4, &["may be an environment's database", "CREATEDB"]);
     }
     assert_eq!(world.people_left(world.cluster, &mine), 50);
-    // A role that may is this machine's own.
+    // A role that may create databases is this machine's own.
     for way in &ways {
         world.bcops.set("BCOPS_LOCAL_DATABASE_URL", way);
         world.bcops.run(&["scrub-pii", "--yes"]).exits(0);
@@ -77,7 +79,8 @@ fn a_file_is_loaded_without_network_and_login_on_every_way_to_the_server() {
     }
     world.bcops.run(&["pull-data", "--undo", "--yes"]).exits(0);
 
-    // The mark that the pull left is known from now on, also to a role that may create nothing.
+    // The mark of the pull is recognized from now on, even with a role that may not create
+    // databases.
     let role = bound_role(world.cluster, &target);
     let bound = tcp.replace("postgres@", &format!("{role}@"));
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &bound);
@@ -88,7 +91,7 @@ fn a_file_is_loaded_without_network_and_login_on_every_way_to_the_server() {
 }
 
 #[test]
-fn an_environment_that_cannot_be_asked_asks_for_the_same() {
+fn an_environment_that_cannot_be_asked_needs_the_same_proof() {
     let mut world = World::new();
     let mine = people(world.cluster, "mine");
     let role = bound_role(world.cluster, &mine);

@@ -1,5 +1,5 @@
-//! The same resource under another name is refused, and another one under a similar name is not:
-//! with real servers on both sides.
+//! Tests with real servers that the same resource under another name is refused, and another
+//! resource under a similar name is not.
 
 mod buckets;
 mod colleague;

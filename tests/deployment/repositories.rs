@@ -1,9 +1,9 @@
-//! Git: where a push really goes, and branches that are never moved by force.
+//! Tests where a git push really goes, and branches that are never force-pushed.
 
 use crate::reset_staging::world::World;
 use crate::whole_site::{PRODUCTION, STAGING};
 
-/// A reset of staging with no question left.
+/// A reset of staging without any question.
 pub const RESET: [&str; 9] = [
     "reset-staging",
     "--attest",
@@ -45,13 +45,13 @@ fn a_url_that_git_rewrites_to_productions_repository_is_refused() {
             code.git(&work, &["config", "--unset-all", &section]);
         }
     }
-    // The origin as well.
+    // The origin too.
     let origin = code.origin().display().to_string();
     let section = format!("url.{theirs}.pushInsteadOf");
     code.git(&work, &["config", &section, &origin]);
     refused(&world, &[PRODUCTION]);
     code.git(&work, &["config", "--unset-all", &section]);
-    // What leads to the same repository by another spelling is no hindrance.
+    // Another spelling of the same repository is allowed.
     let section = format!("url.{mine}.pushInsteadOf");
     code.git(&work, &["config", &section, &own]);
     world
@@ -60,7 +60,7 @@ fn a_url_that_git_rewrites_to_productions_repository_is_refused() {
 }
 
 #[test]
-fn the_default_branch_and_other_environments_branches_are_never_moved() {
+fn the_default_branch_and_other_environments_branches_never_move() {
     let world = World::new();
     let origin = world.whole.code.origin();
     let code = &world.whole.code;

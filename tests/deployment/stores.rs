@@ -1,4 +1,5 @@
-//! Redis and the search cluster: another port, another variable, another database of one server.
+//! Tests Redis and the search cluster under another port, another variable, and another database of
+//! one server.
 
 use super::world::{PRODUCTION, STAGING, World};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Options};
@@ -10,7 +11,7 @@ fn clear(world: &World) -> crate::command::Run {
 }
 
 #[test]
-fn productions_redis_is_known_by_its_run_id() {
+fn productions_redis_is_recognized_by_its_run_id() {
     let world = World::new();
     let (production, staging) = (RedisServer::start(), RedisServer::start());
     let keys = [":1:a-page", ":1:wagtail_site_root_paths"];
@@ -38,7 +39,7 @@ fn productions_redis_is_known_by_its_run_id() {
         world.set(STAGING, variable, "");
     }
     assert_eq!(production.keys(0).len(), 2);
-    // Whatever variable production has it in.
+    // In any variable of production.
     world.set(PRODUCTION, "REDIS_URL", "");
     world.set(PRODUCTION, "CELERY_BROKER", &production.url());
     world.set(STAGING, "REDIS_URL", &second);
@@ -68,7 +69,7 @@ fn the_database_of_the_query_counts() {
 }
 
 #[test]
-fn productions_search_cluster_is_known_by_its_uuid() {
+fn productions_search_cluster_is_recognized_by_its_uuid() {
     let world = World::new();
     let start = |user: &str, uuid: Option<&str>| {
         let mut options = Options { user: user.to_owned(), ..Options::default() };
@@ -101,7 +102,7 @@ fn productions_search_cluster_is_known_by_its_uuid() {
         world.set(PRODUCTION, variable, "");
         world.set(PRODUCTION, "BONSAI_URL", &production.url());
     }
-    // Two customers of one cluster, each with indices of their own.
+    // Two customers of one cluster, each with their own indices.
     let neighbour = start("staging-user", Some("one-cluster"));
     let theirs = start("production-user", Some("one-cluster"));
     neighbour.fill("wagtail__test", 1);
@@ -111,7 +112,7 @@ fn productions_search_cluster_is_known_by_its_uuid() {
     let dry = ["search", "reindex", "staging", "--dry-run"];
     let run = world.bcops.run(&dry);
     assert_ne!(run.code, Some(4), "{}", run.printed());
-    // An index in common tells that they are one.
+    // A common index shows that they are the same cluster.
     neighbour.fill("wagtail__page", 1);
     world.bcops.run(&dry).fails(4, &["search cluster", "production"]);
 }

@@ -1,5 +1,5 @@
-//! What these tests share: a stand-in for Heroku with the council's apps, and a database for
-//! production and one for staging on a real server.
+//! Builds the world of these tests: a stand-in for Heroku with the council's apps, and databases
+//! for production and staging on a real server.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -30,7 +30,7 @@ pub struct World {
 }
 
 impl World {
-    /// Nothing but the servers tells the two databases apart: both are set by hand.
+    /// Only the servers distinguish the two databases: both URLs are set by hand.
     pub fn new() -> World {
         let runtime = Runtime::new().expect("a runtime");
         let heroku = runtime.block_on(HerokuStandIn::start(Options::default()));
@@ -65,7 +65,7 @@ impl World {
         cluster.psql(database, sql).parse().expect("a number")
     }
 
-    /// Staging's database is refused as production's, and nothing has changed anywhere.
+    /// Checks that staging's database is refused as production's, and that nothing has changed.
     #[track_caller]
     pub fn assert_refused(&self, words: &[&str]) {
         self.scrub().fails(4, &[&["nothing was changed"], words].concat());
@@ -86,7 +86,7 @@ pub fn url(cluster: &Cluster, database: &str) -> String {
     format!("{}?sslmode=disable", cluster.url(database))
 }
 
-/// The same by another port.
+/// The same through another port.
 pub fn by_port(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
 }

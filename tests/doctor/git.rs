@@ -1,4 +1,4 @@
-//! What `bcops doctor` says of git, the clone around it, its origin, and the branch on GitLab.
+//! Tests `bcops doctor` for git, the clone, its origin, and the branch on GitLab.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use crate::pull_data::world::{DEV, World};
 use crate::standins::gitlab::Project;
 use crate::support::git::{self, files, text};
 
-/// A world in whose working directory there is a clone, and its git.
+/// A world with a clone in the working directory, and its git.
 fn in_a_clone() -> (World, git::World) {
     let (mut world, git) = (good_world(), git::World::new());
     for app in [STAGING, DEV] {
@@ -50,25 +50,25 @@ fn introduce(world: &World) {
 fn a_clone_that_a_reset_can_work_in() {
     let (world, git) = in_a_clone();
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail git", "to mend: install git"]);
+    assert_lines(&run, &["fail git", "fix: install git"]);
     install_git(&world);
     let run = world.bcops.run(&["doctor"]).exits(3);
-    let mend = "to mend: git config --global user.name";
+    let mend = "fix: git config --global user.name";
     assert_lines(&run, &["pass git version", "fail git identity", mend]);
     introduce(&world);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
-    assert_lines(&run, &["pass git push takes pushes", "pass staging deploys takes pushes"]);
-    // An origin that shows everything and takes nothing.
+    assert_lines(&run, &["pass git push may push", "pass staging deploys may push"]);
+    // An origin that allows reading and refuses pushes.
     git.git(&work(&world), &["config", "remote.origin.receivepack", "false"]);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
-    assert_lines(&run, &["pass git origin", "fail git push", "to mend: Developer"]);
+    assert_lines(&run, &["pass git origin", "fail git push", "fix: Developer"]);
     git.git(&work(&world), &["config", "--unset", "remote.origin.receivepack"]);
 
     git.point("dev", None);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git origin lacks dev (dev)"]);
-    // The clone is looked at and left as it is.
+    // The clone is read and does not change.
     let references = git.git(&work(&world), &["for-each-ref", "refs/bcops"]);
     assert_eq!(references.trim(), "");
 }
@@ -80,7 +80,7 @@ fn an_origin_that_is_not_the_sites() {
     introduce(&world);
     world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/site\"\n");
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail git origin not council/site", "to mend: gitlab.project"]);
+    assert_lines(&run, &["fail git origin not council/site", "fix: gitlab.project"]);
     world.bcops.write("bcops.toml", "");
     fs::rename(git.origin(), git.path("elsewhere")).expect("a move");
     let run = world.bcops.run(&["doctor"]).exits(3);
@@ -101,5 +101,5 @@ fn the_branch_that_is_force_pushed() {
     gitlab.add_project(strict);
     world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/strict\"\n");
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail GitLab branch staging may not", "to mend: Protected branches"]);
+    assert_lines(&run, &["fail GitLab branch staging may not", "fix: Protected branches"]);
 }

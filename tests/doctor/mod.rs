@@ -1,8 +1,8 @@
-//! `bcops doctor`: all well in a good world, and for everything that is broken a line with what
-//! mends it.
+//! Tests `bcops doctor`: everything passes in a good world, and each broken part has a line with
+//! its fix.
 
 mod git;
-mod reading;
+pub mod reading;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub fn good_world() -> World {
     world
 }
 
-/// Checks that exactly this check fails, with these words, and that its mend names this.
+/// Checks that exactly this check fails, with these words, and that its fix names this.
 #[track_caller]
 fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
     let run = world.bcops.run(&["doctor"]).exits(3);
@@ -45,7 +45,7 @@ fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
     assert_eq!(failed.len(), 1, "{}", run.printed());
     assert!(failed[0].contains(check), "{}", run.printed());
     assert!(run.stdout.contains(detail), "{}", run.printed());
-    let line = run.stdout.lines().find(|line| line.contains("to mend:"));
+    let line = run.stdout.lines().find(|line| line.contains("fix:"));
     assert!(line.is_some_and(|line| line.contains(mend)), "{}", run.printed());
     assert!(run.stdout.contains("1 check failed"), "{}", run.printed());
 
@@ -79,9 +79,9 @@ fn all_is_well_in_a_good_world() {
     assert!(world.standin.requests().iter().all(|request| request.method == "GET"));
 }
 
-/// With what its commands take from production, and nothing else.
+/// With what its commands need from production, and nothing else.
 #[test]
-fn one_environment_is_looked_at_with_its_source() {
+fn one_environment_is_checked_with_its_source() {
     let world = good_world();
     let run = world.bcops.run(&["doctor", "staging"]).exits(0);
     for line in ["pass staging backups", "pass production backups", "pass production database"] {
@@ -122,7 +122,7 @@ fn the_account() {
     world.standin.misbehave(Rule::times(2, "/account", Fault::TwoFactor));
     assert_broken(&world, "Heroku account", "two-factor", "HEROKU_API_KEY");
     world.bcops.unset("HEROKU_API_KEY");
-    assert_broken(&world, "Heroku token", "no Heroku token found", "heroku login");
+    assert_broken(&world, "Heroku token", "cannot find a Heroku token", "heroku login");
     world.bcops.set("HEROKU_API_KEY", "HRKU-of-somebody-else");
     let run = world.bcops.run(&["doctor"]).exits(3);
     assert_lines(&run, &["fail Heroku account 401", "fail production 401"]);
@@ -141,11 +141,11 @@ fn apps_and_their_databases() {
     world.bcops.write("bcops.toml", "");
     let path = format!("/apps/{DEV}/config-vars");
     world.standin.misbehave(Rule::times(2, &path, Fault::Forbidden));
-    assert_broken(&world, "dev", "may not read", "doctor");
+    assert_broken(&world, "dev", "lacks permission", "doctor");
 }
 
 #[test]
-fn backups_that_are_old_or_not_there() {
+fn backups_that_are_old_or_missing() {
     let world = connected_world();
     for app in [PRODUCTION, STAGING, CONTENT_PREP] {
         world.standin.add_backup(app, &sample().small, 5 * HOUR, COMPLETED);
@@ -164,7 +164,7 @@ fn a_database_that_does_not_answer() {
     let url = "postgres://u:db-password@127.0.0.1:1/staging?sslmode=disable";
     world.standin.set_config_var(STAGING, "DATABASE_URL", url);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
-    assert_lines(&run, &["fail staging database 127.0.0.1:1", "to mend: heroku pg:info --app"]);
+    assert_lines(&run, &["fail staging database 127.0.0.1:1", "fix: heroku pg:info --app"]);
 }
 
 #[test]
@@ -179,18 +179,18 @@ fn files_and_folders() {
     world.bcops.write("bcops.toml", "");
     let file = world.bcops.write("file", "");
     world.bcops.set("BCOPS_STATE_DIR", file.to_str().expect("a path"));
-    assert_broken(&world, "state folder", "cannot be written", "BCOPS_STATE_DIR");
+    assert_broken(&world, "state folder", "you may not write to ", "BCOPS_STATE_DIR");
     world.bcops.write("bcops.toml", "colour = \"blue\"\n");
     world.bcops.run(&["doctor"]).fails(3, &["bcops.toml:1", "`colour`"]);
 }
 
 #[test]
-fn a_server_that_never_answers_holds_nobody_up() {
+fn a_server_that_never_answers_delays_no_other_check() {
     let world = good_world();
     world.standin.misbehave(Rule::always(&format!("/apps/{DEV}"), Fault::Hang));
     let started = Instant::now();
     let run = world.bcops.run(&["doctor"]).exits(3);
-    // One limit, and not one for each request that hangs.
+    // One limit in total, and not one for each request that hangs.
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_lines(
         &run,
@@ -205,7 +205,8 @@ fn the_address_for_messages() {
     world.bcops.set("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/s3-secret-key");
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass Slack hooks.slack.com"]);
-    for (url, detail) in [("hooks", "no URL"), ("http://hooks.slack.com/x", "not encrypted")] {
+    for (url, detail) in [("hooks", "is not a URL"), ("http://hooks.slack.com/x", "not encrypted")]
+    {
         world.bcops.set("SLACK_WEBHOOK_URL", url);
         assert_broken(&world, "Slack", detail, "SLACK_WEBHOOK_URL");
     }
@@ -218,9 +219,9 @@ fn a_search_cluster_that_does_not_answer() {
     assert_broken(&world, "staging search", "127.0.0.1:1", "bcops search open");
 }
 
-/// The servers answer at once, so that this is what the checks cost one beside the other.
+/// The servers answer at once, so this measures the checks themselves, which run in parallel.
 #[test]
-fn servers_that_answer_are_no_reason_to_wait() {
+fn fast_servers_make_a_fast_doctor() {
     let world = good_world();
     let took = |_| {
         let started = Instant::now();

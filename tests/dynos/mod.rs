@@ -1,4 +1,4 @@
-//! `run` and `shell`: commands on one-off dynos.
+//! Tests `run` and `shell`: commands on one-off dynos.
 
 pub mod run;
 mod shell;

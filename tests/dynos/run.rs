@@ -1,4 +1,4 @@
-//! `bcops run`: a command on a one-off dyno, as if it ran here.
+//! Tests `bcops run`: a command on a one-off dyno behaves as if it ran here.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -30,7 +30,7 @@ fn output_and_exit_code_are_the_commands_own() {
     world.standin.set_config_var(STAGING, "SITE", "a site");
     let run = world.bcops.run(&["run", "staging", "--", "echo \"$SITE\"; echo wrong >&2; exit 3"]);
     let run = run.exits(3).says(&["one-off dyno", STAGING]);
-    // A dyno has one way out, and it is standard output here.
+    // A dyno has one output, which becomes standard output here.
     assert_eq!(run.stdout, "a site\nwrong\n");
     let run = world.bcops.run(&["run", "staging", "--", "printf", "[%s]", "it's", "$HOME", ""]);
     assert_eq!(run.exits(0).stdout, "[it's][$HOME][]");
@@ -42,7 +42,7 @@ fn output_and_exit_code_are_the_commands_own() {
 }
 
 #[test]
-fn the_dyno_is_what_was_asked_for() {
+fn the_dyno_is_as_requested() {
     let world = dyno_world();
     let more = ["--size", "standard-2x", "--env", "GREETING=good day", "--time-limit", "2h"];
     let run = [&["run", "staging"], &more[..], &["--", "echo $GREETING $TERM"]].concat();
@@ -57,7 +57,7 @@ fn the_dyno_is_what_was_asked_for() {
     world.bcops.run(&["run", "staging"]).exits(2);
 }
 
-/// Byte 4 ends the input of a dyno without a terminal; a file may hold it all the same.
+/// Byte 4 ends the input of a dyno without a terminal, but a file may hold it.
 #[test]
 fn every_byte_of_a_file_arrives() {
     let world = dyno_world();
@@ -131,7 +131,7 @@ fn production_is_refused_by_name_and_by_what_it_is() {
         .bcops
         .run(&["run", "staging", "--env", &given, "--", "true"])
         .fails(4, &["database", "protected"]);
-    // The cache and the search cluster that a command would write to as well.
+    // Also the cache and the search cluster that a command would write to.
     for (variable, url, what) in [
         ("REDIS_URL", "redis://:secret@redis.example:6379", "Redis"),
         ("BONSAI_URL", "https://user:secret@bonsai.example", "search cluster"),
@@ -152,11 +152,11 @@ fn production_is_refused_by_name_and_by_what_it_is() {
 }
 
 #[test]
-fn what_goes_wrong_is_told() {
+fn failures_are_reported() {
     let mut world = dyno_world();
     let run = ["run", "staging", "--", "echo said; sleep 1; echo more"];
     world.standin.plan_rendezvous(Rendezvous::CutAfter(5));
-    let cut = world.bcops.run(&run).fails(8, &["exit status", "not known", "heroku logs --dyno"]);
+    let cut = world.bcops.run(&run).fails(8, &["exit status", "is unknown", "heroku logs --dyno"]);
     assert_eq!(cut.stdout, "said\n");
     for (how, said) in [
         (Rendezvous::Refused, "cannot reach the rendezvous"),
@@ -167,12 +167,12 @@ fn what_goes_wrong_is_told() {
     }
     world.standin.plan_rendezvous(Rendezvous::Orderly);
     let slow = ["run", "staging", "--time-limit", "1s", "--", "sleep 60"];
-    world.bcops.run(&slow).fails(8, &["too long", "asked to stop", "--time-limit"]);
+    world.bcops.run(&slow).fails(8, &["too long", "asked the dyno to stop", "--time-limit"]);
     world.standin.misbehave(Rule::once("/dynos", Fault::Forbidden).on("POST"));
-    world.bcops.run(&run).fails(3, &["may not"]);
+    world.bcops.run(&run).fails(3, &["lacks permission"]);
     world.bcops.run(&["run", "nowhere", "--", "true"]).fails(2, &["unknown environment"]);
     world.bcops.set("HEROKU_API_KEY", "");
-    world.bcops.run(&run).fails(3, &["no Heroku token", "heroku login"]);
+    world.bcops.run(&run).fails(3, &["cannot find a Heroku token", "heroku login"]);
 }
 
 #[test]
@@ -182,13 +182,13 @@ fn ctrl_c_stops_the_dyno_too() {
     let run = world.bcops.start(&["run", "staging", "--", "touch began; sleep 600"]);
     wait::until("the dyno's command begins", || file.exists());
     run.interrupt();
-    run.finish().fails(130, &["interrupted", "asked to stop"]);
+    run.finish().fails(130, &["interrupted", "asked the dyno to stop"]);
     assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1);
 }
 
-/// A pipe that nobody closes holds nothing up, and what comes through it comes at once.
+/// An open pipe delays nothing, and its bytes arrive at once.
 #[test]
-fn a_pipe_is_passed_on_as_it_comes() {
+fn a_pipe_is_forwarded_at_once() {
     let world = dyno_world();
     let command = "read a; echo \"got $a\"; read b; echo \"got $b\"; exit 9";
     let mut program = Command::new(env!("CARGO_BIN_EXE_bcops"));

@@ -1,4 +1,5 @@
-//! `bcops shell`, and `run` on a terminal: keys, signals, and the terminal given back whatever happens.
+//! Tests `bcops shell`, and `run` on a terminal: keys, signals, and that the terminal is always
+//! restored.
 
 use std::fs;
 
@@ -8,7 +9,7 @@ use crate::standins::heroku::Rendezvous;
 use crate::support::terminal::Terminal;
 use crate::support::wait;
 
-/// Reads keys one by one without an echo, as an editor does, and says what it read.
+/// Reads keys one by one without an echo, as an editor does, and prints them.
 const EDITOR: &str = "import os, sys, termios, tty\n\
     before = termios.tcgetattr(0)\n\
     tty.setraw(0)\n\
@@ -21,7 +22,7 @@ const EDITOR: &str = "import os, sys, termios, tty\n\
     termios.tcsetattr(0, termios.TCSADRAIN, before)\n\
     sys.exit(17)\n";
 
-/// Waits for the end, and looks at what the terminal is like after it.
+/// Waits for the end, and checks the terminal's state.
 #[track_caller]
 fn assert_given_back(mut terminal: Terminal, before: [u64; 3], code: i32) -> String {
     assert_eq!(terminal.wait_for_end(), Some(code), "{}", terminal.text());
@@ -38,11 +39,11 @@ fn a_shell_with_a_terminal_of_its_own() {
     let before = terminal.settings();
     terminal.wait_for("leaves it");
     wait::until("raw mode", || terminal.is_raw());
-    // What it says is not what was typed, so that the echo is not taken for it.
+    // The output differs from the typed text, so the echo is not mistaken for it.
     terminal.type_line("test -t 0 && echo a${NOTHING}terminal $TERM $COLUMNS $LINES");
     terminal.wait_for("aterminal xterm-256color 400 40");
-    // Ctrl-C ends what runs on the dyno, and neither its shell nor bcops.
-    // (One process that has the terminal before it speaks: a key between two would end neither.)
+    // Ctrl-C ends what runs on the dyno, and neither its shell nor bcops. (One process that owns
+    // the terminal before it prints, because a key between two processes would end neither.)
     terminal.type_line("sh -c 'echo be${NOTHING}gan; exec sleep 600'");
     terminal.wait_for("began");
     terminal.press(b"\x03");
@@ -91,7 +92,7 @@ fn an_editor_gets_every_key() {
 }
 
 #[test]
-fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
+fn a_signal_restores_the_terminal_and_stops_the_dyno() {
     for signal in ["-TERM", "-INT", "-HUP"] {
         let world = dyno_world();
         let run = ["run", "staging", "--", "printf '\\033[?25l'; sleep 600"];
@@ -102,7 +103,7 @@ fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
         wait::until("raw mode", || terminal.is_raw());
         terminal.signal(signal);
         let screen = assert_given_back(terminal, before, 130);
-        assert!(screen.contains("asked to stop"), "{screen}");
+        assert!(screen.contains("asked the dyno to stop"), "{screen}");
         let cursor = screen.rfind("\x1b[?25h").expect("the cursor");
         assert!(screen.rfind(hidden).is_some_and(|hidden| hidden < cursor), "{screen}");
         assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1, "{signal}");
@@ -110,14 +111,14 @@ fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
 }
 
 #[test]
-fn a_lost_connection_gives_the_terminal_back() {
+fn a_lost_connection_restores_the_terminal() {
     let world = dyno_world();
     world.standin.plan_rendezvous(Rendezvous::CutAfter(12));
     let run = ["run", "staging", "--", "echo began; sleep 3; echo more"];
     let terminal = world.bcops.start_on_terminal(&run);
     let before = terminal.settings();
     let screen = assert_given_back(terminal, before, 8);
-    assert!(screen.contains("is not known"), "{screen}");
+    assert!(screen.contains("is unknown"), "{screen}");
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_dyno_that_hangs_can_be_left() {
     assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1);
 }
 
-/// Until the dyno is there the keys are bcops's own.
+/// Until the dyno is connected, the keys go to bcops.
 #[test]
 fn ctrl_c_while_the_dyno_starts() {
     let world = dyno_world();
@@ -156,7 +157,7 @@ fn a_script_on_standard_input() {
 }
 
 #[test]
-fn no_terminal_where_none_is_wanted() {
+fn no_terminal_if_none_is_wanted() {
     let world = dyno_world();
     let run = ["run", "staging", "--no-tty", "--", "test -t 0 || echo none; exit 2"];
     let terminal = world.bcops.start_on_terminal(&run);

@@ -1,5 +1,5 @@
-//! What stands between the program and a service, and misbehaves for some of its requests: the same
-//! ten faults for every service, each with the service's own words in it.
+//! Runs a gateway between the program and a service that misbehaves for some requests: the same ten
+//! faults for every service, each with the service's own words.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,34 +10,34 @@ use tokio_rustls::rustls::{self, ServerConnection, Stream};
 
 use crate::standins::tls::LoopbackTls;
 
-/// Whose words an error is told in.
+/// The service whose words an error uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     Heroku,
-    /// Where Heroku's backups lie.
+    /// The store of Heroku's backups.
     Store,
     Cloudflare,
     Search,
     Gitlab,
     S3,
-    /// Those that do not speak HTTP.
+    /// Services without HTTP.
     Redis,
     Postgres,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody listens.
+    /// No server listens.
     Refused,
-    /// The request is taken, and nothing comes, ever.
+    /// The request is accepted, and no answer ever comes.
     Hangs,
-    /// An error of the service's own.
+    /// The service's own error.
     Status(u16),
-    /// A success that is none of the service's answers.
+    /// A success that is not an answer of the service.
     Garbage,
-    /// The connection ends in the midst of the answer.
+    /// The connection ends during the answer.
     Truncated,
-    /// TLS with a certificate that nobody trusts.
+    /// TLS with an untrusted certificate.
     WrongCertificate,
 }
 
@@ -54,17 +54,17 @@ pub const ALL: [Fault; 10] = [
     Fault::WrongCertificate,
 ];
 
-/// Longer than any row has patience for.
+/// Longer than the time limit of any row.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// Starts a gateway to `upstream`, an authority (`127.0.0.1:PORT`), that has the fault for requests
-/// whose path holds `part`. Gives its own authority, behind `http://` or, for a wrong certificate,
-/// `https://`. It lasts as long as the process.
+/// Starts a gateway to `upstream`, an authority (`127.0.0.1:PORT`), with the fault for requests
+/// whose path holds `part`. Returns its own authority, with `http://` or, for a wrong certificate,
+/// `https://`. It runs until the process ends.
 pub fn start(upstream: &str, service: Service, part: &'static str, fault: Fault) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     if fault == Fault::Refused {
-        // A port that is given back would soon be another row's.
+        // A released port would soon belong to another row.
         return "http://127.0.0.1:1".to_owned();
     }
     let tls = (fault == Fault::WrongCertificate).then(LoopbackTls::new);
@@ -75,7 +75,7 @@ pub fn start(upstream: &str, service: Service, part: &'static str, fault: Fault)
         for stream in listener.incoming().flatten() {
             let (upstream, tls) = (upstream.clone(), tls.clone());
             std::thread::spawn(move || {
-                // A client that goes away in the middle is an everyday thing here.
+                // Clients often disconnect early here.
                 let _ = match tls {
                     Some(tls) => shake_hands(stream, tls),
                     None => serve(stream, &upstream, service, part, fault),
@@ -116,7 +116,7 @@ fn serve(
     stream.shutdown(Shutdown::Both)
 }
 
-/// For protocols in which nothing is asked for by a path.
+/// For protocols without paths.
 fn serve_bytes(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
     match fault {
         Fault::Hangs => std::thread::sleep(NEVER),
@@ -166,7 +166,7 @@ fn misbehave(stream: &mut TcpStream, service: Service, fault: Fault) -> std::io:
         Fault::Garbage => (200, 12, "\u{1}{[<garbage>".to_owned()),
         _ => (200, 4096, "{\"id\": \"01".to_owned()),
     };
-    // A limit that is long reached: whoever heeds this does not come again.
+    // An exhausted limit with a long wait, so a correct client does not return.
     let later = if status == 429 { "Retry-After: 3600\r\n" } else { "" };
     write!(
         stream,
@@ -176,7 +176,7 @@ fn misbehave(stream: &mut TcpStream, service: Service, fault: Fault) -> std::io:
     stream.shutdown(Shutdown::Both)
 }
 
-/// An error as the service tells it.
+/// An error in the service's own form.
 fn words(service: Service, status: u16) -> String {
     match service {
         Service::Heroku => {

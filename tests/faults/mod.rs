@@ -1,4 +1,4 @@
-//! Every command against every fault of every service that it asks.
+//! Tests every command against every fault of every service that it uses.
 
 pub mod gateway;
 mod table;

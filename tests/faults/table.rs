@@ -1,9 +1,9 @@
-//! Every command × every fault of every service that it asks: the exit code, an error with a hint,
-//! no panic, no secret, and nothing written anywhere.
+//! Tests every command × every fault of every service that it uses: the exit code, an error with a
+//! hint, no panic, no secret, and nothing written.
 //!
-//! Each row has a Heroku, a program and a gateway of its own; the services behind are shared, and
-//! nothing is changed in them by any row. What a fault does in the midst of the work is tested with
-//! each command (`*/faults.rs`), and in the midst of a reset in `reset_staging/faults*.rs`.
+//! Each row has its own Heroku, program and gateway. The services behind them are shared, and no
+//! row changes them. Faults during the work are tested with each command (`*/faults.rs`), and
+//! faults during a reset in `reset_staging/faults*.rs`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -30,7 +30,7 @@ use crate::standins::s3::S3StandIn;
 use crate::support::postgres::Cluster;
 use crate::whole_site::{blueprint::Blueprint, media};
 
-/// How many rows are under way at once. Most of them wait.
+/// How many rows run at once. Most of them wait.
 const AT_ONCE: usize = 24;
 
 /// Longer than any row takes on a busy machine.
@@ -38,11 +38,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 const CF_NAME: &str = crate::purge_cache::world::STAGING_NAME;
 
-/// A command that asks a service, and where of it the fault is.
+/// A command that uses a service, and the place of the fault.
 struct Asks {
     words: &'static [&'static str],
     service: Service,
-    /// The requests with this in their path, of which there has to be one.
+    /// The requests with this text in their path. There must be at least one.
     part: &'static str,
 }
 
@@ -113,8 +113,8 @@ struct Row {
 }
 
 impl Row {
-    /// The exit code by the contract: who asks and what is asked for is configuration (3), and what
-    /// passes is not foreseen (1).
+    /// The exit code of the contract: configuration (3) for credentials and settings, unexpected
+    /// (1) for temporary failures.
     fn expected(&self) -> i32 {
         let denied = matches!(self.fault, Fault::Status(401 | 403 | 404));
         let in_doubt = matches!(
@@ -124,15 +124,15 @@ impl Row {
         let posts = ["/dynos", "/backups"].contains(&self.asks.part);
         let of_zone = self.asks.service == Service::Cloudflare && self.asks.part.is_empty();
         match (self.asks.service, self.asks.words[0]) {
-            // Whatever is wrong, a check of it fails.
+            // For any fault, a check of it fails.
             (_, "doctor") => 3,
-            // The pipeline is told with the sites, and is none of them.
+            // The pipeline is reported with the sites, but is not a site.
             (Service::Gitlab, _) => 0,
-            // A zone whose name cannot be read goes by its id, which is then to be confirmed.
+            // A zone whose name cannot be read is confirmed by its id.
             _ if of_zone && matches!(self.fault, Fault::Status(403 | 404)) => 5,
-            // It may have begun: a job whose end was not seen.
+            // The job may have begun, but its end was not seen.
             _ if posts && in_doubt => 8,
-            // An object that is not there, or not for this URL, has no setting that mends it.
+            // No setting fixes a missing object, or a wrong URL for it.
             (Service::Store, _) => 1,
             (Service::Redis | Service::Postgres, _) => 3,
             _ if denied => 3,
@@ -140,7 +140,8 @@ impl Row {
         }
     }
 
-    /// What cannot be, or takes a minute: a download is tried again for that long.
+    /// Combinations that are impossible, or take a minute because a download is retried for that
+    /// long.
     fn is_left_out(&self) -> bool {
         let is_denied = matches!(self.fault, Fault::Status(401 | 403 | 404 | 429));
         match self.asks.service {
@@ -156,7 +157,7 @@ impl Row {
     }
 }
 
-/// What the rows share. Nothing in it may change.
+/// What the rows share. No row may change it.
 struct Services {
     runtime: Runtime,
     s3: S3StandIn,
@@ -165,7 +166,7 @@ struct Services {
     gitlab: GitlabStandIn,
     /// Staging's database.
     database: String,
-    /// Where staging's site is up.
+    /// The address of staging's running site.
     site: String,
 }
 
@@ -251,7 +252,7 @@ impl Services {
     }
 }
 
-/// A site that says welcome to everybody, for as long as the process lives.
+/// A site that answers every request until the process ends.
 fn site() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -269,7 +270,8 @@ fn site() -> String {
 fn lead_through(row: &Row, gateway: &str, heroku: &HerokuStandIn, bcops: &mut Bcops) {
     let (_, authority) = gateway.split_once("://").expect("a URL");
     if row.asks.words[0] == "check" {
-        // Site records, which lead to hosts that are not here, are not read without a token.
+        // Without a token no Site records are read, which would lead to hosts that do not exist
+        // here.
         bcops.unset("HEROKU_API_KEY");
     }
     match row.asks.service {
@@ -311,7 +313,7 @@ fn checked(service: Service) -> &'static str {
     }
 }
 
-/// What does not hold of a run.
+/// The broken rules of a run.
 fn complaint(row: &Row, run: &Run) -> Option<String> {
     let wanted = row.expected();
     if run.code != Some(wanted) {
@@ -326,7 +328,7 @@ fn complaint(row: &Row, run: &Run) -> Option<String> {
         ("doctor", _) => {
             let name = checked(row.asks.service);
             let is_it = |line: &str| line.starts_with("fail ") && line.contains(name);
-            run.stdout.lines().any(is_it) && has(&run.stdout, "to mend: ")
+            run.stdout.lines().any(is_it) && has(&run.stdout, "fix: ")
         }
         (_, 0) => has(&run.stderr, "warning: "),
         _ => has(&run.stderr, "error: ") && has(&run.stderr, "hint: "),
@@ -334,8 +336,8 @@ fn complaint(row: &Row, run: &Run) -> Option<String> {
     (!is_told).then(|| "not told, or without a hint".to_owned())
 }
 
-/// Every file that there is below a folder, with its length. The program's own records are no part
-/// of it: a purge that was tried is in its journal.
+/// Every file below a folder, with its length, without the program's own records, because a purge
+/// is journalled.
 fn files(folder: &std::path::Path) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -367,7 +369,7 @@ fn within(mut running: Running, patience: Duration) -> Option<Run> {
     Some(running.finish())
 }
 
-/// Plays one row. Gives what is wrong.
+/// Plays one row, and returns what is wrong.
 fn play(services: &Services, number: usize, row: &Row) -> Option<String> {
     let heroku = services.heroku();
     let target = format!("fault_row_{number:04}");
@@ -404,7 +406,7 @@ fn play(services: &Services, number: usize, row: &Row) -> Option<String> {
     if Cluster::shared().psql("postgres", &sql) != "0" {
         return wrong("a database was left".to_owned());
     }
-    // Nothing that is secret is printed.
+    // No secret is printed.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let code = run.code.unwrap_or_default();
         Run {
@@ -419,7 +421,7 @@ fn play(services: &Services, number: usize, row: &Row) -> Option<String> {
 }
 
 #[test]
-fn every_command_tells_of_every_fault_and_changes_nothing() {
+fn every_command_reports_every_fault_and_changes_nothing() {
     let services = Services::start();
     let cluster = Cluster::shared();
     let objects_before = services.objects();

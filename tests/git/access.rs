@@ -1,4 +1,4 @@
-//! In which repository work is done, and that the operator's clone stays as it was.
+//! Tests which repository is used, and that the operator's clone does not change.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use bcops::adapters::git::{GitError, Lease, Pushed, Repository, Update};
 use super::merge_feature_x;
 use crate::support::git::{World, files, text};
 
-/// Everything of a clone that its owner could notice.
+/// Everything in a clone that its owner could notice.
 fn state_of(world: &World, clone: &Path) -> Vec<String> {
     let inside = |name: &str| clone.join(".git").join(name);
     let mut state: Vec<String> = ["HEAD", "index", "config", "FETCH_HEAD", "ORIG_HEAD", "shallow"]
@@ -36,7 +36,7 @@ async fn reset_staging(repository: &Repository) -> Result<Pushed, GitError> {
     Ok(pushed[0])
 }
 
-/// A clone, and since then a branch and a staging that went its own way.
+/// A clone, and later a new branch and a diverged staging on the origin.
 fn world() -> World {
     let world = World::with_clone();
     let first = world.origin_tip("refs/heads/master").expect("master");
@@ -51,7 +51,7 @@ fn staging_files(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn the_operators_clone_stays_as_it_was() {
+async fn the_operators_clone_does_not_change() {
     let world = world();
     let clone = world.clone();
     std::fs::write(clone.join("README"), "half a thought\n").expect("written");
@@ -82,7 +82,7 @@ async fn the_operators_clone_stays_as_it_was() {
 }
 
 #[tokio::test]
-async fn bare_clones_and_linked_worktrees_do_as_well() {
+async fn bare_clones_and_linked_worktrees_work_too() {
     let world = world();
     let top = world.path("");
     world.git(&top, &["clone", "-q", "--bare", &text(&world.origin()), "bare.git"]);
@@ -98,7 +98,7 @@ async fn bare_clones_and_linked_worktrees_do_as_well() {
 }
 
 #[tokio::test]
-async fn a_clone_that_is_not_whole_is_left_alone() {
+async fn an_incomplete_clone_does_not_change() {
     let world = world();
     let url = format!("file://{}", text(&world.origin()));
     let top = world.path("");
@@ -154,7 +154,7 @@ async fn the_token_of_a_ci_clone_is_on_no_command_line() {
     let url = format!("file://{}", text(&world.origin()));
     world.git(&world.path(""), &["clone", "-q", "--depth=1", &url, "shallow"]);
     let clone = world.path("shallow");
-    // A port at which nobody listens: what matters is what git is called with.
+    // A port without a server, because only git's arguments matter.
     let with_token = "https://gitlab-ci-token:glpat-hush@127.0.0.1:1/a/b.git";
     world.git(&clone, &["remote", "set-url", "origin", with_token]);
     world.git(&clone, &["config", "http.extraheader", "X-Token: hush-too"]);
@@ -171,7 +171,7 @@ async fn the_token_of_a_ci_clone_is_on_no_command_line() {
 }
 
 #[tokio::test]
-async fn nobody_is_guessed_as_the_author() {
+async fn the_author_is_never_guessed() {
     let world = world();
     std::fs::write(world.path("gitconfig"), "").expect("written");
     let repository = world.open(&world.clone(), "run-1").await.expect("a clone");

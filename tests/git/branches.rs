@@ -1,4 +1,4 @@
-//! What is found on staging that master does not have.
+//! Tests what is found on staging that master does not have.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn plus(files: &Files, more: &[(&str, &str)]) -> Files {
     files.clone().into_iter().chain(more).collect()
 }
 
-/// Merges into staging, with everything that both have.
+/// Merges into staging, keeping both sides.
 fn stage(world: &World, tip: Oid, minute: i64, message: &str) -> Oid {
     let staging = world.origin_tip("refs/heads/staging").expect("staging");
     let number = format!("merge-{minute}");
@@ -33,7 +33,7 @@ fn stage(world: &World, tip: Oid, minute: i64, message: &str) -> Oid {
 }
 
 #[tokio::test]
-async fn branches_on_staging_are_told_with_what_matters() {
+async fn branches_on_staging_are_reported_with_details() {
     let world = World::with_clone();
     let readme = files(&[("README", "hello\n")]);
     let first = world.origin_tip("refs/heads/master").expect("master");
@@ -80,7 +80,7 @@ async fn branches_on_staging_are_told_with_what_matters() {
 }
 
 #[tokio::test]
-async fn what_no_branch_accounts_for_is_found() {
+async fn commits_without_a_branch_are_found() {
     let world = World::with_clone();
     let readme = files(&[("README", "hello\n")]);
     let first = world.origin_tip("refs/heads/master").expect("master");
@@ -94,7 +94,7 @@ async fn what_no_branch_accounts_for_is_found() {
     let staging = world.origin_tip("refs/heads/staging").expect("staging");
     let direct = plus(&readme, &[("quick", "fix")]);
     let direct = world.commit_saying("staging", &[staging], &direct, 93, "A quick fix on staging");
-    // Somebody's own copy of staging, merged by a pull, with another quick fix.
+    // A person's own copy of staging, merged by a pull, with another quick fix.
     let copy = plus(&readme, &[("quick", "fix"), ("own", "copy")]);
     let copy = world.commit_saying("copy", &[staging], &copy, 94, "From a copy of staging");
     world.point("copy", None);
@@ -119,7 +119,7 @@ async fn what_no_branch_accounts_for_is_found() {
 }
 
 #[tokio::test]
-async fn a_branch_that_must_be_there_is_named() {
+async fn a_missing_branch_is_named() {
     let world = World::with_clone();
     let error = inventory(&world).await.expect_err("no staging");
     assert!(matches!(&error, GitError::NoSuchBranch { name, .. } if name == "staging"), "{error}");

@@ -1,4 +1,4 @@
-//! The lock and the backup of a tip, both refs on the origin.
+//! Tests the lock and the backup of a tip, both refs on the origin.
 
 use bcops::adapters::git::{BackupPlace, GitError, Holder, Lease, Update};
 use jiff::Timestamp;
@@ -16,13 +16,13 @@ fn holder(run: &str) -> Holder {
 }
 
 #[tokio::test]
-async fn one_holds_the_lock_and_the_other_is_told_who() {
+async fn one_holds_the_lock_and_the_other_learns_who() {
     let world = World::with_clone();
     let ada = world.open(&world.clone(), "run-a").await.expect("a clone");
     let lock = ada.take_lock("staging", &holder("run-a")).await.expect("free");
     assert_eq!(world.origin_tip(LOCK), Some(lock.commit));
 
-    // Somebody else, on a machine without a clone.
+    // Another person, on a machine without a clone.
     let nowhere = world.path("nowhere");
     std::fs::create_dir(&nowhere).expect("a folder");
     let url = text(&world.origin());
@@ -80,13 +80,13 @@ async fn a_lock_is_broken_by_its_run_only() {
     assert!(matches!(error, GitError::AnothersLock { .. }), "{error:?}");
     let broken = repository.break_lock("staging", "run-a").await.expect("broken");
     assert_eq!(broken, holder("run-a"));
-    // Whoever held it notices.
+    // The former holder notices.
     let error = repository.refresh_lock(&lock, at(60)).await.expect_err("broken");
     assert!(matches!(error, GitError::LeaseRejected { now: None, .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn what_is_no_lock_is_not_taken_for_one() {
+async fn other_content_is_not_mistaken_for_a_lock() {
     let world = World::with_clone();
     let repository = world.fetched("run").await;
     let master = world.origin_tip("refs/heads/master");
@@ -150,7 +150,7 @@ async fn another_process_of_the_run_takes_the_lock_over() {
     let second = ada.take_lock("staging", &later).await.expect("ours");
     assert_eq!((second.holder.process, second.holder.since), (2, at(0)));
     assert!(!second.holder.is_same_process(&first.holder));
-    // The first process cannot write to it any more.
+    // The first process can no longer change it.
     let error = ada.refresh_lock(&first, at(100)).await.expect_err("taken over");
     assert!(matches!(error, GitError::LeaseRejected { .. }), "{error:?}");
 }
@@ -161,7 +161,7 @@ async fn a_broken_lock_is_kept_until_it_is_forgotten() {
     let ada = world.open(&world.clone(), "run-a").await.expect("a clone");
     let seen = ada.take_lock("staging", &holder("run-a")).await.expect("free");
     let alive = ada.refresh_lock(&seen, at(60)).await.expect("refreshed");
-    // It gave a sign of life after it was seen.
+    // The holder refreshed it after it was read.
     let error = ada.break_this_lock(&seen).await.expect_err("another lock");
     assert!(matches!(error, GitError::LeaseRejected { .. }), "{error:?}");
     assert_eq!(ada.read_broken_lock("staging").await.expect("read"), None);
@@ -171,7 +171,7 @@ async fn a_broken_lock_is_kept_until_it_is_forgotten() {
     assert_eq!((kept.commit, &kept.holder), (alive.commit, &alive.holder));
     let branches = ada.branches_with_locks().await.expect("listed");
     assert_eq!(branches.into_iter().collect::<Vec<_>>(), ["staging"]);
-    // The next one that is broken takes its place.
+    // The next removed lock replaces it.
     let next = ada.take_lock("staging", &holder("run-b")).await.expect("free");
     ada.break_this_lock(&next).await.expect("broken");
     ada.forget_broken_lock("staging").await.expect("forgotten");
@@ -179,7 +179,7 @@ async fn a_broken_lock_is_kept_until_it_is_forgotten() {
     assert!(ada.branches_with_locks().await.expect("listed").is_empty());
 }
 
-/// A lock of an older bcops has neither the journal nor what was there before.
+/// A lock of an older bcops has neither a journal nor the state from before.
 #[tokio::test]
 async fn the_lock_of_an_older_version_is_read() {
     let world = World::with_clone();

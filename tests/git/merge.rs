@@ -1,4 +1,4 @@
-//! Merging in memory, compared with what a person at a checkout gets.
+//! Compares merging in memory with a person's merge in a checkout.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use bcops::adapters::git::{
 
 use crate::support::git::{Files, START, World, files};
 
-/// The identity and the moment that `World::git` commits with.
+/// The identity and the time of commits by `World::git`.
 pub fn identity() -> Identity {
     let person = Person {
         name: "Op Erator".into(),
@@ -41,7 +41,7 @@ async fn assemble(repository: &Repository, base: Oid, branches: &[(&str, Oid)]) 
     repository.assemble(&assembly).await.expect("assembled")
 }
 
-/// Does what the runbook says, in a clone of its own.
+/// Follows the runbook in a separate clone.
 fn by_hand(world: &World, base: Oid, branches: &[&str]) -> Oid {
     let folder = world.path("by-hand");
     std::fs::remove_dir_all(&folder).ok();
@@ -71,12 +71,13 @@ fn lines(changes: &[(usize, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn merges_are_the_very_commits_that_git_makes() {
+async fn merges_equal_the_commits_of_git() {
     let world = World::with_clone();
     let base = world.commit("master", &[first(&world)], &files(&[("a", &lines(&[]))]), 1);
     let with = |changes, extra| files(&[("a", &lines(changes)), extra]);
     let x = world.commit("feature/x", &[base], &with(&[(1, "x")], ("x", "x")), 2);
-    // One that would be a fast-forward, one that edits the same file elsewhere, one that is there.
+    // A branch that would fast-forward, one that edits the same file elsewhere, and one that is
+    // already merged.
     let y = world.commit("fix/it's", &[base], &with(&[(18, "y")], ("y", "y")), 3);
     world.commit("old", &[], &files(&[]), 0);
     world.point("old", Some(base));
@@ -136,7 +137,7 @@ async fn conflicts_name_the_file_the_kind_and_both_branches() {
     let changed = |word| files(&[("f", &lines(&[(5, word)])), ("other", "o")]);
     let gone = files(&[("other", "o")]);
     let found = clash(&before, &changed("x"), &changed("y")).await;
-    let expected = "f: the same lines are changed (a and b)";
+    let expected = "f: both changed the same lines (a and b)";
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 
     let kinds = async |before: &Files, ours: &Files, theirs: &Files| {
@@ -195,7 +196,7 @@ async fn merge_drivers_come_from_the_branch_and_not_from_the_checkout() {
 }
 
 #[tokio::test]
-async fn criss_cross_merges_and_renames_come_out_as_by_hand() {
+async fn criss_cross_merges_and_renames_match_a_merge_by_hand() {
     let world = World::with_clone();
     let at = |name: &str, changes: &[(usize, &str)]| files(&[(name, &lines(changes))]);
     let base = world.commit("master", &[first(&world)], &at("f", &[]), 1);

@@ -1,5 +1,5 @@
-//! Random histories, merged in memory and by `git merge` in a checkout: the same trees where git
-//! says that it is clean, and a conflict where git says so.
+//! Compares random histories, merged in memory and by `git merge` in a checkout: the same trees for
+//! clean merges, and conflicts where git reports them.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ enum Edit {
 enum Step {
     /// A commit on one of the lines.
     Commit { line: usize, edits: Vec<Edit> },
-    /// One line takes in another, as a person would, with our version of every file that both have.
+    /// Merges one line into another, keeping our version of every common file.
     Join { line: usize, other: usize },
 }
 
@@ -81,7 +81,7 @@ fn apply(files: &mut Files, edit: &Edit) {
     }
 }
 
-/// Builds the history in the origin, and gives the tips of its three lines.
+/// Builds the history in the origin, and returns the tips of its three lines.
 fn build(world: &World, steps: &[Step]) -> [Oid; 3] {
     let text = |name: &str| (0..24).map(|n| format!("{name} {n}\n")).collect::<String>();
     let start: Vec<(&str, String)> = NAMES[..5].iter().map(|name| (*name, text(name))).collect();
@@ -116,7 +116,7 @@ fn build(world: &World, steps: &[Step]) -> [Oid; 3] {
     tips
 }
 
-/// `git merge` in a checkout: the new tip, or none where it does not merge.
+/// Runs `git merge` in a checkout. Returns the new tip, or `None` if it does not merge.
 fn by_hand(world: &World, folder: &Path, ours: Oid, theirs: usize) -> Option<Oid> {
     world.git(folder, &["fetch", "-q", "origin"]);
     world.git(folder, &["checkout", "-q", "-f", "-B", "staging", &ours.to_string()]);
@@ -144,7 +144,7 @@ async fn in_memory(repository: &Repository, ours: Oid, theirs: usize, tip: Oid) 
     }
 }
 
-/// A git that says it is too old to merge in memory, so that libgit2 stands alone.
+/// A git that claims to be too old to merge in memory, so libgit2 decides alone.
 fn old_git(world: &World) -> GitProgram {
     use std::os::unix::fs::PermissionsExt;
     let script = world.path("old-git");
@@ -181,6 +181,6 @@ async fn random_histories_merge_as_git_merges_them() {
         }
     }
     assert!(clean > 0 && clean < all, "{clean} of {all} are clean: both kinds must be there");
-    // libgit2 by itself knows no renamed folders, so that it may differ now and then.
+    // libgit2 does not detect renamed folders, so it may differ sometimes.
     assert!(same_alone * 10 >= all * 8, "libgit2 agrees with git on {same_alone} of {all} only");
 }

@@ -1,4 +1,5 @@
-//! The check of migrations on a merged tree, from the repository's files to the branches' names.
+//! Tests the check of migrations on a merged tree, from the repository's files to the branches'
+//! names.
 
 use bcops::adapters::git::OnConflict;
 use bcops::reset::migrations::{self, SourceFile};

@@ -1,4 +1,4 @@
-//! The git adapter, on real repositories.
+//! Tests the git adapter on real repositories.
 
 mod access;
 mod branches;
@@ -11,7 +11,7 @@ mod odd_clones;
 
 use bcops::adapters::git::{Assembled, Assembly, GitError, Oid, OnConflict, Repository};
 
-/// Fetches, and merges `feature/x` onto master. Gives the tips that were fetched as well.
+/// Fetches, and merges `feature/x` onto master. Also returns the fetched tips.
 async fn merge_feature_x(
     repository: &Repository,
 ) -> Result<(impl Fn(&str) -> Oid + use<>, Assembled), GitError> {

@@ -1,4 +1,4 @@
-//! Pushing and listing, when the other side behaves and when it does not.
+//! Tests pushing and listing with good and bad servers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -26,7 +26,7 @@ fn update(reference: &str, to: Option<Oid>, lease: Lease) -> Update {
     Update { reference: reference.to_owned(), to, lease }
 }
 
-/// A world, and two commits of it: master, and one that goes its own way.
+/// A world, and two of its commits: master, and one that diverges.
 async fn world() -> (World, Oid, Oid) {
     let world = World::with_clone();
     let first = world.origin_tip("refs/heads/master").expect("master");
@@ -48,12 +48,12 @@ async fn refs_move_only_from_where_they_were_seen() {
     let pushed =
         repository.push(origin, std::slice::from_ref(&to_other), None).await.expect("pushed");
     assert_eq!(pushed, [Pushed::Changed]);
-    // Once more, as after a lost answer.
+    // Repeated, as after a lost answer.
     let pushed = repository.push(origin, &[to_other], None).await.expect("there already");
     assert_eq!(pushed, [Pushed::AlreadyThere]);
 
     let late = update("refs/heads/staging", Some(master), Lease::At(staging));
-    let error = repository.push(origin, &[late], None).await.expect_err("somebody pushed");
+    let error = repository.push(origin, &[late], None).await.expect_err("someone else pushed");
     let GitError::LeaseRejected { expected, now, .. } = &error else { panic!("{error:?}") };
     assert_eq!((expected, now), (&Some(staging.to_string()), &Some(other.to_string())));
     let new = update("refs/heads/staging", Some(master), Lease::Absent);
@@ -89,7 +89,7 @@ async fn several_refs_move_together_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_server_are_told_apart() {
+async fn refusals_of_the_server_are_distinguished() {
     let (world, master, _) = world().await;
     let repository = world.fetched("run").await;
     let staging = world.origin_tip("refs/heads/staging").expect("staging");
@@ -130,7 +130,7 @@ async fn refusals_of_the_server_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_hanging_server_is_left_in_time_with_all_that_was_started() {
+async fn a_hanging_server_ends_in_time_and_leaves_no_process() {
     let (world, master, _) = world().await;
     let number = world.path("hook-number");
     world.hook(
@@ -159,14 +159,14 @@ async fn a_hanging_server_is_left_in_time_with_all_that_was_started() {
     assert_eq!(world.origin_tip("refs/heads/staging"), Some(staging));
 }
 
-/// Ended, and not yet taken note of by whatever process inherited it.
+/// Whether a process has ended, even if its new parent has not reaped it.
 fn is_zombie(number: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
     stat.contains(") Z ")
 }
 
 #[tokio::test]
-async fn a_talkative_server_is_heard_and_not_kept() {
+async fn much_output_of_a_server_is_shown_and_not_kept() {
     let (world, master, _) = world().await;
     let repository = world.fetched("run").await;
     let staging = world.origin_tip("refs/heads/staging").expect("staging");
@@ -185,8 +185,7 @@ async fn a_talkative_server_is_heard_and_not_kept() {
     assert_eq!(events[0], Event::Note("a line of a build".to_owned()));
 }
 
-/// Answers like a git host that wants a password, and does not like the one it gets. What it was
-/// sent is kept.
+/// A git host that asks for a password and refuses it. Keeps what it receives.
 fn picky_host() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -212,10 +211,10 @@ fn picky_host() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[tokio::test]
-async fn a_token_goes_to_heroku_and_is_seen_nowhere_else() {
+async fn a_token_goes_to_heroku_and_nowhere_else() {
     let (world, _, _) = world().await;
     let (host, heard) = picky_host();
-    // A helper of the user's, which must not be asked.
+    // The user's own helper, which must not be asked.
     let asked = world.path("asked");
     let helper = format!("!f() {{ touch '{}'; }}; f", asked.display());
     world.git(&world.clone(), &["config", &format!("credential.{host}.helper"), &helper]);
@@ -237,7 +236,7 @@ async fn a_token_goes_to_heroku_and_is_seen_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_host_that_asks_and_one_that_is_not_there() {
+async fn a_host_that_asks_and_a_missing_host() {
     let (world, _, _) = world().await;
     let (host, _) = picky_host();
     let fetch = async |url: &str| {

@@ -1,5 +1,5 @@
-//! A clone that lacks history or files, or that libgit2 cannot read: the temporary repository in its
-//! place works with the clone's own settings.
+//! Tests clones that lack history or files, or that libgit2 cannot read: a temporary repository
+//! with the clone's own settings replaces them.
 
 use std::path::{Path, PathBuf};
 
@@ -18,14 +18,14 @@ fn world() -> World {
     world
 }
 
-/// Each of them is taken for a clone that is not usable.
+/// Each of them counts as an unusable clone.
 fn odd_clones(world: &World) -> Vec<PathBuf> {
     let url = format!("file://{}", text(&world.origin()));
     let top = world.path("");
     world.git(&world.origin(), &["config", "uploadpack.allowFilter", "true"]);
     world.git(&top, &["clone", "-q", "--depth=1", &url, "shallow"]);
     world.git(&top, &["clone", "-q", "--filter=blob:none", &url, "partial"]);
-    // An extension that git accepts and libgit2 does not.
+    // An extension that git supports and libgit2 does not.
     world.git(&top, &["clone", "-q", &url, "extended"]);
     world.git(&world.path("extended"), &["config", "core.repositoryFormatVersion", "1"]);
     world.git(&world.path("extended"), &["config", "extensions.noop-v1", "true"]);
@@ -62,9 +62,10 @@ async fn the_user_of_the_clone_makes_the_merges() {
     }
 }
 
-/// Of files that are included because of the place of the clone, and of a work tree's own file.
+/// Settings in files that are included because of the clone's location, and in a work tree's own
+/// file.
 #[tokio::test]
-async fn settings_count_wherever_git_finds_them() {
+async fn settings_count_in_every_file_of_git() {
     let world = world();
     let [shallow, ..] = odd_clones(&world).try_into().map(|all: [PathBuf; 3]| all).expect("three");
     std::fs::write(world.path("there"), "[user]\nname = In Cluded\nemail = i@example.test\n")
@@ -81,7 +82,7 @@ async fn settings_count_wherever_git_finds_them() {
     world.git(&shallow, &["config", "--worktree", "user.name", "Tree Of"]);
     assert_eq!(author(&world, &shallow).await.expect("known"), "Tree Of <i@example.test>");
 
-    // What comes later in the user's own file counts, there as here.
+    // A later value in the user's own file wins in both.
     let global = std::fs::read_to_string(world.path("gitconfig")).expect("read");
     std::fs::write(world.path("gitconfig"), format!("{global}[user]\nname = La Ter\n"))
         .expect("written");

@@ -1,4 +1,4 @@
-//! The Heroku adapter against the stand-in, when Heroku behaves.
+//! Tests the Heroku adapter with a good stand-in.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use crate::heroku::world::{PRODUCTION, PRODUCTION_URL, STAGING, count, world, world_with};
 use crate::standins::heroku::{CapturePlan, Options, Outcome};
 
-/// Keeps what was reported.
+/// Keeps the reported events.
 #[derive(Default)]
 struct Events(Mutex<Vec<Event>>);
 
@@ -79,7 +79,7 @@ async fn the_database_is_resolved_with_its_owner() {
     assert_eq!(database.billing_app.name, PRODUCTION);
     assert_eq!(database.config_vars, ["DATABASE_URL"]);
 
-    // Staging may look at production's database, which stays production's.
+    // Staging may read production's database, which still belongs to production.
     world.standin.attach(&world.database_id, STAGING, "LIVE", None);
     let shared = world.heroku.resolve_database(STAGING, "LIVE_URL").await.expect("one");
     assert_eq!((shared.app.name.as_str(), shared.billing_app.name.as_str()), (STAGING, PRODUCTION));
@@ -96,7 +96,7 @@ async fn a_copied_config_var_means_the_database_with_its_value() {
 }
 
 #[tokio::test]
-async fn several_attachments_are_fine_only_for_one_database() {
+async fn several_attachments_are_accepted_only_for_one_database() {
     let world = world().await;
     // The same database under two names and once with restricted credentials.
     world.standin.attach(&world.database_id, PRODUCTION, "BLUE", None);
@@ -114,7 +114,7 @@ async fn several_attachments_are_fine_only_for_one_database() {
 async fn an_unknown_database_names_those_that_exist() {
     let world = world().await;
     let error = world.heroku.resolve_database(PRODUCTION, "NO_SUCH").await.expect_err("none");
-    assert!(error.to_string().contains("it has: DATABASE"), "{error}");
+    assert!(error.to_string().contains("its databases: DATABASE"), "{error}");
     let url = ("BONSAI_URL", "https://k:s@bonsai.test");
     world.standin.add_addon(STAGING, "bonsai:standard", "BONSAI", url);
     let error = world.heroku.resolve_database(STAGING, "BONSAI").await.expect_err("no database");
@@ -202,7 +202,7 @@ async fn a_capture_dumps_the_real_database() {
 
 #[tokio::test]
 async fn a_capture_that_fails_shows_the_last_lines_of_its_log() {
-    // The stand-in runs the real pg_dump here, which finds nobody listening.
+    // The stand-in runs the real pg_dump here, which finds no server.
     let world = world().await;
     let database = world.heroku.resolve_database(PRODUCTION, "DATABASE_URL").await.expect("one");
     let started = world.heroku.start_capture(&database).await.expect("started");
@@ -217,7 +217,7 @@ async fn a_capture_that_fails_shows_the_last_lines_of_its_log() {
 }
 
 #[tokio::test]
-async fn a_cancelled_capture_is_told_from_a_failed_one() {
+async fn a_cancelled_capture_is_distinguished_from_a_failed_one() {
     let world = world().await;
     let (_folder, dump) = dump();
     let outcome = Outcome::Canceled;

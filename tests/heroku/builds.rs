@@ -1,4 +1,4 @@
-//! Builds from uploaded source, and which commit a release runs, on each stack.
+//! Tests builds from uploaded source, and the commit of a release, on each stack.
 
 use bcops::adapters::heroku::{CodeId, HerokuError};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ async fn code_in_force(world: &World) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_code_in_force_is_known_on_every_stack() {
+async fn the_current_code_is_known_on_every_stack() {
     for stack in STACKS {
         let world = world().await;
         let staging = world.staging().await;
@@ -74,7 +74,7 @@ async fn a_request_for_a_build_is_sent_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_fails_to_build() {
+async fn a_file_that_is_not_an_archive_fails_to_build() {
     let world = world().await;
     let staging = world.staging().await;
     let source = world.heroku.upload_source(Bytes::from_static(b"text")).await.expect("uploaded");

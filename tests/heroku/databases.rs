@@ -1,4 +1,4 @@
-//! Resets, restores and cancelled transfers, on a real database.
+//! Tests resets, restores and cancelled transfers on a real database.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,12 +132,12 @@ async fn a_restore_whose_answer_was_lost_is_found_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_seen_and_can_be_cancelled() {
+async fn running_transfers_are_seen_and_can_be_cancelled() {
     let databases = databases().await;
     let (heroku, standin) = (&databases.world.heroku, &databases.world.standin);
     let attachment = databases.staging.attachment();
     assert!(heroku.transfers_under_way(attachment).await.expect("read").is_empty());
-    // One that never ends by itself.
+    // A transfer that never ends by itself.
     standin.plan_restores(CapturePlan { pending: HOUR, ..CapturePlan::default() });
     let source = databases.source().await;
     let started = heroku.start_restore(&databases.staging, &source, &[]).await.expect("started");
@@ -163,7 +163,7 @@ async fn only_a_complete_backup_is_a_source() {
     let dump = tempfile::NamedTempFile::new().expect("a file");
     standin.add_backup(PRODUCTION, dump.path(), HOUR, Outcome::Failed);
     let error = heroku.backup_source(PRODUCTION, "b002").await.expect_err("failed");
-    assert_eq!(error.to_string(), "backup b002 cannot be restored: it failed");
+    assert_eq!(error.to_string(), "cannot restore backup b002: it failed");
     for name in ["a001", "b009"] {
         let error = heroku.backup_source(PRODUCTION, name).await.expect_err("none");
         assert!(matches!(error, HerokuError::NoBackup { .. }), "{error:?}");
@@ -171,7 +171,7 @@ async fn only_a_complete_backup_is_a_source() {
 }
 
 #[tokio::test]
-async fn productions_database_is_not_staging_s_because_it_is_attached_there() {
+async fn attaching_productions_database_to_staging_does_not_make_it_writable() {
     let databases = databases().await;
     let world = &databases.world;
     world.standin.attach(&world.database_id, STAGING, "LIVE", None);

@@ -1,4 +1,4 @@
-//! Builds, releases and rollbacks, with release phases that really run.
+//! Tests builds, releases and rollbacks with real release phases.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn with_phase(command: &str) -> Deploy {
     Deploy { release_command: Some(command.to_owned()), ..Deploy::default() }
 }
 
-/// Watches a build and its release to the end. Gives what both said as well.
+/// Watches a build and its release to the end. Also returns the output of both.
 async fn watch(world: &World, id: &str) -> (Result<Release, HerokuError>, String, String) {
     let (mut built, mut released) = (Vec::new(), Vec::new());
     let build = world.heroku.watch_build(STAGING, id, &mut built).await.expect("built");
@@ -44,7 +44,7 @@ async fn a_deploy_is_watched_to_its_end() {
 }
 
 #[tokio::test]
-async fn output_that_is_cut_is_read_on_from_there() {
+async fn truncated_output_is_resumed() {
     let world = world().await;
     world.standin.cut_streams_after(7);
     let id = world.standin.deploy(STAGING, COMMIT, with_phase("seq 1 30"));
@@ -56,7 +56,7 @@ async fn output_that_is_cut_is_read_on_from_there() {
 }
 
 #[tokio::test]
-async fn what_fails_has_failed() {
+async fn failures_are_reported_as_failures() {
     let world = world().await;
     let plan = Deploy { build_succeeds: false, ..Deploy::default() };
     let id = world.standin.deploy(STAGING, COMMIT, plan);
@@ -85,7 +85,7 @@ async fn what_fails_has_failed() {
 }
 
 #[tokio::test]
-async fn what_never_ends_is_given_up_and_polls_may_fail_for_a_while() {
+async fn endless_jobs_fail_and_some_failed_polls_are_tolerated() {
     let world = world().await;
     let plan = Deploy { never_ends: true, ..Deploy::default() };
     let id = world.standin.deploy(STAGING, COMMIT, plan);
@@ -103,7 +103,7 @@ async fn what_never_ends_is_given_up_and_polls_may_fail_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_hook_gets_the_whole_of_a_deploy() {
+async fn a_hook_gets_the_whole_output_of_a_deploy() {
     let world = world().await;
     let plan = with_phase("echo migrated");
     let deployed = world.standin.deploy_to_the_end(STAGING, COMMIT, plan).await;

@@ -1,4 +1,4 @@
-//! One-off dynos that run by themselves and are followed through the log.
+//! Tests one-off dynos without a connection, followed through the log.
 
 use std::future::pending;
 use std::time::Duration;
@@ -12,7 +12,7 @@ async fn follow(world: &World, command: &str, limits: Limits) -> (Result<u8, Her
     let staging = world.staging().await;
     let started = world.heroku.start_detached(&staging, &OneOff::new(command)).await;
     let started = started.expect("started");
-    // Another run of bcops may be the one that follows.
+    // Another run of bcops may follow it.
     let kept = serde_json::to_string(&started).expect("json");
     let started = serde_json::from_str(&kept).expect("kept");
     let mut output = Vec::new();
@@ -39,9 +39,9 @@ async fn a_log_that_cannot_be_opened_at_first_is_opened_later() {
     assert_eq!((status.expect("known"), said.as_str()), (0, "a\nb\n"));
 }
 
-/// Where the rendezvous cannot be reached, a command that has no input is begun by itself.
+/// If the rendezvous cannot be reached, a command without input starts without a connection.
 #[tokio::test]
-async fn a_closed_port_is_gone_around() {
+async fn a_blocked_port_is_bypassed() {
     let world = world().await;
     world.standin.plan_rendezvous(Rendezvous::Refused);
     let staging = world.staging().await;
@@ -54,14 +54,14 @@ async fn a_closed_port_is_gone_around() {
     let finished = run.await.expect("finished");
     assert_eq!((finished.exit_status, finished.output.as_slice()), (3, &b"by itself\n"[..]));
     assert!(told.len() == 1 && told[0].contains("cannot reach the rendezvous"), "{told:?}");
-    // One that is met by nobody, its end, and one by itself.
+    // An attached dyno that no one meets, its end, and a dyno without a connection.
     assert_eq!(count(&world.standin, "POST", "/dynos"), 3);
 }
 
 #[tokio::test]
-async fn a_log_that_says_nothing_any_more_is_given_up() {
+async fn a_log_that_falls_silent_ends_the_wait() {
     let world = world().await;
-    // Long enough for a busy machine to start a shell: silence is counted from the first listening.
+    // Long enough for a busy machine to start a shell, because silence counts from the first read.
     let limits = Limits { idle: Some(Duration::from_secs(3)), ..Limits::default() };
     let (status, said) = follow(&world, "echo a; sleep 600", limits).await;
     let Err(HerokuError::OneOff(OneOffError::GivenUp { reason, .. })) = status else {
@@ -71,7 +71,7 @@ async fn a_log_that_says_nothing_any_more_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_log_that_says_nothing_proves_nothing() {
+async fn a_silent_log_proves_nothing() {
     let world = world().await;
     world.standin.lose_logs();
     let (status, said) = follow(&world, "echo a", Limits::default()).await;
@@ -82,7 +82,7 @@ async fn a_log_that_says_nothing_proves_nothing() {
 }
 
 #[tokio::test]
-async fn one_that_hangs_is_stopped() {
+async fn a_command_that_hangs_is_stopped() {
     let world = world().await;
     let limits = Limits { total: Duration::from_secs(3), ..Limits::default() };
     let (status, said) = follow(&world, "echo a; sleep 600", limits).await;

@@ -1,4 +1,4 @@
-//! The Heroku adapter against the stand-in, when Heroku misbehaves.
+//! Tests the Heroku adapter with a bad stand-in.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::heroku::world::{PRODUCTION, World, client, count, quick, world};
 use crate::standins::heroku::{CapturePlan, Fault, HerokuStandIn, Options, Outcome, Rule};
 use crate::support::wait;
 
-/// Nothing that an error shows may hold a secret.
+/// No error may show a secret.
 fn assert_silent(error: &HerokuError, world: &World) {
     let shown = format!("{error} {error:?}");
     for secret in [world.standin.token(), "db-password", "X-Amz-Signature"] {
@@ -54,7 +54,7 @@ async fn refusals_have_their_own_errors_and_are_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_get_survives_what_passes() {
+async fn a_get_survives_temporary_failures() {
     for fault in [Fault::ServerError, Fault::HtmlUnavailable, Fault::CloseBefore, Fault::CloseAfter]
     {
         let world = world().await;
@@ -65,7 +65,7 @@ async fn a_get_survives_what_passes() {
 }
 
 #[tokio::test]
-async fn a_get_gives_up_in_the_end() {
+async fn a_get_fails_after_all_retries() {
     for fault in [Fault::ServerError, Fault::HtmlUnavailable, Fault::CloseBefore] {
         let world = world().await;
         world.standin.misbehave(Rule::always("/account", fault.clone()));
@@ -77,14 +77,14 @@ async fn a_get_gives_up_in_the_end() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_is_waited_for_as_long_as_asked() {
+async fn the_rate_limit_is_waited_for_as_requested() {
     let world = world().await;
     world.standin.misbehave(Rule::once("/account", Fault::RateLimited(1)));
     let started = Instant::now();
     world.heroku.account().await.expect("after a second");
     assert!(started.elapsed() >= Duration::from_secs(1));
 
-    // A wait that is longer than all patience is told at once.
+    // A wait beyond the limit fails at once.
     world.standin.misbehave(Rule::once("/account", Fault::RateLimited(3600)));
     let error = world.heroku.account().await.expect_err("too long");
     assert!(error.to_string().contains("wait 3600 seconds"), "{error}");
@@ -176,7 +176,7 @@ async fn a_capture_whose_answer_was_lost_is_found_and_not_repeated() {
 async fn a_lost_capture_is_not_mistaken_for_a_colleagues() {
     let (world, database) = capturing(CapturePlan::default()).await;
     world.standin.misbehave(Rule::once("/backups", Fault::CloseAfter).on("POST"));
-    // The second list is the one that looks for the lost capture: it comes late.
+    // The second list, which looks for the lost capture, comes late.
     let late = Fault::Slow(Duration::from_millis(500));
     world.standin.misbehave(Rule::once("/transfers", late).on("GET").after(1));
     let colleague = async {
@@ -203,7 +203,7 @@ async fn a_capture_that_was_refused_or_redirected_is_not_looked_for() {
 }
 
 #[tokio::test]
-async fn a_capture_over_the_limit_is_asked_for_again() {
+async fn a_capture_over_the_limit_is_repeated() {
     for fault in [Fault::RateLimited(0), Fault::RateLimitedForNow] {
         let (world, database) = capturing(CapturePlan::default()).await;
         world.standin.misbehave(Rule::times(2, "/backups", fault).on("POST"));
@@ -233,7 +233,7 @@ async fn lost_polls_are_survived_for_a_while_and_are_never_a_success() {
 }
 
 #[tokio::test]
-async fn a_transfer_without_end_is_given_up() {
+async fn an_endless_transfer_fails() {
     let plan = CapturePlan { pending: Duration::from_secs(600), ..CapturePlan::default() };
     let (world, database) = capturing(plan).await;
     let started = world.heroku.start_capture(&database).await.expect("started");

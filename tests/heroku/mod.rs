@@ -1,4 +1,4 @@
-//! The Heroku adapter, against the stand-in that the real CLI has proved.
+//! Tests the Heroku adapter with the stand-in that the real CLI has proved.
 
 pub mod adapter;
 pub mod builds;

@@ -1,4 +1,4 @@
-//! One-off dynos over the rendezvous, when all goes well.
+//! Tests one-off dynos over the rendezvous without faults.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ async fn a_command_runs_with_the_apps_config_vars() {
 }
 
 #[tokio::test]
-async fn the_exit_status_is_found_however_the_bytes_come() {
+async fn the_exit_status_is_found_however_the_bytes_are_split() {
     for how in [Rendezvous::Orderly, Rendezvous::Bytewise, Rendezvous::Coalesced] {
         let world = world().await;
         world.standin.plan_rendezvous(how);
@@ -68,7 +68,7 @@ async fn output_that_pretends_to_be_the_exit_status_is_output() {
 }
 
 #[tokio::test]
-async fn a_connection_that_stays_open_is_left_after_the_exit_status() {
+async fn an_open_connection_is_closed_after_the_exit_status() {
     let world = world().await;
     world.standin.plan_rendezvous(Rendezvous::NeverClosed);
     let started = Instant::now();
@@ -153,7 +153,7 @@ async fn words_reach_the_command_unchanged() {
 }
 
 #[tokio::test]
-async fn a_run_can_be_handed_to_another_thread() {
+async fn a_run_can_move_to_another_thread() {
     let world = world().await;
     let staging = world.staging().await;
     let heroku = world.heroku.clone();

@@ -1,4 +1,4 @@
-//! One-off dynos over the rendezvous, when something goes wrong.
+//! Tests one-off dynos over the rendezvous with faults.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -61,9 +61,9 @@ async fn a_dyno_that_cannot_be_met_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_somebody_else_is_refused() {
+async fn a_certificate_of_another_authority_is_refused() {
     let mut world = world().await;
-    // This client trusts whom the machine trusts, and that is not the stand-in.
+    // This client trusts the machine's authorities, which do not include the stand-in's.
     let endpoints = Endpoints::resolve(Some(&world.standin.url), Some("127.0.0.1"));
     let token = Secret::new(world.standin.token());
     world.heroku =
@@ -76,13 +76,13 @@ async fn a_certificate_of_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn an_end_without_an_exit_status_is_not_known() {
+async fn an_end_without_an_exit_status_is_unknown() {
     let world = world().await;
     world.standin.plan_rendezvous(Rendezvous::CutAfter(3));
     let error = error_of(&world, LONG).await;
     let OneOffError::ExitUnknown { fate, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*fate, DynoFate::There("up".to_owned()));
-    assert!(error.to_string().contains("may go on"), "{error}");
+    assert!(error.to_string().contains("may continue"), "{error}");
 
     world.standin.plan_rendezvous(Rendezvous::Orderly);
     let error = error_of(&world, "kill -9 $$").await;
@@ -123,12 +123,12 @@ async fn limits_and_interrupts_stop_the_dyno() {
 }
 
 #[tokio::test]
-async fn a_dyno_that_could_not_be_stopped_may_go_on() {
+async fn a_dyno_that_could_not_be_stopped_may_continue() {
     let world = world().await;
     world.standin.misbehave(Rule::always("/actions/stop", Fault::ServerError));
     let limits = Limits { total: Duration::from_millis(100), ..Limits::default() };
     let error = try_run(&world, LONG, limits, pending()).await.expect_err("given up");
-    assert!(error.to_string().contains("may go on"), "{error}");
+    assert!(error.to_string().contains("may continue"), "{error}");
     assert_eq!(one_offs(&world).await, 1);
 }
 
@@ -169,7 +169,7 @@ async fn a_dyno_whose_answer_was_lost_is_stopped_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn output_that_nobody_takes_stops_the_dyno() {
+async fn output_that_cannot_be_written_stops_the_dyno() {
     let world = world().await;
     let staging = world.staging().await;
     let (closed, output) = tokio::io::duplex(16);

@@ -1,5 +1,5 @@
-//! What the tests of the Heroku adapter and of the download share: a stand-in with the council's
-//! apps, and clients with short patience.
+//! Builds the world for tests of the Heroku adapter and of downloads: a stand-in with the council's
+//! apps, and clients with short time limits.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::standins::heroku::{HerokuStandIn, Options};
 
 pub const PRODUCTION: &str = "buckinghamshire-production";
 pub const STAGING: &str = "buckinghamshire-staging";
-/// Nobody listens there: whoever dumps it for real fails.
+/// No server listens there, so a real dump fails.
 pub const PRODUCTION_URL: &str = "postgres://u:db-password@127.0.0.1:1/production";
 
 pub struct World {
@@ -41,7 +41,7 @@ pub fn client(standin: &HerokuStandIn, timing: Timing) -> Heroku {
     heroku.with_rendezvous_authority(standin.authority_pem.as_bytes())
 }
 
-/// Of the built-in settings, whose apps are those of the stand-in.
+/// The built-in settings, whose apps are the stand-in's.
 pub fn settings() -> Settings {
     let nowhere = tempfile::tempdir().expect("a directory");
     let process = ProcessEnv {
@@ -64,7 +64,7 @@ impl World {
     }
 }
 
-/// The waits of the real thing, a hundred times shorter.
+/// The real waits, a hundred times shorter.
 pub fn quick() -> Timing {
     let mut timing = Timing {
         connect: Duration::from_secs(1),
@@ -80,7 +80,7 @@ pub fn quick() -> Timing {
     timing
 }
 
-/// How often a request was made whose method is this and whose path contains that.
+/// How many requests had this method and a path with this text.
 pub fn count(standin: &HerokuStandIn, method: &str, path: &str) -> usize {
     let requests = standin.requests();
     requests.iter().filter(|one| one.method == method && one.path.contains(path)).count()

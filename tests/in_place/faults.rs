@@ -1,5 +1,5 @@
-//! What goes wrong while a backup is loaded in place: the error says so, staging is reset again, and
-//! the next load brings what an undisturbed one brings.
+//! Tests failures of a load in place: the error names them, staging is reset again, and the next
+//! load brings the same as an undisturbed one.
 
 use std::error::Error;
 use std::fs;
@@ -47,7 +47,7 @@ async fn an_archive_that_was_cut_short_is_an_error_and_the_next_load_is_whole() 
     assert_reset_and_load_bring_everything(&staging).await;
 }
 
-/// Resets, loads the whole sample site, and compares with a load that nobody disturbed.
+/// Resets, loads the whole sample site, and compares with an undisturbed load.
 async fn assert_reset_and_load_bring_everything(staging: &Staging) {
     let undisturbed = Staging::new(&sample().archive).await;
     for one in [&undisturbed, staging] {
@@ -63,7 +63,7 @@ async fn assert_reset_and_load_bring_everything(staging: &Staging) {
     assert_eq!(rows(cluster, &staging.name), rows(cluster, &undisturbed.name));
 }
 
-/// Gives its bytes so slowly that there is time to interfere.
+/// Returns its bytes slowly, so there is time to interfere.
 struct Slow(fs::File);
 
 impl Read for Slow {
@@ -82,7 +82,7 @@ async fn prepared_slowly(archive: &Path) -> Prepared {
 
 const CHILD_URL: &str = "BCOPS_TEST_IN_PLACE_URL";
 
-/// What [`a_killed_load_is_repeated_after_a_reset`] runs as a process of its own, to kill it.
+/// The process that [`a_killed_load_is_repeated_after_a_reset`] starts and kills.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it is the child of another test"]
 async fn loads_slowly_for_its_parent() {
@@ -106,7 +106,7 @@ fn start_child(staging: &Staging) -> Child {
         .expect("a child")
 }
 
-/// Waits until rows are on their way.
+/// Waits until rows are being sent.
 async fn wait_for_rows(staging: &Staging) {
     let loaded = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace \
         AND relkind = 'r' AND pg_relation_size(oid) > 0";
@@ -131,7 +131,7 @@ async fn a_killed_load_is_repeated_after_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_is_dropped_ends_and_a_lost_connection_is_told() {
+async fn a_dropped_load_ends_and_a_lost_connection_is_reported() {
     let staging = Staging::new(&sample().archive).await;
     staging.reset().await;
     let prepared = prepared_slowly(&sample().archive).await;
@@ -140,7 +140,7 @@ async fn a_load_that_is_dropped_ends_and_a_lost_connection_is_told() {
         _ = in_place::load(&url, prepared, &options, &reporter) => panic!("it was too fast"),
         () = wait_for_rows(&staging) => {}
     }
-    // A reset ends what the server is still at, and the lock goes with the session.
+    // A reset ends running statements, and the lock ends with the session.
     staging.reset().await;
     let prepared = prepared_slowly(&sample().archive).await;
     let loading = in_place::load(&url, prepared, &options, &reporter);
@@ -167,7 +167,7 @@ async fn a_load_that_is_dropped_ends_and_a_lost_connection_is_told() {
 const NOTES: &str = "[tables.note]\nclass = \"operational\"\noperational = [\"text\"]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn personal_data_where_none_should_be_stops_the_load_before_it_is_written() {
+async fn unexpected_personal_data_stops_the_load_before_it_is_written() {
     let (_folder, archive) = backup_of(
         "CREATE TABLE note (id int PRIMARY KEY, text text); \
          INSERT INTO note SELECT n, 'note ' || n FROM generate_series(1, 20000) n; \
@@ -186,7 +186,7 @@ async fn personal_data_where_none_should_be_stops_the_load_before_it_is_written(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_changed_after_the_load_is_seen_by_the_verification() {
+async fn verification_sees_changes_after_the_load() {
     let (_folder, archive) = backup_of(
         "CREATE TABLE note (id int PRIMARY KEY, text text) PARTITION BY RANGE (id); \
          CREATE TABLE low PARTITION OF note FOR VALUES FROM (0) TO (10); \
@@ -212,10 +212,10 @@ async fn what_was_changed_after_the_load_is_seen_by_the_verification() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_sessions_lock_is_not_waited_for_for_ever() {
+async fn waiting_for_another_sessions_lock_has_a_limit() {
     let staging = Staging::new(&sample().small).await;
     staging.reset().await;
-    // A table of the same name, which nobody sees before it is committed.
+    // A table of the same name, which is invisible until it is committed.
     let hold = format!(
         "BEGIN; SET ROLE {}; CREATE TABLE auth_group (a int); SELECT pg_sleep(20)",
         staging.name
@@ -232,7 +232,7 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::Unexpected);
     assert!(
-        error.hint_texts().iter().any(|hint| hint.contains("another session")),
+        error.hint_texts().iter().any(|hint| hint.contains("stop the dynos")),
         "{:?}",
         error.hints
     );
@@ -242,7 +242,7 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     staging.load(&built_in()).await.expect("nobody is in the way");
 }
 
-/// Keeps what it is told, for [`what_a_statement_waits_for_is_told`].
+/// Keeps the events, for [`a_waiting_statement_reports_its_reason`].
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
 
@@ -303,8 +303,8 @@ async fn what_a_statement_waits_for_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_told_as_such() {
-    // The server's own words for a full disk, as the rows arrive elsewhere than at home.
+async fn a_full_disk_is_reported_as_one() {
+    // The server's own words for a full disk, because the rows go to a remote server.
     let (_folder, archive) = backup_of(
         "CREATE FUNCTION fits(id int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
            IF starts_with(current_database(), 'in_place_source') THEN RETURN true; END IF; \
@@ -317,6 +317,10 @@ async fn a_full_disk_is_told_as_such() {
     let error = staging.load(&manifest(NOTES)).await.expect_err("there is no room");
     assert!(in_full(&error).contains("could not extend file"), "{}", in_full(&error));
     let error = CommandError::from(error);
-    assert!(error.hint_texts().iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
+    assert!(
+        error.hint_texts().iter().any(|hint| hint.contains("larger plan")),
+        "{:?}",
+        error.hints
+    );
     assert!(error.to_string().contains("a part of the backup"), "{error}");
 }

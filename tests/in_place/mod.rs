@@ -1,4 +1,4 @@
-//! A backup loaded into a database that is there, by a role that owns it and may do nothing else.
+//! Tests loading a backup into an existing database, by a role that only owns it.
 
 mod faults;
 pub mod world;
@@ -18,7 +18,7 @@ use crate::scrub_pii::world::rows;
 use crate::support::postgres::Cluster;
 use crate::support::wait;
 
-/// What the old runbook makes of a backup: restored whole by `pg_restore`, then scrubbed in place.
+/// The old runbook's result: a backup fully restored by `pg_restore`, then scrubbed in place.
 fn restored_and_scrubbed(archive: &Path) -> String {
     let cluster = Cluster::shared();
     let database = cluster.create_database("in_place_reference");
@@ -30,7 +30,7 @@ fn restored_and_scrubbed(archive: &Path) -> String {
     database
 }
 
-/// The tables, views, functions and the rest, whoever they belong to.
+/// The tables, views, functions and other objects of all owners.
 fn schema(cluster: &Cluster, database: &str) -> Vec<String> {
     let arguments = [
         "--schema-only",
@@ -44,7 +44,7 @@ fn schema(cluster: &Cluster, database: &str) -> Vec<String> {
     ];
     let text = cluster.run_tool("pg_dump", &arguments);
     let lines = text.lines().filter(|line| !line.contains("restrict "));
-    // Whether the schema itself is the one from the database's birth is not of interest.
+    // It does not matter whether the schema itself is the original one.
     let lines =
         lines.filter(|line| !line.contains("SCHEMA public") && !line.contains("Name: public;"));
     lines.map(str::to_owned).collect()
@@ -89,22 +89,22 @@ async fn assert_same_as_the_old_way(archive: &Path) -> Staging {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sample_site_is_what_a_restore_and_a_scrub_make_of_it() {
+async fn the_sample_site_equals_a_restore_and_a_scrub() {
     let staging = assert_same_as_the_old_way(&sample().archive).await;
-    // Nothing was done that the role has no right to.
+    // The role did only what it may do.
     let foreign = "SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace \
         AND pg_get_userbyid(c.relowner) <> current_database()";
     assert_eq!(staging.psql(foreign), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_real_site_is_what_a_restore_and_a_scrub_make_of_it() {
+async fn the_real_site_equals_a_restore_and_a_scrub() {
     let Some(fixtures) = fixtures() else { return };
     assert_same_as_the_old_way(&fixtures.join("bc-small.dump")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_empty_is_refused_and_left_as_it_is() {
+async fn a_database_that_is_not_empty_is_refused_unchanged() {
     let staging = Staging::new(&sample().small).await;
     let error = staging.load(&built_in()).await.expect_err("a note is there");
     assert!(matches!(error, InPlaceError::NotEmpty { .. }), "{error:?}");
@@ -141,7 +141,7 @@ async fn what_is_not_empty_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_load_at_the_same_time_is_kept_out() {
+async fn a_second_load_at_the_same_time_is_refused() {
     let staging = Staging::new(&sample().small).await;
     staging.reset().await;
     let lock =
@@ -160,7 +160,7 @@ async fn a_second_load_at_the_same_time_is_kept_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_column_without_a_class_stops_it_before_anything_is_touched() {
+async fn an_unclassified_column_stops_the_load_before_any_change() {
     let (_folder, archive) = backup_of(
         "CREATE TABLE auth_group (id int PRIMARY KEY, name text, nickname text); \
          INSERT INTO auth_group VALUES (1, 'Editors', 'eds')",
@@ -176,7 +176,7 @@ async fn a_column_without_a_class_stops_it_before_anything_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_are_not_scrubbed_are_never_loaded() {
+async fn unscrubbed_rows_are_never_loaded() {
     let staging = Staging::new(&sample().small).await;
     staging.reset().await;
     let contents = staging.contents().await;
@@ -190,7 +190,7 @@ async fn rows_that_are_not_scrubbed_are_never_loaded() {
 const WORDS: &str = "[tables.word]\nclass = \"operational\"\noperational = [\"text\"]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn extensions_are_created_where_the_role_may_and_missed_where_nothing_needs_them() {
+async fn extensions_are_created_if_allowed_and_skipped_if_unused() {
     let cluster = Cluster::shared();
     let available = "SELECT count(*) FROM pg_available_extensions \
         WHERE name IN ('citext', 'dblink', 'pg_stat_statements')";
@@ -198,7 +198,7 @@ async fn extensions_are_created_where_the_role_may_and_missed_where_nothing_need
         eprintln!("skipped: this server has no contrib extensions");
         return;
     }
-    // Heroku's own schema comes with real backups, and is there in every database of Heroku's.
+    // Heroku's own schema is in real backups, and in every Heroku database.
     let source = "CREATE SCHEMA heroku_ext; CREATE SCHEMA _heroku; \
         CREATE FUNCTION _heroku.create_ext() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; \
         CREATE EVENT TRIGGER log_create_ext ON ddl_command_end EXECUTE FUNCTION _heroku.create_ext(); \

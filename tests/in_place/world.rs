@@ -1,5 +1,5 @@
-//! Staging as Heroku has it, for the tests of loading in place: a database that belongs to a role
-//! with few rights, and that only Heroku can empty.
+//! Builds a staging like Heroku's for the tests of loading in place: a database that belongs to a
+//! role with few rights, and that only Heroku can empty.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -26,14 +26,14 @@ pub const POLICY: &str = "staging";
 pub struct Staging {
     pub world: World,
     pub destination: DestinationDatabase,
-    /// The database's name, which is its role's, too.
+    /// The name of the database and of its role.
     pub name: String,
     pub url: DatabaseUrl,
     pub cluster: &'static Cluster,
 }
 
 impl Staging {
-    /// Production has this backup, and staging a database with something in it.
+    /// Production has this backup, and staging's database is not empty.
     pub async fn new(archive: &Path) -> Staging {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let cluster = Cluster::shared();
@@ -60,7 +60,7 @@ impl Staging {
         self.world.heroku.reset_database(&self.destination, &[]).await.expect("empty");
     }
 
-    /// Reads the contents of production's backup, by way of a signed URL.
+    /// Reads production's backup through a signed URL.
     pub async fn prepared(&self, manifest: &Manifest) -> Prepared {
         Prepared::scrubbed(self.contents().await, manifest, POLICY).expect("it fits")
     }
@@ -98,7 +98,7 @@ impl Staging {
         self.cluster.psql(&self.name, sql)
     }
 
-    /// The number of tables that anybody else can see.
+    /// The number of tables that other roles can see.
     #[track_caller]
     pub fn tables(&self) -> u64 {
         let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
@@ -130,7 +130,7 @@ pub fn built_in() -> Manifest {
     Manifest::built_in().expect("the built-in manifest")
 }
 
-/// A manifest of one's own.
+/// The test's own manifest.
 pub fn manifest(text: &str) -> Manifest {
     Manifest::parse("test.toml", &format!("schema_version = 1\n{text}")).expect("a manifest")
 }
@@ -153,7 +153,7 @@ impl Reporter for Warnings {
     }
 }
 
-/// The backup of a new database that this SQL fills, and the folder that it lies in.
+/// The backup of a new database that this SQL fills, and its folder.
 #[track_caller]
 pub fn backup_of(sql: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let cluster = Cluster::shared();
@@ -165,7 +165,7 @@ pub fn backup_of(sql: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
-/// Options for tests that wait for a lock in vain.
+/// Options for tests that never get a lock.
 pub fn impatient() -> InPlaceOptions {
     InPlaceOptions { lock_timeout: Duration::from_millis(300), ..InPlaceOptions::default() }
 }

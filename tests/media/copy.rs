@@ -1,4 +1,4 @@
-//! `bcops push-media --from`: from bucket to bucket.
+//! Tests `bcops push-media --from`: from bucket to bucket.
 
 use crate::media::world::{DEV, PRODUCTION, STAGING, World, bytes, large};
 use crate::standins::s3::{Fault, Headers, Rule};
@@ -26,7 +26,7 @@ fn fill(world: &World) {
 }
 
 #[test]
-fn the_server_copies_where_one_pair_of_keys_may_read_and_write() {
+fn the_server_copies_if_one_pair_of_keys_may_read_and_write() {
     let world = World::new();
     fill(&world);
     let done = world.copy(&["--json"]).exits(0).says(&["on the server"]).json();
@@ -86,7 +86,7 @@ fn differences_and_deletions_follow_the_source() {
 }
 
 #[test]
-fn a_copy_that_fails_with_status_200_is_no_copy() {
+fn a_copy_that_fails_with_status_200_is_a_failure() {
     let world = World::new();
     world.fill(PRODUCTION, 30);
     world.s3.misbehave(Rule::times(2, "CopyObject", Fault::ErrorIn200));

@@ -1,6 +1,5 @@
-//! A bucket that misbehaves: never a wrong file, never a deletion on incomplete knowledge, an end
-//! within seconds, and the right exit code. The rows are those of the comparison in
-//! `docs/media.md`.
+//! Tests bad buckets: never a wrong file, never a deletion after an incomplete listing, an end
+//! within seconds, and the right exit code.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ fn pulled() -> (World, BTreeMap<String, Vec<u8>>) {
     (world, files)
 }
 
-/// The second page of the listing fails like this for ever.
+/// The second page of the listing always fails like this.
 #[track_caller]
 fn listing_fails(fault: Fault, code: i32, words: &[&str]) {
     let (world, before) = pulled();
@@ -54,7 +53,7 @@ fn a_listing_that_is_reset_deletes_nothing() {
 
 #[test]
 fn a_listing_that_is_cut_deletes_nothing() {
-    listing_fails(Fault::ShortBody(20_000), 1, &["cannot be understood"]);
+    listing_fails(Fault::ShortBody(20_000), 1, &["does not understand the answer"]);
 }
 
 #[test]
@@ -76,11 +75,11 @@ fn a_listing_that_throttles_for_ever_deletes_nothing() {
 #[test]
 fn a_listing_that_stops_early_or_is_empty_deletes_nothing() {
     let (world, before) = pulled();
-    // A page of a thousand that says that it is the last: 1,500 would go.
+    // A page of a thousand objects that claims to be the last: 1,500 files would be deleted.
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::StopsEarly).on("/images/"));
     world.pull(&["--yes"]).fails(4, &["1,500 of the 2,500 objects"]);
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::StopsEarly).on("/images/"));
-    // Allowed on purpose: the bucket is asked for each of them, and has them.
+    // Deletion is allowed here, but the bucket still has each of the objects when asked.
     let allowed = world.pull(&["--yes", "--max-delete", "100%"]);
     allowed.fails(1, &["cannot trust the listing", "nothing was deleted"]);
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::EmptyListing).on("/images/"));
@@ -114,7 +113,7 @@ fn objects_from_the_future_are_objects() {
 }
 
 #[test]
-fn a_wrong_clock_is_put_right() {
+fn a_wrong_clock_is_corrected() {
     let world = World::new();
     world.fill(PRODUCTION, 12);
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::Skewed(0)));
@@ -123,7 +122,7 @@ fn a_wrong_clock_is_put_right() {
 }
 
 #[test]
-fn transfers_that_fail_for_a_while_end_right() {
+fn transfers_with_temporary_failures_succeed() {
     for checksums in [true, false] {
         let world = World::with_checksums(checksums);
         world.fill(PRODUCTION, 60);
@@ -160,7 +159,7 @@ fn parts_of_unknown_sizes_are_read_twice() {
     let body = large(12_000_000);
     world.s3.put_in_parts(PRODUCTION, "documents/flipped.bin", &body, 5 << 20);
     world.s3.put_in_parts(PRODUCTION, "documents/odd.bin", &body, 5 << 20);
-    // As if the parts had been of sizes that differ.
+    // As if the parts had different sizes.
     world.s3.change(PRODUCTION, "documents/odd.bin", |object| {
         object.etag = "0123456789abcdef0123456789abcdef-3".to_owned();
     });
@@ -187,7 +186,7 @@ fn a_storm_of_throttling_is_survived() {
 }
 
 #[test]
-fn a_server_that_serves_little_is_asked_for_little() {
+fn requests_slow_down_for_a_slow_server() {
     let world = World::new();
     world.fill(PRODUCTION, 1500);
     world.s3.limit(Limits { latency: Duration::from_millis(10), reads: 100, writes: 100 });
@@ -248,18 +247,18 @@ fn one_bad_key_is_named_and_the_rest_is_right() {
 }
 
 #[test]
-fn a_server_that_hangs_is_given_up() {
+fn a_server_that_hangs_ends_the_work() {
     let mut world = World::new();
     world.bcops.set("BCOPS_NETWORK_TIMEOUT", "8s");
     world.fill(PRODUCTION, 6);
     world.s3.misbehave(Rule::always("GetObject", Fault::Hang).on("File_0003"));
     let started = Instant::now();
-    world.pull(&[]).exits(11).says(&["File_0003", "nothing came"]);
+    world.pull(&[]).exits(11).says(&["File_0003", "sent nothing"]);
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
-fn credentials_that_run_out_end_the_work() {
+fn expired_credentials_end_the_work() {
     let world = World::new();
     world.fill(PRODUCTION, 200);
     world.s3.misbehave(Rule::always("GetObject", Fault::ExpiredToken).after(50));
@@ -303,7 +302,7 @@ fn a_disk_that_fills_up_ends_the_work() {
 }
 
 #[test]
-fn a_folder_that_may_not_be_read_does_not_keep_the_rest_away() {
+fn an_unreadable_folder_does_not_stop_the_rest() {
     let world = World::new();
     world.fill(PRODUCTION, 30);
     for number in 0..150 {

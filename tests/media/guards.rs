@@ -1,4 +1,4 @@
-//! What `push-media` refuses, before any request that writes.
+//! Tests what `push-media` refuses before any request that writes.
 
 use crate::media::world::{PRODUCTION, STAGING, STAGING_APP, World, bytes};
 use crate::standins::heroku::{Fault, Rule};
@@ -19,7 +19,7 @@ fn a_protected_environment_is_never_a_destination() {
             vec!["push-media", name, "--confirm", &app],
             vec!["push-media", name, "--from", "staging", "--confirm", &app],
         ] {
-            world.bcops.run(&arguments).fails(4, &["is protected", "nothing was changed"]);
+            world.bcops.run(&arguments).fails(4, &["it is protected", "nothing was changed"]);
         }
         world.bcops.run(&[&format!("push-{name}-images"), "--confirm", &app]).fails(4, &[name]);
     }
@@ -27,7 +27,7 @@ fn a_protected_environment_is_never_a_destination() {
 }
 
 #[test]
-fn the_bucket_of_a_protected_environment_is_refused_however_it_is_spelt() {
+fn the_bucket_of_a_protected_environment_is_refused_in_every_spelling() {
     let world = world();
     world.heroku.set_config_var(STAGING_APP, "AWS_STORAGE_BUCKET_NAME", PRODUCTION);
     let url = world.s3.url.clone();
@@ -40,10 +40,10 @@ fn the_bucket_of_a_protected_environment_is_refused_however_it_is_spelt() {
         url.replace("127.0.0.1", "127.0.0.2"),
     ] {
         world.heroku.set_config_var(STAGING_APP, "AWS_ENDPOINT_URL_S3", &endpoint);
-        world.push(&[]).fails(4, &["is that of production", "nothing was changed"]);
-        world.copy(&[]).fails(4, &["is that of production", "nothing was changed"]);
+        world.push(&[]).fails(4, &["belongs to production", "nothing was changed"]);
+        world.copy(&[]).fails(4, &["belongs to production", "nothing was changed"]);
     }
-    // On AWS there is one bucket of a name, in whatever region and style.
+    // On AWS a bucket name is unique in all regions and styles.
     for (app, region, endpoint) in [
         (STAGING_APP, "eu-west-1", "https://s3.eu-west-1.amazonaws.com"),
         ("buckinghamshire-production", "eu-west-2", "https://bc-production.s3.amazonaws.com"),
@@ -51,9 +51,9 @@ fn the_bucket_of_a_protected_environment_is_refused_however_it_is_spelt() {
         world.heroku.set_config_var(app, "AWS_S3_REGION_NAME", region);
         world.heroku.set_config_var(app, "AWS_ENDPOINT_URL_S3", endpoint);
     }
-    world.push(&[]).fails(4, &["is that of production"]);
+    world.push(&[]).fails(4, &["belongs to production"]);
     world.heroku.set_config_var(STAGING_APP, "AWS_ENDPOINT_URL_S3", "");
-    world.push(&[]).fails(4, &["is that of production"]);
+    world.push(&[]).fails(4, &["belongs to production"]);
     world.assert_nothing_written();
 }
 
@@ -66,7 +66,7 @@ fn a_bucket_under_another_name_of_a_protected_environment_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn a_resource_that_cannot_be_compared_is_refused() {
     let world = world();
     let path = "/apps/buckinghamshire-content-prep/config-vars";
     for fault in [Fault::Forbidden, Fault::NotFound] {
@@ -83,13 +83,13 @@ fn what_cannot_be_compared_is_refused() {
 }
 
 #[test]
-fn nothing_goes_onto_itself() {
+fn nothing_is_copied_onto_itself() {
     let world = world();
     let run = ["push-media", "staging", "--from", "staging", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.heroku.set_config_var("buckinghamshire-dev", "AWS_STORAGE_BUCKET_NAME", STAGING);
     let run = ["push-media", "staging", "--from", "dev", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.assert_nothing_written();
 }
 
@@ -121,7 +121,7 @@ fn missing_config_vars_are_named() {
 }
 
 #[test]
-fn doctor_tries_only_what_it_may() {
+fn doctor_tries_only_allowed_requests() {
     let world = world();
     let run = world.bcops.run(&["doctor"]);
     for (line, verbs) in [
@@ -154,15 +154,15 @@ fn doctor_writes_to_no_bucket_of_a_protected_environment() {
         assert!(line.starts_with("fail") && line.contains(why), "{line}");
         assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
     };
-    assert_refused(&world, "is that of production");
+    assert_refused(&world, "belongs to production");
 
     // The same by this process's own variable.
     world.heroku.set_config_var(STAGING_APP, "AWS_STORAGE_BUCKET_NAME", STAGING);
     world.bcops.set("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME", PRODUCTION);
-    assert_refused(&world, "is that of production");
+    assert_refused(&world, "belongs to production");
     world.bcops.unset("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME");
 
-    // What cannot be compared is not written to either.
+    // A bucket that cannot be compared is not written to either.
     let path = "/apps/buckinghamshire-production/config-vars";
     world.heroku.misbehave(Rule::always(path, Fault::Forbidden));
     assert_refused(&world, "could not be compared with production");
@@ -175,7 +175,7 @@ fn doctor_writes_to_no_bucket_of_a_protected_environment() {
 }
 
 #[test]
-fn doctor_writes_to_nothing_when_nobody_is_logged_in() {
+fn doctor_writes_to_nothing_without_a_login() {
     let mut world = world();
     let url = world.s3.url.clone();
     world.bcops.unset("HEROKU_API_KEY");
@@ -192,7 +192,7 @@ fn doctor_writes_to_nothing_when_nobody_is_logged_in() {
         let fits = |line: &str| line.starts_with("fail") && words.iter().all(|w| line.contains(w));
         run.stdout.lines().any(fits)
     };
-    assert!(failed(["Heroku token", "no Heroku token found"]), "{}", run.printed());
+    assert!(failed(["Heroku token", "cannot find a Heroku token"]), "{}", run.printed());
     assert!(failed(["staging bucket", "could not be compared"]), "{}", run.printed());
     assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
 }

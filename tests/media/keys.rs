@@ -1,11 +1,11 @@
-//! Keys are input: each is stored faithfully, or refused by name while the rest goes on.
+//! Tests keys of objects: each is stored unchanged, or refused by name while the rest continues.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::media::world::{PRODUCTION, STAGING, World};
 
-/// Keys that a disk can hold as they are.
+/// Keys that a disk can hold unchanged.
 fn faithful() -> Vec<String> {
     let long = format!("images/{}/{}", "d".repeat(255), "f".repeat(255));
     let longest = format!("images/{}{}", format!("{}/", "k".repeat(200)).repeat(5), "x".repeat(12));
@@ -62,7 +62,7 @@ fn odd_keys_go_there_and_back() {
 }
 
 #[test]
-fn hostile_keys_are_refused_by_name_and_the_rest_goes_on() {
+fn hostile_keys_are_refused_by_name_and_the_rest_continues() {
     let world = World::new();
     let hostile = [
         "images/../../evil",
@@ -91,7 +91,7 @@ fn hostile_keys_are_refused_by_name_and_the_rest_goes_on() {
     let around = world.bcops.directory();
     assert!(!around.join("work/evil").exists() && !around.join("evil").exists());
     assert!(!around.join("evil2").exists() && !around.join("work/evil2").exists());
-    // Keys with dots cannot be copied either, and the others are.
+    // Keys with dots cannot be copied either. The others are copied.
     world.copy(&[]).exits(11).says(&["images/./dot"]);
     assert!(world.s3.object(STAGING, "images//double").is_some());
     assert!(world.s3.object(STAGING, "images/dir-with-content/").is_some());

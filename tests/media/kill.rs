@@ -1,5 +1,5 @@
-//! Killed at any moment: no file or object under its name is ever anything but whole, and a second
-//! run ends in the same place, with only what was missing.
+//! Tests kills at any moment: every file or object with its final name is complete, and a second
+//! run reaches the same end and transfers only what was missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::support::wait;
 /// Over pulls, pushes and copies together.
 const KILLS: u32 = 200;
 
-/// Small objects and one that goes in parts, a little different for each round.
+/// Small objects and a multipart one, slightly different in each round.
 fn content(round: u32) -> BTreeMap<String, Vec<u8>> {
     let mut content: BTreeMap<String, Vec<u8>> = (0..60)
         .map(|number| {
@@ -37,7 +37,7 @@ fn fill(world: &World, bucket: &str, content: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// Every key that is there has the bytes from before or those of now.
+/// Every existing key has the old bytes or the new ones.
 #[track_caller]
 fn assert_whole(
     found: &BTreeMap<String, Vec<u8>>,
@@ -50,7 +50,7 @@ fn assert_whole(
     }
 }
 
-/// A rerun ends where a run that nobody kills does.
+/// A rerun ends like an undisturbed run.
 #[track_caller]
 fn assert_same(found: &BTreeMap<String, Vec<u8>>, wanted: &BTreeMap<String, Vec<u8>>) {
     let keys: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
@@ -63,7 +63,7 @@ fn assert_same(found: &BTreeMap<String, Vec<u8>>, wanted: &BTreeMap<String, Vec<
     assert!(differ.is_empty(), "a rerun does not end in the same place: {differ:#?}");
 }
 
-/// Kills `arguments` in each round after another while, and lets every fifth round run to its end.
+/// Kills `arguments` after a different time in each round, and lets every fifth round finish.
 fn rounds(
     arguments: &[&str],
     found: fn(&World) -> BTreeMap<String, Vec<u8>>,
@@ -86,8 +86,8 @@ fn rounds(
             world.bcops.run(arguments).exits(0);
             whole = whole.max(started.elapsed()).min(Duration::from_millis(600));
             assert_same(&found(&world), &now);
-            // An upload is noted when the server has given it a name. A kill in between leaves one
-            // that nobody knows, which docs/media.md tells of; all others are thrown away.
+            // An upload is recorded once the server has named it. A kill in between leaves an
+            // unknown upload, as docs/media.md explains. All others are deleted.
             let unknown = world.s3.unfinished_uploads();
             assert!(unknown <= (kill as usize).div_ceil(10), "{unknown} uploads stayed");
             before = now;
@@ -100,14 +100,14 @@ fn rounds(
 }
 
 #[test]
-fn a_killed_pull_is_gone_on_with() {
+fn a_killed_pull_is_resumed() {
     rounds(&["pull-media", "production", "--yes"], World::files, |world, content| {
         fill(world, PRODUCTION, content)
     });
 }
 
 #[test]
-fn a_killed_push_is_gone_on_with() {
+fn a_killed_push_is_resumed() {
     rounds(
         &["push-media", "staging", "--confirm", STAGING_APP],
         |world| world.objects(STAGING),
@@ -122,7 +122,7 @@ fn a_killed_push_is_gone_on_with() {
 }
 
 #[test]
-fn a_killed_copy_is_gone_on_with() {
+fn a_killed_copy_is_resumed() {
     rounds(
         &["push-media", "staging", "--from", "production", "--confirm", STAGING_APP],
         |world| world.objects(STAGING),

@@ -1,5 +1,4 @@
-//! Large objects, and what only they meet: turns that run out, ranges that are taken up again, parts
-//! that the server copies, answers that are lost.
+//! Tests large objects: limited turns, resumed ranges, parts copied by the server, lost answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ const TO_DEV: [&str; 6] =
     ["push-media", "dev", "--from", "production", "--confirm", "buckinghamshire-dev"];
 
 #[test]
-fn objects_of_parts_need_no_second_turn() {
+fn multipart_objects_need_no_second_turn() {
     let world = World::with_checksums(false);
     for number in 0..40 {
         let key = format!("documents/{number}.bin");
@@ -35,7 +34,7 @@ fn objects_of_parts_need_no_second_turn() {
 }
 
 #[test]
-fn a_large_object_is_taken_up_where_a_run_was_broken_off() {
+fn a_large_object_is_resumed_where_a_run_stopped() {
     let world = World::new();
     world.s3.put(PRODUCTION, KEY, large(LENGTH));
     let leftovers =
@@ -58,13 +57,13 @@ fn a_large_object_is_taken_up_where_a_run_was_broken_off() {
     world.s3.behave();
     world.s3.forget_requests();
     world.pull(&[]).exits(0);
-    // Ranges that were under way when one failed come again.
+    // Ranges that were in transfer when one failed are repeated.
     assert!((1..=5).contains(&world.count("GetObject")), "{}", world.count("GetObject"));
     world.assert_pulled(PRODUCTION);
 }
 
 #[test]
-fn what_came_of_another_version_is_thrown_away() {
+fn data_of_another_version_is_discarded() {
     let world = World::new();
     world.s3.put(PRODUCTION, KEY, large(LENGTH));
     world.s3.misbehave(Rule::always("GetObject", Fault::AccessDenied).after(4));
@@ -80,7 +79,7 @@ fn what_came_of_another_version_is_thrown_away() {
 }
 
 #[test]
-fn an_unfinished_file_that_was_damaged_is_found_out() {
+fn a_damaged_unfinished_file_is_detected() {
     let world = World::new();
     world.s3.put(PRODUCTION, KEY, large(LENGTH));
     world.s3.misbehave(Rule::always("GetObject", Fault::AccessDenied).after(5));
@@ -94,7 +93,7 @@ fn an_unfinished_file_that_was_damaged_is_found_out() {
 }
 
 #[test]
-fn what_no_etag_proves_is_read_twice_before_it_is_an_object() {
+fn data_without_a_proving_etag_is_read_twice() {
     let world = World::with_checksums(false);
     world.s3.put(PRODUCTION, KEY, large(20 << 20));
     world.s3.change(PRODUCTION, KEY, |object| object.etag = format!("{}-3", "0a".repeat(16)));
@@ -133,7 +132,7 @@ fn a_bucket_in_another_region_is_found_there() {
         world.copy(&[]).exits(0);
         world.assert_copied(PRODUCTION, STAGING);
         let lost = world.s3.requests().iter().filter(|one| one.region == "eu-west-2").count();
-        // The first requests of each bucket are under way at once, the nine of the probe among them.
+        // The first requests of each bucket run at once, including the nine of the probe.
         assert!(lost < 30, "{lost} requests went to the region that is not the bucket's");
     }
 }
@@ -152,7 +151,7 @@ fn bucket(world: &World, name: &str) -> BucketSettings {
     }
 }
 
-/// What the server takes more than 5 GiB for, with parts of 5 MiB.
+/// An object that the stand-in treats as larger than 5 GiB, with parts of 5 MiB.
 #[test]
 fn the_server_copies_large_objects_in_parts() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! `pull-media` and `push-media`, against a real bucket server.
+//! Tests `pull-media` and `push-media` with a real bucket server.
 
 mod copy;
 mod faults;

@@ -1,4 +1,4 @@
-//! Folders, buckets and servers that are unlike the usual, and not wrong.
+//! Tests unusual but valid folders, buckets and servers.
 
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -8,7 +8,7 @@ use crate::media::world::{DEV, PRODUCTION, STAGING, World, bytes, large};
 use crate::standins::s3::{Fault, Rule};
 
 #[test]
-fn an_empty_folder_in_the_place_of_a_file_goes() {
+fn an_empty_folder_in_the_place_of_a_file_is_removed() {
     let world = World::new();
     world.s3.put(PRODUCTION, "images/a.jpg", "a");
     world.s3.put(PRODUCTION, "images/b.jpg", "b");
@@ -33,7 +33,7 @@ fn below_a_folder_with_names_that_are_not_utf8_nothing_is_deleted() {
         }
     }
     world.s3.put(STAGING, "documents/stray.pdf", "stray");
-    // As an old disk has them: Latin-1.
+    // Latin-1, as on an old disk.
     let folder = std::ffi::OsString::from_vec(b"caf\xe9".to_vec());
     let folder = world.media().join("images").join(folder);
     fs::create_dir_all(&folder).expect("a folder");
@@ -48,7 +48,7 @@ fn below_a_folder_with_names_that_are_not_utf8_nothing_is_deleted() {
 }
 
 #[test]
-fn a_server_may_be_slow_to_begin() {
+fn a_server_may_answer_slowly() {
     let mut world = World::new();
     world.fill(PRODUCTION, 6);
     let slow = Fault::Slow(Duration::from_secs(12));
@@ -61,12 +61,12 @@ fn a_server_may_be_slow_to_begin() {
     world.bcops.set("BCOPS_NETWORK_TIMEOUT", "2s");
     world.s3.misbehave(Rule::always("ListObjectsV2", Fault::Hang));
     let started = Instant::now();
-    world.pull(&[]).fails(1, &["nothing came", "for 2 s"]);
+    world.pull(&[]).fails(1, &["sent nothing", "for 2 s"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
-fn etags_need_not_be_md5s() {
+fn etags_may_be_other_than_md5() {
     for etag in ["0123456789abcdef0123456789abcdef", "CKicn4fknvECEAE="] {
         let world = World::with_checksums(false);
         world.fill(PRODUCTION, 9);
@@ -120,7 +120,7 @@ fn metadata_may_hold_odd_spaces() {
 }
 
 #[test]
-fn a_bucket_without_acls_says_which_setting_to_remove() {
+fn a_bucket_without_acls_names_the_setting_to_remove() {
     let world = World::new();
     world.fill(PRODUCTION, 200);
     world.bcops.write("bcops.toml", "[media]\nacl = \"public-read\"\n");
@@ -136,10 +136,11 @@ fn a_bucket_without_acls_says_which_setting_to_remove() {
 }
 
 #[test]
-fn listings_that_never_end_are_given_up() {
+fn endless_listings_end_the_work() {
     let world = World::new();
     world.write("images/a.jpg", "a");
-    for (fault, words) in [(Fault::SameToken, "not where"), (Fault::Endless, "nearly empty pages")]
+    for (fault, words) in
+        [(Fault::SameToken, "without a token"), (Fault::Endless, "nearly empty pages")]
     {
         world.s3.misbehave(Rule::always("ListObjectsV2", fault).on("/images/"));
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! `bcops pull-media`: what comes, what is left as it is, what goes.
+//! Tests `bcops pull-media`: what is downloaded, unchanged and deleted.
 
 use std::fs;
 use std::time::UNIX_EPOCH;
@@ -30,7 +30,7 @@ fn a_pull_brings_everything_and_a_second_one_nothing() {
 }
 
 #[test]
-fn differences_are_found_whatever_the_times_say() {
+fn differences_are_found_regardless_of_times() {
     let world = World::new();
     world.fill(PRODUCTION, 90);
     world.pull(&[]).exits(0);
@@ -67,7 +67,7 @@ fn differences_are_found_whatever_the_times_say() {
 fn nothing_is_replaced_or_deleted_without_a_yes() {
     let world = World::new();
     world.fill(PRODUCTION, 30);
-    // Only new files: nobody is asked.
+    // Only new files, so there is no question.
     world.pull(&[]).exits(0);
     world.s3.put(PRODUCTION, "images/File_0003.jpg", "other");
     world.s3.remove(PRODUCTION, "images/File_0006.jpg");
@@ -88,7 +88,7 @@ fn nothing_is_replaced_or_deleted_without_a_yes() {
 }
 
 #[test]
-fn what_lies_elsewhere_is_left_alone() {
+fn files_elsewhere_do_not_change() {
     let world = World::new();
     world.fill(PRODUCTION, 30);
     let mine = world.write("cache/mine.txt", "mine");
@@ -113,7 +113,7 @@ fn checksum_finds_what_the_index_cannot() {
     let done = world.pull(&["--checksum", "--json"]).exits(0).json();
     assert_eq!(done["result"]["hashed"], 30);
     assert_eq!(done["result"]["unchanged"], 30);
-    // Without an index the bytes tell as well.
+    // Without an index the bytes decide too.
     fs::remove_dir_all(world.bcops.state_directory()).expect("the state");
     let done = world.pull(&["--json"]).exits(0).json();
     assert_eq!(done["result"]["unchanged"], 30);
@@ -153,7 +153,7 @@ fn images_brings_originals_and_deletes_rendition_rows() {
     assert_eq!(done["result"]["transferred"]["objects"], 10);
     assert_eq!(cluster.psql(&database, "SELECT count(*) FROM images_rendition"), "0");
     assert!(world.files().keys().all(|key| key.starts_with("original_images/")));
-    // The database of an environment is no local one.
+    // The database of an environment is not a local one.
     world.heroku.set_config_var(
         "buckinghamshire-production",
         "DATABASE_URL",

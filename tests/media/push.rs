@@ -1,4 +1,4 @@
-//! `bcops push-media`: the folder into a bucket.
+//! Tests `bcops push-media`: from the folder into a bucket.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -55,7 +55,7 @@ fn a_push_sends_everything_and_a_second_one_nothing() {
 fn a_file_that_came_from_elsewhere_needs_no_reading() {
     let world = World::new();
     world.fill(PRODUCTION, 30);
-    // Objects of one moment and content in both would be taken for those of one bucket.
+    // The same times and content in both buckets would look like one bucket.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     world.fill(STAGING, 30);
     world.pull(&[]).exits(0);
@@ -80,7 +80,7 @@ fn an_older_file_of_the_same_size_is_sent() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_or_empty_deletes_nothing() {
+fn a_missing_or_empty_folder_deletes_nothing() {
     let world = World::new();
     world.fill(STAGING, 30);
     let before = world.objects(STAGING);
@@ -129,7 +129,7 @@ fn links_are_named_and_never_followed() {
     ] {
         symlink(to, world.media().join(link)).expect("a link");
     }
-    // What lies under the names of links in the bucket is neither replaced nor deleted.
+    // Objects in the bucket with the names of links are neither replaced nor deleted.
     world.s3.put(STAGING, "images/folder/theirs.jpg", "theirs");
     world.s3.put(STAGING, "images/file", "theirs");
     let run = world.push(&[]).exits(11).says(&["images/dangling", "images/loop", "symbolic link"]);
@@ -147,7 +147,7 @@ fn links_are_named_and_never_followed() {
 
 #[test]
 fn a_folder_that_cannot_be_read_stops_everything() {
-    // Root reads whatever it wants, so that what cannot be read is a file in a folder's place.
+    // Root can read everything, so the unreadable part is a file in the place of a folder.
     let world = World::new();
     write_files(&world, 3);
     world.fill(STAGING, 30);
@@ -157,7 +157,7 @@ fn a_folder_that_cannot_be_read_stops_everything() {
 }
 
 #[test]
-fn unfinished_transfers_stay_here_and_foreign_names_are_told() {
+fn unfinished_transfers_stay_here_and_foreign_names_are_reported() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new();
     write_files(&world, 3);
@@ -169,7 +169,7 @@ fn unfinished_transfers_stay_here_and_foreign_names_are_told() {
 }
 
 #[test]
-fn a_push_survives_throttling_and_gives_up_bad_keys() {
+fn a_push_survives_throttling_and_skips_bad_keys() {
     let world = World::new();
     write_files(&world, 40);
     world.s3.misbehave(Rule::times(40, "PutObject", Fault::SlowDown));
@@ -189,13 +189,13 @@ fn a_push_survives_throttling_and_gives_up_bad_keys() {
 }
 
 #[test]
-fn an_upload_in_parts_that_fails_leaves_nothing_behind() {
+fn a_failed_multipart_upload_leaves_nothing_behind() {
     let world = World::new();
     world.write("documents/large.bin", large(20 << 20));
     world.s3.misbehave(Rule::always("UploadPart", Fault::AccessDenied).after(1));
     world.push(&[]).exits(11);
     assert_eq!(world.s3.unfinished_uploads(), 0);
-    // One that could not be thrown away is thrown away by the next run.
+    // The next run deletes an upload that could not be deleted.
     world.s3.misbehave(Rule::times(1, "AbortMultipartUpload", Fault::AccessDenied));
     world.push(&[]).exits(11);
     assert_eq!(world.s3.unfinished_uploads(), 1);
@@ -206,7 +206,7 @@ fn an_upload_in_parts_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_acl_is_sent_where_it_is_configured() {
+fn the_acl_is_sent_if_configured() {
     let world = World::new();
     write_files(&world, 2);
     world.bcops.write("bcops.toml", "[media]\nacl = \"public-read\"\n");
@@ -237,7 +237,7 @@ fn images_deletes_the_rows_in_the_destinations_database() {
 }
 
 #[test]
-fn an_object_that_is_replaced_keeps_what_was_set_for_it() {
+fn a_replaced_object_keeps_its_settings() {
     let world = World::new();
     let headers = Headers {
         content_type: Some("image/webp".to_owned()),

@@ -1,4 +1,4 @@
-//! Objects that cannot be read: each is skipped and named, its copy stays, and the rest is right.
+//! Tests unreadable objects: each is skipped and named, its copy stays, and the rest is correct.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::standins::s3::{Archive, Fault, Rule};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Production with objects in place, copied to this machine and to staging, and then changed.
+/// Production with objects, copied to this machine and to staging, and then changed.
 fn changed() -> World {
     let world = World::new();
     world.fill(PRODUCTION, 30);
@@ -29,7 +29,7 @@ fn archive(world: &World, key: &str, archive: Archive) {
     world.s3.change(PRODUCTION, key, |object| object.archive = archive);
 }
 
-/// Pulls and copies, and gives both runs with what was there before and is there now.
+/// Pulls and copies, and returns both runs with the state before and after.
 fn both(world: &World, more: &[&str]) -> Vec<(Run, Files, Files)> {
     let pull = [&["--yes"], more].concat();
     let (files, objects) = (world.files(), world.objects(STAGING));
@@ -38,7 +38,7 @@ fn both(world: &World, more: &[&str]) -> Vec<(Run, Files, Files)> {
     vec![(pulled, files, world.files()), (copied, objects, world.objects(STAGING))]
 }
 
-/// Checks that exactly these keys are as they were, and all others are the source's.
+/// Checks that exactly these keys are unchanged, and all others match the source.
 #[track_caller]
 fn assert_rest_is_right(world: &World, before: &Files, now: &Files, stay: &[&str]) {
     for (key, body) in world.objects(PRODUCTION) {
@@ -67,7 +67,7 @@ fn archived_objects_are_a_warning() {
     archive(&world, ARCHIVED[0], Archive::Class("GLACIER"));
     archive(&world, ARCHIVED[1], Archive::Class("DEEP_ARCHIVE"));
     archive(&world, "images/File_0006.jpg", Archive::Restored("GLACIER"));
-    // One that was never here before.
+    // An object that was never here before.
     world.s3.put(PRODUCTION, "images/new.jpg", "new");
     archive(&world, "images/new.jpg", Archive::Class("GLACIER"));
     world.s3.remove(PRODUCTION, "images/File_0009.jpg");
@@ -109,11 +109,11 @@ fn objects_that_are_listed_and_missing_are_a_warning() {
 }
 
 #[test]
-fn an_object_that_is_deleted_after_the_listing_is_no_failure() {
+fn an_object_that_is_deleted_after_the_listing_is_not_a_failure() {
     let world = changed();
     let key = "images/File_0003.jpg";
     for (command, operation) in [("pull", "GetObject"), ("copy", "CopyObject")] {
-        // Slow enough for the object to go between the listing and its turn.
+        // Slow enough for the object to be deleted between the listing and its turn.
         let before = if command == "pull" { world.files() } else { world.objects(STAGING) };
         let object = world.s3.object(PRODUCTION, key).expect("an object");
         world.s3.misbehave(Rule::once(operation, Fault::Removed).on("images/File_0003"));
@@ -130,7 +130,7 @@ fn an_object_that_is_deleted_after_the_listing_is_no_failure() {
 }
 
 #[test]
-fn refused_and_failing_objects_can_be_tried_alone() {
+fn refused_and_failing_objects_can_be_retried_alone() {
     let world = changed();
     let stay = ["images/File_0003.jpg", "original_images/File_0004.jpg", "documents/File_0005.jpg"];
     world.s3.remove(PRODUCTION, "images/File_0009.jpg");
@@ -158,7 +158,7 @@ fn refused_and_failing_objects_can_be_tried_alone() {
             words.push("--yes");
         }
         world.bcops.run(&words).exits(0);
-        // And what it names for the deletions.
+        // And the names for the deletions.
         let (_, then) = typed.split_once("then: bcops ").expect("a second command");
         let then = shell_words::split(then.lines().next().expect("a line")).expect("words");
         let then: Vec<&str> = then.iter().map(String::as_str).collect();
@@ -170,14 +170,14 @@ fn refused_and_failing_objects_can_be_tried_alone() {
 }
 
 #[test]
-fn signatures_that_are_all_refused_end_the_work() {
+fn refusing_every_signature_ends_the_work() {
     let world = World::new();
     world.fill(PRODUCTION, 300);
     world.s3.misbehave(Rule::always("GetObject", Fault::SignatureDoesNotMatch));
     world.pull(&[]).fails(11, &["given up", "SignatureDoesNotMatch"]);
     assert!(world.count("GetObject") < 200, "{}", world.count("GetObject"));
     world.s3.behave();
-    // One bad signature, even if it comes first, is that key's alone.
+    // One bad signature, even the first, affects only its key.
     world.s3.misbehave(Rule::always("GetObject", Fault::SignatureDoesNotMatch).on("File_0002"));
     let done = world.pull(&["--json", "--jobs", "1"]).exits(11).json();
     assert_eq!(done["result"]["transferred"]["objects"], 299);
@@ -211,7 +211,7 @@ fn the_probe_of_a_copy_does_not_depend_on_one_object() {
 }
 
 #[test]
-fn a_deletion_that_nobody_can_confirm_is_not_made() {
+fn a_deletion_that_cannot_be_confirmed_is_not_made() {
     let world = changed();
     let key = "images/File_0009.jpg";
     world.s3.remove(PRODUCTION, key);
@@ -221,7 +221,7 @@ fn a_deletion_that_nobody_can_confirm_is_not_made() {
         run.exits(11).says(&["images/File_0009.jpg", "not deleted: "]);
         assert!(now.contains_key(key) && !now.contains_key("images/File_0012.jpg"));
     }
-    // A source that fails for this key alone, for ever.
+    // A source that always fails for this key only.
     let world = changed();
     world.s3.remove(PRODUCTION, key);
     world.s3.remove(PRODUCTION, "images/File_0012.jpg");

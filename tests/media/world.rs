@@ -1,5 +1,5 @@
-//! What the tests of media share: S3 in memory with a bucket for each environment, a stand-in for
-//! Heroku that tells of them, and the program with a media folder of its own.
+//! Builds the world for tests of media: S3 in memory with a bucket for each environment, a stand-in
+//! for Heroku with their config vars, and the program with its own media folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ pub const DEV: &str = "bc-dev";
 pub const CONTENT_PREP: &str = "bc-content-prep";
 pub const STAGING_APP: &str = "buckinghamshire-staging";
 
-/// Of every pair of keys: no run may print it.
+/// The secret of every pair of keys, which no run may print.
 pub const SECRET: &str = "s3-secret-key";
 
 pub struct World {
@@ -33,7 +33,7 @@ fn keys() -> Vec<Key> {
     vec![
         key("key-production", vec![(PRODUCTION, Right::Read)]),
         key("key-content-prep", vec![(CONTENT_PREP, Right::Read)]),
-        // Staging's own keys can read production, so that the server can copy.
+        // Staging's keys can read production, so the server can copy.
         key("key-staging", vec![(STAGING, Right::Write), (PRODUCTION, Right::Read)]),
         key("key-dev", vec![(DEV, Right::Write)]),
         key(
@@ -48,7 +48,7 @@ impl World {
         World::with_checksums(true)
     }
 
-    /// `checksums` is whether the server keeps one of every object, as AWS does.
+    /// `checksums` says whether the server keeps a checksum of every object, as AWS does.
     pub fn with_checksums(checksums: bool) -> World {
         let runtime = Runtime::new().expect("a runtime");
         let s3 = runtime.block_on(S3StandIn::start(Options {
@@ -137,7 +137,7 @@ impl World {
         same(&self.objects(to), &self.objects(from));
     }
 
-    /// Checks that nobody wrote to production.
+    /// Checks that nothing was written to production.
     #[track_caller]
     pub fn assert_production_untouched(&self) {
         let writes: Vec<_> = self
@@ -149,7 +149,7 @@ impl World {
         assert!(writes.is_empty(), "{writes:?}");
     }
 
-    /// Checks that nobody wrote anywhere.
+    /// Checks that nothing was written anywhere.
     #[track_caller]
     pub fn assert_nothing_written(&self) {
         let requests = self.s3.requests();
@@ -157,7 +157,7 @@ impl World {
         assert!(writes.is_empty(), "{writes:?}");
     }
 
-    /// The same, where the keys were asked whose they are, which changes nothing.
+    /// The same, except for a request for the owner of the keys, which changes nothing.
     #[track_caller]
     pub fn assert_nothing_written_but_sts(&self) {
         let requests = self.s3.requests();
@@ -166,7 +166,7 @@ impl World {
         assert!(writes.is_empty(), "{writes:?}");
     }
 
-    /// How many requests of this operation there were.
+    /// The number of requests of this operation.
     pub fn count(&self, operation: &str) -> usize {
         self.s3.requests().iter().filter(|request| request.operation == operation).count()
     }
@@ -193,7 +193,7 @@ fn add_files(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>)
     }
 }
 
-/// Bytes that differ from number to number, some tens of kilobytes at most.
+/// Bytes that differ for each number, at most some tens of kilobytes.
 pub fn bytes(number: usize) -> Vec<u8> {
     let length = (number * 7919) % 50_000;
     (0..length).map(|at| ((at * 31 + number * 17) % 251) as u8).collect()

@@ -1,5 +1,5 @@
-//! `bcops pull-data` on real inputs, compared with what the real `pg_restore` makes of them. The
-//! variable `BCOPS_FIXTURES` names their folder; without it these tests are skipped.
+//! Compares `bcops pull-data` with the real `pg_restore` on real inputs. The variable
+//! `BCOPS_FIXTURES` names their folder; without it these tests are skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use crate::pull_data::world::{Needles, World, digest, sequences};
 use crate::standins::heroku::Options;
 use crate::support::postgres::Cluster;
 
-/// Under 100 MB whatever the size of the archive.
+/// Less than 100 MB for archives of any size.
 const MOST_MEMORY: u64 = 100_000_000;
 
 const UNSCRUBBED: [&str; 3] = ["--no-scrub", "--i-need-personal-data", "comparison"];
@@ -58,7 +58,7 @@ fn reference_schema(cluster: &Cluster, archive: &Path) -> String {
     database
 }
 
-/// `pg_dump -s`, without the line that differs at every call.
+/// `pg_dump -s`, without the line that changes at every call.
 fn schema(cluster: &Cluster, database: &str) -> Vec<String> {
     let text = cluster.run_tool("pg_dump", &["--schema-only", "-d", database]);
     let lines = text
@@ -79,7 +79,7 @@ fn assert_same_lines(ours: &[String], theirs: &[String]) {
 }
 
 #[test]
-fn the_whole_site_is_what_pg_restore_makes_of_it_but_for_the_people() {
+fn the_whole_site_equals_pg_restores_except_for_people() {
     let Some(fixtures) = fixtures() else { return };
     let archive = fixtures.join("bc.dump");
     let world = World::with_backup(&archive);
@@ -156,7 +156,7 @@ fn nothing_of_the_ledger_remains_outside_published_content() {
     assert_nothing_of_the_ledger(&world);
 }
 
-/// Checks that the target has nothing that the ledger of `bc-small.dump` knows outside of published
+/// Checks that the target holds no value of the ledger of `bc-small.dump` outside published
 /// content.
 #[track_caller]
 pub fn assert_nothing_of_the_ledger(world: &World) {
@@ -171,7 +171,7 @@ pub fn assert_nothing_of_the_ledger(world: &World) {
         .collect();
     assert!(entries.len() > 2000, "{}", entries.len());
     let all = Needles::new(entries.iter().map(|(value, _)| *value));
-    // Those that were in nothing but the public's and the staff's own tables.
+    // Values that were only in tables of the public and of staff.
     let private = |places: &str| {
         places.split('|').all(|place| {
             ["wagtailforms_", "recruitment_jobalert", "blogs_blogalert", "feedback_", "users_"]
@@ -195,7 +195,7 @@ pub fn assert_nothing_of_the_ledger(world: &World) {
 }
 
 #[test]
-fn without_the_scrub_every_row_is_what_pg_restore_makes_of_it() {
+fn without_the_scrub_every_row_equals_pg_restores() {
     let Some(fixtures) = fixtures() else { return };
     let archive = fixtures.join("bc-small.dump");
     let world = World::with_backup(&archive);
@@ -210,7 +210,7 @@ fn without_the_scrub_every_row_is_what_pg_restore_makes_of_it() {
     assert_eq!(sequences(world.cluster, &world.target), sequences(world.cluster, &reference));
 }
 
-/// The archives of one varied database, by the version of pg_dump and the way it wrote.
+/// The archives of one varied database, by version and options of pg_dump.
 const VARIED: [&str; 9] = [
     "pg14.pipe",
     "pg15.file",
@@ -230,11 +230,11 @@ fn archives_of_every_version_and_compression_load_alike() {
     let world = World::empty(Options::default());
     let cluster = world.cluster;
     let reference = cluster.create_database("varied_reference");
-    // A user mapping of the archive is for this role; bcops leaves user mappings out.
+    // A user mapping of the archive belongs to this role. bcops skips user mappings.
     cluster.psql("postgres", "CREATE ROLE u7gowner");
     let restored = cluster.pg_restore(&reference, &path("pg15.file"));
     restored.expect("pg_restore of the archive of its own version");
-    // Made only by servers that know what is special about them.
+    // Only servers with these features make them.
     let of_newer_servers = |line: &String| line.starts_with("nnd|") || line.starts_with("virt|");
     let rows = |database: &str| {
         let mut rows = digest(cluster, database);
@@ -258,7 +258,8 @@ fn archives_of_every_version_and_compression_load_alike() {
         if name < "pg17" {
             assert_same_lines(&found, &expected);
         } else {
-            // Since 17 the source's `\v` is a character of its own, so that this one table differs.
+            // Since version 17 the source's `\v` is a separate character, so this one table
+            // differs.
             let rest = |lines: &[String]| {
                 let others = lines.iter().filter(|line| !line.starts_with("all_types|"));
                 others.cloned().collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! `bcops pull-data`: which backup, which tables, which target, and what has to be confirmed.
+//! Tests the choices of `bcops pull-data`: backup, tables, target and confirmations.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn the_newest_complete_backup_is_taken_unless_another_is_named() {
 }
 
 #[test]
-fn without_a_backup_nothing_is_touched() {
+fn without_a_backup_nothing_changes() {
     let world = World::empty(Options::default()).with_target();
     world.pull(&["--yes"]).fails(4, &["no completed backup", "--capture"]);
     world.standin.add_backup(PRODUCTION, &sample().small, HOUR, Outcome::Failed);
@@ -82,7 +82,7 @@ fn replacing_a_database_has_to_be_confirmed() {
 }
 
 #[test]
-fn the_database_before_can_be_given_up() {
+fn the_old_database_can_be_dropped() {
     let world = World::small().with_target();
     let done = world.pull(&["--yes", "--no-keep-previous", "--json"]).exits(0).json();
     assert!(done["result"]["previous"].is_null(), "{done}");
@@ -98,11 +98,11 @@ fn another_target_is_filled_instead() {
     assert_eq!(world.database_names(), [world.target.as_str(), &other]);
     assert_eq!(world.cluster.psql(&other, USERS), "60");
     assert_eq!(world.psql("SELECT text FROM note"), "from before");
-    world.pull(&["--target", &"x".repeat(48)]).fails(3, &["too long", "--target"]);
+    world.pull(&["--target", &"x".repeat(48)]).fails(3, &["exceeds", "--target"]);
 }
 
 #[test]
-fn a_database_in_use_is_replaced_all_the_same() {
+fn a_database_in_use_is_still_replaced() {
     let world = World::small().with_target();
     let mut session = world.cluster.tool("psql");
     session.args(["-d", &world.target, "-c", "SELECT pg_sleep(600)"]);
@@ -130,7 +130,7 @@ fn the_right_to_create_databases_is_all_that_is_needed() {
 }
 
 #[test]
-fn rows_can_be_left_out_where_nothing_refers_to_them() {
+fn rows_can_be_excluded_if_nothing_refers_to_them() {
     let world = World::site().with_target();
     let refused = world.pull(&["--exclude-data", "wagtailcore_page", "--yes"]);
     refused.fails(2, &["--exclude-data wagtailcore_page", "refer to it"]);
@@ -151,7 +151,7 @@ fn a_file_is_scrubbed_like_a_backup() {
     world.bcops.unset("HEROKU_API_KEY");
     let scrubbed = "SELECT count(*) FROM users_user WHERE email LIKE '%@example.invalid'";
     let run = world.bcops.run(&["pull-data", "--file", file]).exits(0);
-    run.says(&["could not be compared with", "no Heroku token found"]);
+    run.says(&["could not be compared with", "cannot find a Heroku token"]);
     assert_eq!(world.psql(scrubbed), "60");
 
     let input = ["pull-data", "--file", "-", "--yes"];
@@ -202,7 +202,7 @@ fn odd_names_of_databases_are_quoted() {
 }
 
 #[test]
-fn the_servers_own_databases_are_no_targets() {
+fn the_servers_own_databases_are_not_targets() {
     let world = World::small();
     let before =
         world.cluster.psql("postgres", "SELECT datname, oid FROM pg_database WHERE oid < 16384");
@@ -249,7 +249,7 @@ fn a_fresh_backup_is_captured_only_after_its_own_confirmation() {
 }
 
 #[test]
-fn help_tells_every_option() {
+fn help_names_every_option() {
     let world = World::empty(Options::default());
     let help = world.bcops.run(&["pull-data", "--help"]).exits(0).stdout;
     assert_screen("help pull-data in full", &help);

@@ -1,4 +1,4 @@
-//! The resumable download against the stand-in's store, with everything that can go wrong there.
+//! Tests the resumable download with the stand-in's store and all its faults.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use crate::heroku::world::{PRODUCTION, World, count, world_with};
 use crate::standins::heroku::{Fault, Options, Outcome, Recorded, Rule, StoreFault};
 
-/// Whether an error is the one that a case is about.
+/// Whether an error is the expected one.
 type Expected = fn(&DownloadError) -> bool;
 
 struct Backup {
@@ -27,7 +27,7 @@ async fn backup(length: usize) -> Backup {
     backup_with(length, Options::default()).await
 }
 
-/// A backup of so many bytes, no two stretches of which are alike.
+/// A backup of this length without repeated parts.
 async fn backup_with(length: usize, options: Options) -> Backup {
     let world = world_with(options).await;
     let mut seed = 88_172_645_463_325_252_u64;
@@ -60,7 +60,7 @@ impl Backup {
         download::start(&client, self.mint(), options).await
     }
 
-    /// Downloads everything that the options ask for, or gives the error that ended it.
+    /// Downloads everything that the options ask for, or returns the error.
     async fn fetch(&self, options: DownloadOptions) -> Result<Vec<u8>, DownloadError> {
         let reader = self.start(options).await?;
         let length = reader.length();
@@ -97,7 +97,7 @@ async fn read_to_end(mut reader: DownloadReader) -> Result<Vec<u8>, DownloadErro
     read.map_err(|error| *error.into_inner().expect("a cause").downcast().expect("of a download"))
 }
 
-/// The patience of the real thing, a hundred times shorter.
+/// The real time limits, a hundred times shorter.
 fn quick() -> DownloadOptions {
     let mut options =
         DownloadOptions { stall: Duration::from_millis(300), ..DownloadOptions::default() };
@@ -138,7 +138,7 @@ async fn a_lost_connection_is_resumed_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ends_well_but_early_is_no_end() {
+async fn an_early_end_without_an_error_is_not_the_end() {
     let backup = backup(300_000).await;
     backup.misbehave(Rule::once("/store/", StoreFault::CutAfter(100_000)));
     backup.misbehave(Rule::once("/store/", StoreFault::ShortPart(50_000)));
@@ -147,7 +147,7 @@ async fn an_answer_that_ends_well_but_early_is_no_end() {
 }
 
 #[tokio::test]
-async fn an_expired_url_is_minted_anew() {
+async fn an_expired_url_is_replaced() {
     let backup = backup(500_000).await;
     backup.misbehave(Rule::once("/store/", StoreFault::CutAfter(100_000)));
     backup.misbehave(Rule::once("/store/", StoreFault::Expired));
@@ -200,14 +200,14 @@ async fn attempts_without_progress_are_counted() {
     assert!(again.contains("stopped"), "{again}");
     assert_eq!(backup.store_requests().len(), 1 + 7);
 
-    // Progress starts the count anew.
+    // Progress restarts the count.
     let patient = self::backup(10_000).await;
     patient.misbehave(Rule::times(20, "/store/", StoreFault::CutAfter(10)));
     assert!(patient.fetch(quick()).await.expect("all") == patient.bytes);
 }
 
 #[tokio::test]
-async fn a_server_that_ignores_ranges_is_caught_up_with() {
+async fn a_server_that_ignores_ranges_is_handled() {
     let backup = backup(500_000).await;
     backup.misbehave(Rule::once("/store/", StoreFault::CutAfter(123_456)));
     backup.misbehave(Rule::once("/store/", StoreFault::IgnoreRange));
@@ -218,7 +218,7 @@ async fn a_server_that_ignores_ranges_is_caught_up_with() {
 }
 
 #[tokio::test]
-async fn another_object_is_never_spliced_in() {
+async fn parts_of_another_object_are_never_mixed_in() {
     let cases: [(StoreFault, Expected); 5] = [
         (StoreFault::OtherTag, |e| matches!(e, DownloadError::Changed { .. })),
         (StoreFault::WrongTotal(1), |e| matches!(e, DownloadError::Changed { .. })),
@@ -287,11 +287,11 @@ async fn a_part_can_be_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_holds_the_download_back() {
+async fn a_slow_reader_slows_the_download() {
     let backup = backup(64 << 20).await;
     let mut reader = backup.start(quick()).await.expect("started");
     let counters = reader.counters();
-    // Longer than a stall: a reader that takes its time is no fault of the server's.
+    // Longer than the stall limit, because a slow reader is not a fault of the server.
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert!(counters.received() > 0);
     assert!(counters.received() < 24 << 20, "{}", counters.received());
@@ -306,8 +306,8 @@ async fn a_slow_reader_holds_the_download_back() {
     assert_eq!(counters.connections(), 1);
 }
 
-/// A server that begins each answer well and goes on as `body` says. Gives its address and how often
-/// it was asked.
+/// A server that begins each answer correctly and continues with `body`. Returns its address and
+/// its number of requests.
 fn strange_server(body: fn(&mut std::net::TcpStream)) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -337,7 +337,7 @@ async fn error_of(address: std::net::SocketAddr) -> DownloadError {
 }
 
 #[tokio::test]
-async fn a_server_that_trickles_or_never_answers_is_given_up() {
+async fn a_server_that_is_too_slow_or_silent_ends_the_download() {
     let trickle = |stream: &mut std::net::TcpStream| {
         let mut request = [0; 1024];
         let length = stream.read(&mut request).unwrap_or_default();
@@ -372,7 +372,7 @@ async fn dropping_the_reader_ends_the_download() {
     let reader = backup.start(quick()).await.expect("started");
     let counters = reader.counters();
     drop(reader);
-    // What was on its way has come by then, and nothing comes after it.
+    // Bytes in transit have arrived by then, and no more follow.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let received = counters.received();
     tokio::time::sleep(Duration::from_millis(800)).await;
@@ -403,11 +403,11 @@ fn the_end_of_the_runtime_is_not_the_end_of_the_backup() {
     let mut reader = runtime.block_on(backup.start(quick())).expect("started");
     runtime.shutdown_background();
     let error = reader.read_to_end(&mut Vec::new()).expect_err("no end");
-    assert!(error.to_string().contains("stopped from outside"), "{error}");
+    assert!(error.to_string().contains("was cancelled"), "{error}");
 }
 
 #[tokio::test]
-async fn a_real_backup_arrives_whole_over_a_bad_line() {
+async fn a_real_backup_arrives_complete_over_a_bad_connection() {
     let Some(fixtures) = std::env::var_os("BCOPS_FIXTURES") else {
         eprintln!("skipped: BCOPS_FIXTURES is not set, so there is no real backup to download");
         return;

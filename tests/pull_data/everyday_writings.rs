@@ -1,4 +1,5 @@
-//! `bcops pull-data`: the audit sees what people write as they write it, and lets harmless digits be.
+//! Tests that the audit of `bcops pull-data` finds personal data as people write it, and accepts
+//! harmless digits.
 
 use std::fs;
 use std::io::Write;
@@ -58,7 +59,7 @@ fn zipped(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Every writing by itself, with the column and the kind that has to be told of it.
+/// Each spelling alone, with the column and the kind that must be reported.
 fn writings() -> Vec<(&'static str, String, &'static str)> {
     let text = |values: &[&str], kind| -> Vec<(&'static str, String, &'static str)> {
         values.iter().map(|value| ("value", literal(value), kind)).collect()
@@ -145,7 +146,7 @@ fn writings() -> Vec<(&'static str, String, &'static str)> {
 
 #[test]
 fn everyday_writings_stop_a_pull() {
-    // All at once, and each has to be counted: a table of its own tells which one is not.
+    // All at once, and each must be counted. Each has its own table, to show which one is missing.
     let writings = writings();
     let tables: String = writings
         .iter()
@@ -166,10 +167,10 @@ fn everyday_writings_stop_a_pull() {
         .collect();
     assert!(missed.is_empty(), "{missed:?}\n{}", run.printed());
 
-    // In columns that are kept by name the weak ones are a warning.
+    // In columns that are kept by name, weak findings are a warning.
     let world = world_of_content(&writings);
     let done = pull(&world, &["--json"]).exits(0).json();
-    assert!(done["warnings"].to_string().contains("in loose writing"), "{done}");
+    assert!(done["warnings"].to_string().contains("in an unusual form"), "{done}");
 }
 
 fn world_of_content(writings: &[(&str, String, &str)]) -> World {
@@ -261,7 +262,7 @@ fn a_number_in_published_content_is_replaced_on_a_local_pull() {
     assert_eq!(rows, "QQ 12 34 56 C|\n|QQ123456C");
     world.bcops.run(&["scrub-pii", "--check"]).exits(0);
 
-    // Neither a file nor staging may have them.
+    // Neither a file nor staging may hold them.
     let words = ["scrub-pii", "--dump", "backup.dump", "out.dump"];
     world.bcops.run(&words).fails(9, &["National Insurance number", "/admin/pages/12/edit/"]);
 }
@@ -285,7 +286,7 @@ fn a_number_is_allowed_by_row_and_digest() {
     world.bcops.run(&["scrub-pii", "--check"]).exits(0);
     pull(&world, &[]).exits(0);
     assert_eq!(world.psql("SELECT short FROM demo_page WHERE page_ptr_id = 12"), "JG103759A");
-    // Another row, another number or another table is not.
+    // Another row, number or table is not allowed.
     for other in [
         allow("demo_page", "13", &digest),
         allow("demo_page", "12", &sha256("JG103759C")),
@@ -296,7 +297,7 @@ fn a_number_is_allowed_by_row_and_digest() {
     }
     let broken = format!("{}{PAGES_MANIFEST}", allow("demo_page", "12", "abc"));
     crate::scrub_pii::world::set_manifest(&world, &broken);
-    world.bcops.run(&["scrub-pii", "--check"]).fails(3, &["sha256 is not a digest"]);
+    world.bcops.run(&["scrub-pii", "--check"]).fails(3, &["sha256 must be 64 hexadecimal digits"]);
 }
 
 fn sha256(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Rows of tables that an extension creates, which an archive holds without the tables.
+//! Tests rows of tables that an extension creates, which an archive holds without the tables.
 
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ fn classes(world: &World) -> String {
 const PULL: [&str; 4] = ["pull-data", "--file", "new.dump", "--yes"];
 
 #[test]
-fn they_load_once_they_have_a_class() {
+fn extension_rows_load_once_classified() {
     let (world, _) = world("", &[]);
     world.bcops.write("manifest.toml", &manifest(""));
     let unclassified = ["partman.part_config: the table is not classified", "parent_table"];
@@ -69,7 +69,7 @@ fn they_load_once_they_have_a_class() {
     world.bcops.run(&PULL).exits(0);
     assert_eq!(world.psql("SELECT parent_table FROM partman.part_config"), "public.event");
     world.bcops.run(&["scrub-pii", "--dump", "new.dump", "out.dump"]).exits(0);
-    // The database that was loaded is judged by the same manifest.
+    // The loaded database is checked with the same manifest.
     world.bcops.run(&["scrub-pii", "--check"]).exits(0);
     world.bcops.run(&["scrub-pii", "--yes"]).exits(0);
 
@@ -79,7 +79,7 @@ fn they_load_once_they_have_a_class() {
 }
 
 #[test]
-fn unclassified_ones_can_be_emptied_and_are_drafted() {
+fn unclassified_extension_tables_can_be_emptied_and_are_drafted() {
     let (world, _) = world("", &[]);
     world.bcops.write("manifest.toml", &manifest(""));
     world.bcops.run(&[&PULL[..], &["--unclassified", "empty"]].concat()).exits(0);

@@ -1,5 +1,5 @@
-//! `bcops pull-data` when the network, the backup or the user do not behave: it ends right, or
-//! says plainly what happened and leaves the local database as it was.
+//! Tests `bcops pull-data` with faults of the network, the backup or the user: it succeeds, or
+//! reports the failure and leaves the local database unchanged.
 
 use std::fs;
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::support::postgres::{Cluster, Options as ClusterOptions};
 use crate::support::site;
 use crate::support::wait;
 
-/// What a pull of the small backup gives when nothing goes wrong.
+/// The result of an undisturbed pull of the small backup.
 fn right_rows() -> &'static [String] {
     static ROWS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let world = World::small();
@@ -38,7 +38,7 @@ fn assert_right(world: &World, run: Run) {
 }
 
 #[test]
-fn a_connection_that_is_cut_again_and_again_changes_nothing() {
+fn a_connection_that_breaks_repeatedly_changes_nothing() {
     let world = World::small().with_target();
     let parts = [1, 4, 60, 1000, 5000, 9000, length() / 4, length() / 3, length() / 4];
     for part in parts {
@@ -59,7 +59,7 @@ fn a_signed_url_that_expires_half_way_is_replaced() {
 }
 
 #[test]
-fn a_server_in_trouble_is_given_time() {
+fn a_failing_server_gets_time() {
     let world = World::small().with_target();
     for fault in [
         Fault::ServerError,
@@ -76,7 +76,7 @@ fn a_server_in_trouble_is_given_time() {
 }
 
 #[test]
-fn a_store_that_does_not_keep_its_word_is_told_from_a_good_one() {
+fn a_dishonest_store_is_recognized() {
     let world = World::small().with_target();
     let half = length() / 2;
     let cut = || Rule::once("/store/", StoreFault::CutAfter(half));
@@ -84,10 +84,10 @@ fn a_store_that_does_not_keep_its_word_is_told_from_a_good_one() {
         (vec![Rule::times(2, "/store/", StoreFault::Expired)], "signed URL"),
         (vec![Rule::once("/store/", StoreFault::Shorter(half))], "end"),
         (vec![Rule::once("/store/", StoreFault::Shorter(100))], "end"),
-        (vec![Rule::once("/store/", StoreFault::NoLength)], "how long the backup is"),
+        (vec![Rule::once("/store/", StoreFault::NoLength)], "does not announce its length"),
         (vec![Rule::once("/store/", Fault::NotFound)], "404"),
-        (vec![cut(), Rule::once("/store/", StoreFault::OtherTag)], "changed while"),
-        (vec![cut(), Rule::once("/store/", StoreFault::WrongTotal(7))], "changed while"),
+        (vec![cut(), Rule::once("/store/", StoreFault::OtherTag)], "changed during"),
+        (vec![cut(), Rule::once("/store/", StoreFault::WrongTotal(7))], "changed during"),
     ];
     for (rules, words) in cases {
         for rule in rules {
@@ -100,7 +100,7 @@ fn a_store_that_does_not_keep_its_word_is_told_from_a_good_one() {
 }
 
 #[test]
-fn a_truncated_backup_is_never_taken_for_a_whole_one() {
+fn a_truncated_backup_is_never_accepted() {
     let world = World::small().with_target();
     let bytes = fs::read(&sample().small).expect("the backup");
     let path = world.bcops.write("cut.dump", "");
@@ -142,13 +142,13 @@ fn a_flipped_byte_is_noticed_or_does_no_harm() {
 }
 
 #[test]
-fn ctrl_c_puts_everything_away() {
+fn ctrl_c_cleans_up_everything() {
     let world = World::small().with_target();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length() - 500)));
     for moment in ["from  production", "Loading rows"] {
         let mut run = world.bcops.start(&["pull-data", "production", "--yes"]);
         assert!(run.wait_for(moment));
-        // Into the midst of what was just begun.
+        // Just after the work has begun.
         sleep(Duration::from_millis(200));
         run.interrupt();
         let run = run.finish().fails(130, &["interrupted"]);
@@ -158,7 +158,7 @@ fn ctrl_c_puts_everything_away() {
 }
 
 #[test]
-fn a_local_server_that_dies_is_told() {
+fn a_local_server_that_dies_is_reported() {
     let cluster = Cluster::start(&ClusterOptions::for_tests()).expect("a server");
     // The backup takes several seconds.
     let throttle = Some(400_000);
@@ -167,17 +167,17 @@ fn a_local_server_that_dies_is_told() {
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &cluster.url("bc"));
     let mut run = world.bcops.start(&["pull-data", "production"]);
     assert!(run.wait_for("Loading rows"));
-    // In the midst of its several seconds.
+    // In the middle of these seconds.
     sleep(Duration::from_millis(300));
     drop(cluster);
     let started = Instant::now();
-    let run = run.finish().says(&["could not be dropped"]);
+    let run = run.finish().says(&["cannot drop the half-filled database"]);
     assert!([Some(1), Some(3)].contains(&run.code), "{}", run.printed());
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
-fn a_server_with_few_sessions_is_told_of() {
+fn a_server_with_few_sessions_is_reported() {
     let settings = vec![("max_connections".to_owned(), "12".to_owned())];
     let cluster = Cluster::start(&ClusterOptions { settings, ..ClusterOptions::for_tests() });
     let cluster = cluster.expect("a server");
@@ -203,7 +203,7 @@ fn a_long_wait_shows_signs_of_life() {
     assert_eq!(world.databases(), "");
 }
 
-/// Runs a pull and kills it after a while, or so long after a line was said.
+/// Runs a pull and kills it after a while, or some time after a line was printed.
 fn kill(world: &World, line: Option<&str>, wait: Duration) -> Run {
     let mut run = world.bcops.start(&["pull-data", "production", "--yes"]);
     if let Some(line) = line {
@@ -215,8 +215,7 @@ fn kill(world: &World, line: Option<&str>, wait: Duration) -> Run {
     run
 }
 
-/// Waits until the server is done with what the killed program had asked of it: it goes on with a
-/// statement that it has begun.
+/// Waits until the server has finished the statements of the killed program.
 fn settle(world: &World) {
     let at_work = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bcops' \
@@ -245,7 +244,7 @@ fn killed_at_any_moment_the_database_is_the_old_one_or_the_new_one() {
         let killed = run.code.is_none();
         assert!(killed || run.code == Some(0), "it must be able to begin: {}", run.printed());
         if world.psql("SELECT to_regclass('wagtailcore_page') IS NOT NULL") == "t" {
-            // The swap was reached, so the new database has to be complete, and the old one kept.
+            // The swap was reached, so the new database must be complete, and the old one kept.
             assert_eq!(world.psql("SELECT count(*) FROM wagtailcore_page"), new);
             let invalid = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated";
             assert_eq!(world.psql(invalid), "0");
@@ -280,7 +279,7 @@ fn a_missing_extension_is_found_before_the_rows_are_fetched() {
     let archive = world.bcops.directory().join("extension.dump");
     site::back_up(world.cluster, &source, &archive).expect("a backup");
     world.standin.add_backup(PRODUCTION, &archive, HOUR, COMPLETED);
-    // Only a superuser may create this one, which is as good as not having it.
+    // Only a superuser may create this extension, so it counts as missing.
     let role = format!("role_of_{}", world.target);
     world.cluster.psql("postgres", &format!("CREATE ROLE {role} LOGIN CREATEDB"));
     world.cluster.psql("postgres", &format!("ALTER DATABASE {} OWNER TO {role}", world.target));
@@ -313,9 +312,9 @@ fn a_download_that_sends_nothing_is_resumed_after_the_networks_timeout() {
     assert_eq!(ranges, ["bytes=20000-"]);
 }
 
-/// Standard input may wait for ever, and the lines say that it does.
+/// Standard input may wait forever, and the lines report it.
 #[test]
-fn what_standard_input_keeps_waiting_is_told() {
+fn waiting_for_standard_input_is_reported() {
     let world = World::empty(Options::default());
     let pipe = world.bcops.directory().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
@@ -324,7 +323,7 @@ fn what_standard_input_keeps_waiting_is_told() {
         std::thread::spawn(move || {
             let bytes = fs::read(archive).expect("the backup");
             let mut pipe = fs::File::options().write(true).open(pipe).expect("a pipe");
-            // Longer than a line without news waits.
+            // Longer than the interval between lines.
             sleep(Duration::from_secs(17));
             pipe.write_all(&bytes).expect("fed");
         })

@@ -1,5 +1,5 @@
-//! Backups in every format of pg_dump and in files that are none: what one of them loads, all load,
-//! and what is not read is named.
+//! Tests every format of pg_dump, and other files: all formats load the same, and unsupported files
+//! are named.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -84,7 +84,7 @@ fn repacked(from: &Path, to: &Path, ending: &str, pack: fn(&[u8]) -> Vec<u8>) ->
     to.to_owned()
 }
 
-/// The same database in each format that is read.
+/// The same database in each supported format.
 fn every_format(cluster: &Cluster, database: &str, folder: &Path) -> Vec<PathBuf> {
     let make =
         |name: &str, arguments: &[&str]| dump(cluster, database, arguments, &folder.join(name));
@@ -102,7 +102,7 @@ fn every_format(cluster: &Cluster, database: &str, folder: &Path) -> Vec<PathBuf
         packed(&tar, &folder.join("tar.gz"), gzip),
         packed(&tar, &folder.join("tar.gz.gz"), |bytes| gzip(&gzip(bytes))),
     ];
-    // A folder that someone packed: its files come in any order and under its name.
+    // A packed folder: its files come in any order and below its name.
     let bundle = folder.join("bundle");
     let mut pack = Command::new("tar");
     pack.args(["--format=ustar", "-cf"]).arg(&bundle).args(["-C"]).arg(folder).arg("folder-z0");
@@ -118,7 +118,7 @@ fn pull(world: &World, file: &Path) {
 }
 
 #[test]
-fn every_format_loads_what_the_custom_one_does() {
+fn every_format_loads_the_same_as_the_custom_one() {
     let world = World::empty(Options::default());
     let source = small_database(world.cluster);
     let folder = tempfile::tempdir().expect("a folder");
@@ -155,7 +155,7 @@ fn the_varied_database_is_the_same_in_each_format() {
     }
 }
 
-/// With the scrub, which holds tables back and looks at them a second time.
+/// With the scrub, which holds back tables and reads them twice.
 #[test]
 fn the_councils_site_is_scrubbed_alike_from_each_format() {
     let Some(fixtures) = fixtures() else { return };
@@ -199,7 +199,7 @@ fn the_councils_site_is_scrubbed_alike_from_each_format() {
 }
 
 #[test]
-fn what_is_not_read_is_named_with_a_way_out() {
+fn unsupported_formats_are_named_with_a_way_out() {
     let world = World::empty(Options::default()).with_target();
     let source = small_database(world.cluster);
     let folder = tempfile::tempdir().expect("a folder");
@@ -244,7 +244,7 @@ fn what_is_not_read_is_named_with_a_way_out() {
     world.assert_untouched();
 }
 
-/// Each of them is an error, at once.
+/// Each of them is an immediate error.
 #[test]
 fn damaged_folders_are_refused() {
     let world = World::empty(Options::default()).with_target();

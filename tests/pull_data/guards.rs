@@ -1,5 +1,4 @@
-//! `bcops pull-data`: what it refuses to write to, whom it does not believe, and what it cannot
-//! begin without.
+//! Tests what `bcops pull-data` refuses to write to, and what it needs to begin.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use crate::pull_data::world::{CONTENT_PREP, World, sample};
 use crate::standins::heroku::{Fault, Rule};
 use crate::support::wait;
 
-/// Every spelling of the target's place that leads to the shared server.
+/// Every spelling of the target's address that leads to the shared server.
 fn spellings(world: &World) -> [String; 5] {
     let url = world.cluster.url(&world.target);
     [
@@ -21,7 +20,7 @@ fn spellings(world: &World) -> [String; 5] {
 }
 
 #[test]
-fn the_database_of_an_environment_is_refused_however_it_is_spelt() {
+fn the_database_of_an_environment_is_refused_in_every_spelling() {
     let mut world = World::small().with_target();
     let theirs = world.cluster.url(&world.target).replace("postgres@", "u:db-password@");
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", &theirs);
@@ -37,13 +36,13 @@ fn the_database_of_an_environment_is_refused_however_it_is_spelt() {
     assert_eq!(refused["error"]["kind"], "refused");
     assert!(!world.fetched());
     world.assert_untouched();
-    // Another database on that server is nobody's.
+    // Another database on that server belongs to no environment.
     let other = format!("{}_other", world.target);
     world.pull(&["--target", &other]).exits(0);
 }
 
 #[test]
-fn a_copied_config_var_is_recognised_under_any_name() {
+fn a_copied_config_var_is_recognized_under_any_name() {
     let world = World::small().with_target();
     let theirs = world.cluster.url(&world.target);
     for (app, variable) in [
@@ -59,7 +58,7 @@ fn a_copied_config_var_is_recognised_under_any_name() {
 }
 
 #[test]
-fn a_tunnel_to_an_environment_is_known_by_its_login() {
+fn a_tunnel_to_an_environment_is_recognized_by_its_login() {
     let mut world = World::small().with_target();
     let theirs = format!("postgres://u8q2k5lexample1:db-password@192.0.2.7:5432/{}", world.target);
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", &theirs);
@@ -70,7 +69,7 @@ fn a_tunnel_to_an_environment_is_known_by_its_login() {
 }
 
 #[test]
-fn files_and_the_way_back_are_guarded_too() {
+fn files_and_undo_are_guarded_too() {
     let world = World::small().with_target();
     world.cluster.psql("postgres", &format!("CREATE DATABASE {}", world.previous()));
     let before = world.databases();
@@ -90,7 +89,7 @@ fn only_this_machine_is_written_to() {
         world.pull(&["--yes"]).fails(4, &["is not on this machine", "local.allowed_hosts"]);
         world.bcops.run(&["pull-data", "--undo", "--yes"]).fails(4, &["is not on this machine"]);
     }
-    // Once it is listed, what is wrong with it is only that nobody answers.
+    // Once the host is listed, the only problem is that it does not answer.
     let allowed = "[local]\nallowed_hosts = [\"db.example.invalid\"]\n";
     world.bcops.write("bcops.toml", allowed);
     world.pull(&["--yes"]).fails(3, &["db.example.invalid:6000"]);
@@ -110,7 +109,7 @@ fn without_a_good_token_nothing_begins() {
     let mut world = World::small().with_target();
     let token = world.standin.token().to_owned();
     world.bcops.unset("HEROKU_API_KEY");
-    world.pull(&["--yes"]).fails(3, &["no Heroku token found", "heroku login"]);
+    world.pull(&["--yes"]).fails(3, &["cannot find a Heroku token", "heroku login"]);
     world.bcops.set("HEROKU_API_KEY", "HRKU-of-somebody-else");
     let run = world.pull(&["--yes"]).fails(3, &["401", "heroku login"]);
     assert!(!run.printed().contains("HRKU-of-somebody-else"), "{}", run.printed());
@@ -118,8 +117,8 @@ fn without_a_good_token_nothing_begins() {
     for (fault, words) in [
         (Fault::Unauthorized, "401"),
         (Fault::TwoFactor, "two-factor"),
-        (Fault::Forbidden, "may not read"),
-        (Fault::NotFound, "does not know"),
+        (Fault::Forbidden, "lacks permission"),
+        (Fault::NotFound, "cannot find"),
     ] {
         let path = format!("/apps/{PRODUCTION}/config-vars");
         world.standin.misbehave(Rule::once(&path, fault));
@@ -130,7 +129,7 @@ fn without_a_good_token_nothing_begins() {
 }
 
 #[test]
-fn an_environment_that_cannot_be_read_is_told() {
+fn an_unreadable_environment_is_reported() {
     let world = World::small();
     let path = format!("/apps/{CONTENT_PREP}/config-vars");
     world.standin.misbehave(Rule::always(&path, Fault::Forbidden));
@@ -155,7 +154,7 @@ fn without_a_network_files_can_still_be_loaded() {
 }
 
 #[test]
-fn an_app_that_is_not_there_is_named() {
+fn a_missing_app_is_named() {
     let world = World::small().with_target();
     world
         .bcops
@@ -197,7 +196,7 @@ fn a_broken_configuration_names_the_line_and_the_nearest_key() {
 }
 
 #[test]
-fn two_pulls_into_one_database_do_not_meet() {
+fn two_pulls_into_one_database_do_not_overlap() {
     let world = World::small().with_target();
     world.standin.misbehave(Rule::once("/store/", Fault::Hang));
     let first = world.bcops.start(&["pull-data", "production", "--yes"]);
@@ -205,7 +204,7 @@ fn two_pulls_into_one_database_do_not_meet() {
     let second = world.pull(&["--yes"]);
     second.fails(7, &["another bcops", &world.target]);
     world.bcops.run(&["pull-data", "--undo", "--yes"]).fails(7, &["another bcops"]);
-    // Another target is another matter.
+    // Another target is allowed.
     world.pull(&["--target", &format!("{}_other", world.target)]).exits(0);
     first.interrupt();
     first.finish().fails(130, &["interrupted"]);
@@ -214,7 +213,7 @@ fn two_pulls_into_one_database_do_not_meet() {
 }
 
 #[test]
-fn the_journal_has_to_be_writable() {
+fn the_journal_must_be_writable() {
     let mut world = World::small().with_target();
     let in_the_way = world.bcops.write("file", "");
     world.bcops.set("BCOPS_STATE_DIR", in_the_way.to_str().expect("a path"));

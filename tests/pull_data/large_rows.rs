@@ -1,4 +1,4 @@
-//! Rows of any size, in any place: none may wait for room that it takes itself.
+//! Tests rows of any size in any place: no row may wait for room that it takes itself.
 
 use super::world::{World, digest};
 use crate::standins::heroku::Options;
@@ -44,7 +44,7 @@ fn rows_of_any_size_are_loaded_in_any_place() {
     }
 }
 
-/// A generator of numbers, so that a seed names its case.
+/// A generator of numbers, so that a seed identifies its case.
 struct Numbers(u64);
 
 impl Numbers {
@@ -55,7 +55,7 @@ impl Numbers {
         (self.0 >> 11) as usize % limit
     }
 
-    /// Most rows are small; some are as large as everything that may be under way, or larger.
+    /// Most rows are small. Some are as large as all buffers, or larger.
     fn size(&mut self, largest: usize) -> usize {
         match self.below(10) {
             0..=4 => 1 + self.below(1000),
@@ -114,7 +114,7 @@ fn rows_of_random_sizes_are_loaded() {
     }
 }
 
-/// Nothing is held of such a row but the row itself, before and after it was looked at.
+/// Memory holds only the row itself, before and after the check.
 #[test]
 fn a_row_of_300_megabytes_is_loaded_and_costs_a_few_times_its_size() {
     let world = World::empty(Options::default());

@@ -1,5 +1,5 @@
-//! `bcops pull-data`: what no row in flight shows is audited as well: materialized views, what the
-//! manifest's own statements wrote, and the definitions of the archive.
+//! Tests that `bcops pull-data` also audits data outside the streamed rows: materialized views,
+//! rows written by the manifest's statements, and the archive's definitions.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ const MANIFEST: &str = "[tables.page]\nclass = \"operational\"\n\
 
 const ADDRESS: &str = "jo.canary@example.org";
 
-/// A database with this SQL beside the tables, as a backup, over which it is pulled.
+/// A backup of a database with the tables and this SQL, pulled over that database.
 fn world(sql: &str, manifest: &str) -> World {
     let known = MANIFEST.replace(", \"note\", \"body\"", "");
     let world = local_with(&format!("{TABLES}{sql}"), &format!("{known}{manifest}"));
@@ -48,7 +48,7 @@ fn a_materialized_view_is_audited_after_its_refresh() {
     let deeper = format!("{view}; CREATE MATERIALIZED VIEW second AS SELECT address FROM contact");
     let expected = ["contact.address", "second.address"];
     assert_refused(&world(&deeper, ""), &expected);
-    // What the manifest says of a view's columns counts.
+    // The manifest's rules for a view's columns apply.
     let classed = "[tables.contact]\nclass = \"content\"\ncontent = [\"address\"]\n";
     let world = world(view, classed);
     pull(&world, &[]).exits(0);
@@ -58,14 +58,14 @@ fn a_materialized_view_is_audited_after_its_refresh() {
 }
 
 #[test]
-fn what_the_manifests_statements_write_is_audited() {
+fn rows_written_by_the_manifests_statements_are_audited() {
     let after = |sql: &str| format!("[[after]]\npolicies = [\"local\"]\nsql = \"\"\"{sql}\"\"\"\n");
     let insert = "INSERT INTO page VALUES (2, 'jo.canary' || '@example.org', '')";
     for sql in [
         insert.to_owned(),
         "UPDATE page SET local = local || '@' || domain".to_owned(),
         format!("SAVEPOINT a; {insert}; RELEASE a"),
-        // They end the transaction, or cannot run in one.
+        // Statements that end the transaction, or cannot run in one.
         format!("{insert}; COMMIT; SELECT 1"),
         format!("COMMIT; BEGIN; {insert}"),
         format!("COMMIT; {insert}"),
@@ -81,12 +81,12 @@ fn what_the_manifests_statements_write_is_audited() {
         after("SET search_path = public; INSERT INTO mark VALUES (1)")
     );
     assert_refused(&world(deferred, &marked), &["page.local: 1 e-mail address"]);
-    // Tables and columns that nobody has judged.
+    // Unclassified tables and columns.
     let column = "ALTER TABLE page ADD more text DEFAULT 'jo.canary' || '@example.org'";
     assert_refused(&world("", &after(column)), &["page.more"]);
     let table = "CREATE TABLE copied AS SELECT local || '@' || domain AS address FROM page";
     assert_refused(&world("", &after(table)), &["copied"]);
-    // Harmless ones pass, those that cannot run in a transaction among them.
+    // Harmless statements pass, including those that cannot run in a transaction.
     for sql in ["INSERT INTO page VALUES (2, 'x', 'y')", "VACUUM page"] {
         let world = world("", &after(sql));
         pull(&world, &[]).exits(0);
@@ -119,7 +119,7 @@ fn the_definitions_of_the_archive_are_audited() {
         "[audit]\nallow = { email = [\"jo.canary@example.org\"] }\n",
     );
     pull(&world, &[]).exits(0);
-    // A scrubbed file is audited alike, and so is a schema without anything of the kind.
+    // A scrubbed file is audited in the same way, and so is a schema without such data.
     crate::scrub_pii::world::set_manifest(&world, &MANIFEST.replace(", \"note\", \"body\"", ""));
     let words = ["scrub-pii", "--dump", "backup.dump", "out.dump"];
     world.bcops.run(&words).fails(9, &["the definition of COMMENT public.TABLE page"]);

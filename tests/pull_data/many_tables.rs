@@ -1,4 +1,4 @@
-//! More tables than one transaction has locks for, on a server with its default settings.
+//! Tests more tables than one transaction has locks for, on a server with default settings.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ const TABLES: usize = 2_500;
 fn thousands_of_tables_are_loaded_and_checked() {
     let world = World::empty(Options::default());
     let source = world.cluster.create_database("many");
-    // Made in portions, as one transaction has not the locks for more either.
+    // Created in portions, because one transaction lacks the locks for more.
     for first in (1..=TABLES).step_by(500) {
         let sql = format!(
             "DO $$ BEGIN FOR i IN {first}..{} LOOP EXECUTE format('CREATE TABLE t%s (id bigint \

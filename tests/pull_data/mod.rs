@@ -1,4 +1,4 @@
-//! `bcops pull-data` from end to end: what it brings, and what it says about it.
+//! Tests `bcops pull-data` from end to end: what it loads, and what it prints.
 
 pub mod archives;
 mod choices;
@@ -12,6 +12,7 @@ mod guards;
 mod large_rows;
 mod late;
 mod many_tables;
+mod password;
 mod privacy;
 mod properties;
 mod skipped;
@@ -51,19 +52,19 @@ fn a_pull_brings_the_site_without_its_people() {
         let original = cluster.psql(&sample().database, &sql);
         assert_eq!(world.psql(&sql), original, "{table}");
     }
-    // Nothing of the people, wherever it may have been.
+    // No personal data, wherever it was before.
     assert_eq!(site::marked_columns(cluster, target), Vec::<String>::new());
     let everything = cluster.run_tool("pg_dump", &["-d", target]);
     assert_eq!(Needles::of_sample(|_| true).find(everything.as_bytes()), Vec::<String>::new());
 
-    // Users can be told apart and cannot log in.
+    // Users are distinguishable and cannot log in.
     let users = "SELECT count(*), count(DISTINCT username), count(DISTINCT email), \
                  count(*) FILTER (WHERE password LIKE '!%') FROM users_user";
     assert_eq!(world.psql(users), "60|60|60|60");
     assert_eq!(world.psql("SELECT count(*) FROM birdbath_execution"), "1");
     assert_eq!(world.psql("SELECT count(*) FROM wagtailforms_formsubmission"), "0");
 
-    // Everything that was built is what the original has.
+    // Everything that was built equals the original.
     let built = "SELECT (SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'), \
                  (SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'u', 'f', 'c')), \
                  (SELECT count(*) FROM pg_constraint WHERE NOT convalidated), \
@@ -71,12 +72,12 @@ fn a_pull_brings_the_site_without_its_people() {
     assert_eq!(world.psql(built), cluster.psql(&sample().database, built));
     assert_eq!(sequences(cluster, target), sequences(cluster, &sample().database));
 
-    // The old database is kept, and the user is told where and how to get it back.
+    // The old database is kept, and the output names it and the way back.
     assert_eq!(world.database_names(), [target, &world.previous()]);
     assert_eq!(cluster.psql(&world.previous(), "SELECT text FROM note"), "from before");
     for told in [
-        "rewritten",
-        "dropped",
+        "REWRITTEN",
+        "DROPPED",
         "foreign keys",
         "audit: no e-mail address, telephone number, National Insurance number or postcode",
         &world.previous(),
@@ -88,7 +89,7 @@ fn a_pull_brings_the_site_without_its_people() {
 }
 
 #[test]
-fn the_database_before_can_be_had_back_and_left_again() {
+fn undo_restores_the_old_database_and_undo_again_the_new_one() {
     let world = World::small().with_target();
     world.pull(&["--yes"]).exits(0);
     let pulled = world.databases();
@@ -110,14 +111,14 @@ fn the_database_before_can_be_had_back_and_left_again() {
 }
 
 #[test]
-fn there_must_be_something_to_undo() {
+fn undo_without_an_old_database_is_refused() {
     let world = World::small().with_target();
     world.bcops.run(&["pull-data", "--undo", "--yes"]).fails(4, &["there is no database"]);
     world.assert_untouched();
 }
 
 #[test]
-fn json_is_one_document_of_the_same_form_whatever_happens() {
+fn json_is_always_one_document_of_the_same_form() {
     let world = World::small();
     let done = world.pull(&["--json"]).exits(0).json();
     assert_eq!((&done["command"], &done["status"]), (&"pull-data".into(), &"ok".into()));
@@ -160,7 +161,7 @@ fn json_is_one_document_of_the_same_form_whatever_happens() {
 }
 
 #[test]
-fn a_dry_run_tells_the_plan_and_changes_nothing() {
+fn a_dry_run_prints_the_plan_and_changes_nothing() {
     let world = World::site().with_target();
     let run = world.pull(&["--dry-run"]).exits(0);
     world.assert_untouched();
@@ -191,7 +192,7 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
 }
 
 #[test]
-fn quiet_leaves_the_result_alone() {
+fn quiet_prints_only_the_result() {
     let world = World::small();
     let run = world.pull(&["--quiet"]).exits(0);
     assert_eq!(run.stderr, "");
@@ -257,7 +258,7 @@ fn unscrubbed_data_needs_a_reason_that_is_kept() {
 }
 
 #[test]
-fn a_password_lets_superusers_in_and_nobody_else() {
+fn a_password_lets_only_superusers_log_in() {
     let mut world = World::small();
     world.pull(&["--set-password"]).fails(5, &["BCOPS_LOCAL_PASSWORD", "no terminal"]);
     assert!(!world.fetched(), "the question comes before the work");
@@ -268,8 +269,11 @@ fn a_password_lets_superusers_in_and_nobody_else() {
         "SELECT string_agg(username, ', ' ORDER BY username COLLATE \"C\") FROM users_user \
          WHERE is_superuser",
     );
-    let line = format!("the password was given to: {superusers}");
+    let line = format!("set the password of: {superusers}");
     assert!(run.stdout.contains(&line), "`{line}`:\n{}", run.printed());
+    let first = superusers.split(',').next().expect("a name");
+    let next = format!("next: log in as {first}, with the password that you set");
+    assert!(run.stdout.contains(&next), "`{next}`:\n{}", run.printed());
     let form = r"^pbkdf2_sha256\$[0-9]+\$[0-9a-f]{32}\$[A-Za-z0-9+/]{43}=$";
     let sql = format!(
         "SELECT count(*) FILTER (WHERE is_superuser AND password ~ '{form}'), \

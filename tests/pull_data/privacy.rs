@@ -1,5 +1,5 @@
-//! `bcops pull-data`: personal data does not come to rest on this machine, neither in a file nor
-//! in a message, and what nobody has classified stops the pull.
+//! Tests that `bcops pull-data` stores no personal data on this machine, neither in files nor in
+//! messages, and that unclassified data stops the pull.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::postgres::{Cluster, Options};
 use crate::support::site::{self, Canary};
 use crate::support::wait;
 
-/// A world whose target is on a server of its own, which has never seen production's rows.
+/// A world whose target is on a separate server that never had production's rows.
 fn fresh(archive: &Path) -> (World, Cluster) {
     let cluster = Cluster::start(&Options::for_tests()).expect("a server");
     let mut world = World::with_backup(archive);
@@ -18,31 +18,31 @@ fn fresh(archive: &Path) -> (World, Cluster) {
     (world, cluster)
 }
 
-/// Makes the server write what it holds in memory.
+/// Makes the server write its memory to disk.
 fn checkpoint(cluster: &Cluster) {
     cluster.psql("postgres", "CHECKPOINT");
 }
 
-/// What the audit can see.
+/// Values that the audit can recognize.
 fn has_a_pattern(canary: &Canary) -> bool {
     ["email", "phone", "nino", "postcode"].contains(&canary.kind.as_str())
 }
 
 #[test]
-fn no_file_holds_anything_of_a_dropped_or_rewritten_row() {
+fn no_file_holds_data_of_a_dropped_or_rewritten_row() {
     let (world, cluster) = fresh(&sample().archive);
     let run = world.pull(&[]).exits(0);
     checkpoint(&cluster);
     let needles = Needles::of_sample(|_| true);
-    // Data, WAL, temporary files and the server's log lie in one folder; home, state and
-    // temporary files of the program in another.
+    // Data, WAL, temporary files and the server's log are in one folder. Home, state and temporary
+    // files of the program are in another.
     let places = [cluster.socket_dir(), world.bcops.directory()];
     for place in places {
         assert_eq!(needles.find_in_files(place), Vec::new());
     }
     assert_eq!(needles.find(run.printed().as_bytes()), Vec::<String>::new());
 
-    // The search would have found them: without the scrub, they are there.
+    // Proves the search: without the scrub, it finds the values.
     let unscrubbed = ["--yes", "--no-scrub", "--i-need-personal-data", "proof of the search"];
     let run = world.pull(&unscrubbed).exits(0);
     checkpoint(&cluster);
@@ -55,7 +55,7 @@ fn no_file_holds_anything_of_a_dropped_or_rewritten_row() {
 }
 
 #[test]
-fn while_a_pull_runs_there_is_nothing_either() {
+fn no_file_holds_personal_data_during_a_pull() {
     let (world, cluster) = fresh(&sample().archive);
     let length = fs::metadata(&sample().archive).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length * 9 / 10)));
@@ -115,7 +115,7 @@ fn a_wrong_classification_is_found_before_anything_is_written() {
         (&"failed".into(), &"personal-data".into())
     );
 
-    // The finding is the news, also where the rest of the backup cannot be read.
+    // The finding is reported even if the rest of the backup cannot be read.
     let mut bytes = fs::read(&sample().archive).expect("the backup");
     bytes.truncate(bytes.len() - 100);
     fs::write(world.bcops.directory().join("work/cut.dump"), bytes).expect("a cut backup");
@@ -124,7 +124,7 @@ fn a_wrong_classification_is_found_before_anything_is_written() {
 }
 
 #[test]
-fn what_nobody_has_classified_stops_the_pull_with_the_lines_to_add() {
+fn unclassified_data_stops_the_pull_with_the_lines_to_add() {
     let world = World::small().with_target();
     let source = world.cluster.create_database("unclassified");
     world.cluster.psql(
@@ -150,7 +150,7 @@ fn what_nobody_has_classified_stops_the_pull_with_the_lines_to_add() {
     world.bcops.run(&pull).fails(9, &lines);
     world.assert_untouched();
 
-    // What it says is what helps.
+    // The printed lines fix the problem.
     let mend = "schema_version = 1\nextends = \"built-in\"\n[tables.people_person]\n\
                 class = \"personal\"\npersonal = [\"id\", \"full_name\", \"height\"]\n\
                 [tables.people_person.policy.any]\ndelete = true\n[tables.auth_group]\n\

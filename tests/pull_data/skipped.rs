@@ -1,4 +1,4 @@
-//! What a pull skips, what it cannot build, and what it refuses to lose.
+//! Tests what a pull skips, what it cannot build, and what it refuses to lose.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::world::World;
 use crate::command::Run;
 use crate::standins::heroku::Options;
 
-/// A backup of the database that these statements make.
+/// A backup of the database from these statements.
 fn backup(world: &World, sql: &str) -> String {
     let source = world.cluster.create_database("skipped");
     world.cluster.psql(&source, sql);
@@ -33,7 +33,7 @@ const FOREIGN: &str = "CREATE EXTENSION postgres_fdw; \
     CREATE FOREIGN TABLE far (id int, email text) SERVER other;";
 
 #[test]
-fn what_stands_on_a_foreign_table_is_skipped_with_a_warning() {
+fn objects_on_a_foreign_table_are_skipped_with_a_warning() {
     let world = World::empty(Options::default());
     let file = backup(
         &world,
@@ -60,7 +60,7 @@ fn what_stands_on_a_foreign_table_is_skipped_with_a_warning() {
 }
 
 #[test]
-fn rows_that_stand_on_something_skipped_stop_the_pull_before_it_begins() {
+fn rows_that_need_a_skipped_object_stop_the_pull_before_it_begins() {
     let world = World::empty(Options::default()).with_target();
     let sql = "CREATE SCHEMA _heroku; CREATE TABLE _heroku.heir AS SELECT 1 AS id";
     let file = backup(&world, sql);
@@ -71,7 +71,7 @@ fn rows_that_stand_on_something_skipped_stop_the_pull_before_it_begins() {
     world.assert_untouched();
 }
 
-/// Neither the empty search path nor the site's own makes these work.
+/// These fail with the empty search path and with the site's own.
 const BROKEN: &str = "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 2); \
     CREATE FUNCTION broken(int) RETURNS int IMMUTABLE LANGUAGE plpgsql \
       AS 'BEGIN IF current_database() ~ ''^pulled'' THEN RETURN missing($1); END IF; RETURN $1; END'; \
@@ -80,7 +80,7 @@ const BROKEN: &str = "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t 
     CREATE MATERIALIZED VIEW mm AS SELECT n FROM m; CREATE INDEX mm_n ON mm (n);";
 
 #[test]
-fn what_holds_no_rows_and_fails_is_a_warning_with_its_statement_in_a_file() {
+fn a_failed_object_without_rows_is_a_warning_with_its_statement_in_a_file() {
     let world = World::empty(Options::default());
     let file = backup(&world, BROKEN);
     let result = result(&world, &file, &[]);
@@ -112,7 +112,7 @@ const GUARDED: &str = "CREATE FUNCTION ok(int) RETURNS bool LANGUAGE sql \
         CREATE TABLE t (id int PRIMARY KEY CHECK (ok(id))); INSERT INTO t VALUES (1);";
 
 #[test]
-fn what_guards_rows_and_fails_is_an_error() {
+fn a_failed_constraint_is_an_error() {
     let world = World::empty(Options::default()).with_target();
     let file = backup(&world, GUARDED);
     pull(&world, &file, &[]).fails(1, &["CHECK constraint t_id_check of public.t", "hint:"]);
@@ -121,7 +121,7 @@ fn what_guards_rows_and_fails_is_an_error() {
 
 /// A table whose CHECK reads one that comes later, with a child, a comment and NOT VALID.
 #[test]
-fn checks_that_run_functions_are_put_back_as_they_were() {
+fn checks_that_call_functions_are_restored() {
     let world = World::empty(Options::default());
     let file = backup(
         &world,
@@ -166,7 +166,7 @@ fn a_materialized_view_can_be_excluded() {
     pull(&world, &file, &["--exclude-data", "n"]).fails(2, &["no such table"]);
 }
 
-/// The server's version stands near the start of an archive.
+/// The server's version is near the start of an archive.
 #[test]
 fn an_error_over_an_archive_of_a_newer_server_begins_with_that() {
     let world = World::empty(Options::default()).with_target();
@@ -186,7 +186,7 @@ fn an_error_over_an_archive_of_a_newer_server_begins_with_that() {
 }
 
 #[test]
-fn the_rest_of_another_roles_pull_is_named_with_the_way_to_drop_it() {
+fn remains_of_another_roles_pull_are_named_with_the_way_to_drop_them() {
     let mut world = World::empty(Options::default()).with_target();
     let file = backup(&world, "CREATE TABLE t (id int)");
     let role = format!("role_of_{}", world.target);

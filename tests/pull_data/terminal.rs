@@ -1,4 +1,4 @@
-//! `bcops pull-data` with a person at a terminal: questions, answers, bars, Ctrl-C.
+//! Tests `bcops pull-data` with a person at a terminal: questions, answers, bars, Ctrl-C.
 
 use std::fs;
 
@@ -19,11 +19,11 @@ fn assert_cursor_is_shown(screen: &str) {
 #[test]
 fn typing_the_name_replaces_the_database() {
     let world = World::small().with_target();
-    let question = format!("Type {} to go on: ", world.target);
+    let question = format!("Type {} to continue: ", world.target);
     for wrong in ["y", "yes", "", "another"] {
         let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
         terminal.wait_for(&question);
-        let screen = terminal.text();
+        let screen = terminal.plain_text();
         for told in ["from  production", "backup b001", "which is replaced", "rewritten"] {
             assert!(screen.contains(told), "`{told}` is not told before the question:\n{screen}");
         }
@@ -33,7 +33,7 @@ fn typing_the_name_replaces_the_database() {
         assert!(screen.contains("not confirmed; nothing was changed"), "{screen}");
         world.assert_untouched();
     }
-    // Slips are asked again, and nothing but the exact name is a yes.
+    // Typing errors are asked again, and only the exact name is a yes.
     let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
     let slips = [world.target.to_uppercase(), format!("{} ", world.target)];
     for (number, slip) in slips.iter().enumerate() {
@@ -51,10 +51,10 @@ fn typing_the_name_replaces_the_database() {
 }
 
 #[test]
-fn ctrl_c_at_a_question_gives_the_terminal_back() {
+fn ctrl_c_at_a_question_restores_the_terminal() {
     let world = World::small().with_target();
     let terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-    terminal.wait_for("to go on: ");
+    terminal.wait_for("to continue: ");
     terminal.interrupt();
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(130), "{screen}");
@@ -63,7 +63,7 @@ fn ctrl_c_at_a_question_gives_the_terminal_back() {
 }
 
 #[test]
-fn ctrl_c_under_way_gives_the_terminal_back() {
+fn ctrl_c_during_the_pull_restores_the_terminal() {
     let world = World::small();
     let length = fs::metadata(&sample().small).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
@@ -93,7 +93,8 @@ fn an_old_backup_and_a_capture_are_asked_about() {
     let capture = ["pull-data", "production", "--yes", "--capture"];
     for (answer, code, captures) in [("production", 5, 0), (PRODUCTION, 0, 1)] {
         let mut terminal = world.bcops.start_on_terminal(&capture);
-        terminal.wait_for(&format!("Type {PRODUCTION} to go on: "));
+        // What is protected is red.
+        terminal.wait_for(&format!("Type \u{1b}[31m\u{1b}[1m{PRODUCTION}\u{1b}[0m to continue: "));
         terminal.type_line(answer);
         let (ended, screen) = terminal.finish();
         assert_eq!(ended, Some(code), "`{answer}`: {screen}");
@@ -111,7 +112,7 @@ fn a_password_is_asked_for_twice_and_not_shown() {
     let mut terminal = world.bcops.start_on_terminal(&pull);
     terminal.wait_for("A password for the superusers");
     terminal.type_hidden_line("let-me-in-please");
-    terminal.wait_for("Once more");
+    terminal.wait_for("Type it again");
     terminal.type_hidden_line("let-me-in-please");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
@@ -121,7 +122,7 @@ fn a_password_is_asked_for_twice_and_not_shown() {
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
+fn colour_is_only_for_terminals_that_support_it() {
     let mut world = World::small().with_target();
     let coloured = |world: &World, arguments: &[&str]| {
         let arguments = [&["pull-data", "nowhere"], arguments].concat();

@@ -1,4 +1,4 @@
-//! `--unclassified empty`: what nobody has classified is loaded without its contents.
+//! Tests `--unclassified empty`: unclassified tables and columns are loaded without contents.
 
 use crate::pull_data::world::World;
 use crate::support::site;
@@ -76,7 +76,7 @@ fn tables_come_without_rows_and_columns_without_values() {
 }
 
 #[test]
-fn the_setting_does_the_same_and_what_it_may_say_is_checked() {
+fn the_setting_does_the_same_and_its_value_is_checked() {
     let world = world("CREATE TABLE patient (id int); INSERT INTO patient VALUES (1);");
     world.bcops.run(&EMPTY[..4]).exits(9);
     world.bcops.run(&[&EMPTY[..5], &["stop"]].concat()).exits(9);
@@ -90,7 +90,7 @@ fn the_setting_does_the_same_and_what_it_may_say_is_checked() {
 }
 
 #[test]
-fn rows_that_need_what_is_left_out_are_listed_and_stop() {
+fn rows_that_need_emptied_data_are_listed_and_stop_the_pull() {
     let world = world(
         "CREATE TABLE patient (id int PRIMARY KEY); INSERT INTO patient VALUES (1), (2); \
          ALTER TABLE page ADD patient_id int NOT NULL DEFAULT 1 REFERENCES patient; \
@@ -114,7 +114,7 @@ fn rows_that_need_what_is_left_out_are_listed_and_stop() {
 }
 
 #[test]
-fn a_column_that_no_value_fits_stops_it() {
+fn a_column_without_a_possible_value_stops_the_pull() {
     for (sql, column) in [
         (
             "ALTER TABLE person ADD number int UNIQUE; UPDATE person SET number = id; \
@@ -145,11 +145,11 @@ fn a_column_that_no_value_fits_stops_it() {
 }
 
 #[test]
-fn at_a_terminal_it_asks_and_no_answer_is_a_no() {
+fn at_a_terminal_it_asks_and_no_answer_means_no() {
     let world = world("CREATE TABLE patient (id int); INSERT INTO patient VALUES (1);");
     for (answer, code) in [("no", 9), ("", 9), ("yes", 0)] {
         let mut terminal = world.bcops.start_on_terminal(&PULL);
-        terminal.wait_for("Load without them?");
+        terminal.wait_for("Load these empty?");
         terminal.type_line(answer);
         let (ended, screen) = terminal.finish();
         assert_eq!(ended, Some(code), "{answer}: {screen}");

@@ -1,5 +1,5 @@
-//! `bcops pull-data`: a database that was loaded without a scrub is known again, is asked about, and
-//! does not come back without a reason.
+//! Tests that `bcops pull-data` recognizes a database that was loaded without a scrub, asks about
+//! it, and restores it only with a reason.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn journal(world: &World) -> String {
     fs::read_to_string(world.bcops.state_directory().join("journal.jsonl")).expect("a journal")
 }
 
-/// Production as it is, and a scrubbed pull over it.
+/// An unscrubbed pull of production, and a scrubbed pull over it.
 fn pulled_over_personal_data() -> World {
     let world = World::small();
     world.pull(&RAW).exits(0);
@@ -46,7 +46,7 @@ fn the_next_pull_says_what_it_keeps_and_there_is_a_command_that_drops_it() {
     assert_eq!(world.database_names(), [world.target.as_str()]);
     world.bcops.run(&[&drop[..], &["--yes"]].concat()).fails(4, &["there is no such database"]);
 
-    // A scrubbed one behind a scrubbed one is nothing to warn of.
+    // A scrubbed old database behind a scrubbed one needs no warning.
     let third = world.pull(&["--yes", "--json"]).exits(0).json();
     assert_eq!(third["result"]["previous_holds_personal_data"], false);
     assert!(!third["warnings"].to_string().contains("personal data"), "{third}");
@@ -58,7 +58,7 @@ fn a_person_is_asked_whether_to_drop_it() {
         let world = World::small();
         world.pull(&RAW).exits(0);
         let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-        terminal.wait_for("to go on: ");
+        terminal.wait_for("to continue: ");
         assert!(terminal.text().contains("the old one holds personal data"));
         terminal.type_line(&world.target);
         terminal.wait_for("Drop it for good? [yes/no]: ");
@@ -82,7 +82,7 @@ fn going_back_to_it_needs_the_reason_again() {
     undo(&world, &["--yes", "--i-need-personal-data", "compare form 12"]).exits(0);
     assert_ne!(world.psql(NAMES), "0");
     assert!(journal(&world).contains("compare form 12"));
-    // Back to the scrubbed one without a reason; what is kept is named.
+    // Back to the scrubbed database without a reason. The kept database is named.
     undo(&world, &["--yes"]).exits(0).says(&["holds personal data"]);
     assert_eq!(world.psql(NAMES), "0");
 
@@ -109,7 +109,7 @@ fn either_record_is_enough() {
     world.cluster.psql("postgres", &format!("COMMENT ON DATABASE {previous} IS 'mine'"));
     undo(&world, &["--yes"]).exits(5);
     undo(&world, &["--yes", "--i-need-personal-data", "a test"]).exits(0);
-    // A scrub on the spot ends it.
+    // Scrubbing the local database ends it.
     let raw = world.databases();
     world.bcops.run(&["scrub-pii", "--yes"]).exits(0);
     assert_eq!(world.databases(), raw);
@@ -119,7 +119,7 @@ fn either_record_is_enough() {
 }
 
 #[test]
-fn a_blank_reason_is_none() {
+fn a_blank_reason_is_not_a_reason() {
     let world = World::small();
     for blank in ["", " ", "\t", "\u{a0}", "\u{200b}\u{feff}", "\u{3164}", "\u{2800}", "."] {
         world.pull(&["--yes", "--no-scrub", "--i-need-personal-data", blank]).exits(2);

@@ -1,5 +1,5 @@
-//! What the tests of `pull-data` and `doctor` share: the sample site's backup in a stand-in for
-//! Heroku, a target of one's own on the shared server, and the program in clean surroundings.
+//! Builds the world for tests of `pull-data` and `doctor`: the sample site's backup in a stand-in
+//! for Heroku, a separate target on the shared server, and the program in a clean environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub const DEV: &str = "buckinghamshire-dev";
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const COMPLETED: Outcome = Outcome::Completed { warnings: 0 };
 
-/// The tables of the small backup: none refers to a table that is not among them.
+/// The tables of the small backup, which refer only to each other.
 const SMALL: [&str; 8] = [
     "users_user",
     "django_session",
@@ -33,8 +33,8 @@ const SMALL: [&str; 8] = [
     "wagtailcore_modellogentry",
 ];
 
-/// The sample site as production has it, and its backups. Made once for all tests; the files lie
-/// beside the server's own and go with them.
+/// The sample site as production has it, and its backups. Made once for all tests. The files are
+/// beside the server's own, and are removed with them.
 pub struct Sample {
     pub database: String,
     pub archive: PathBuf,
@@ -65,7 +65,7 @@ pub fn sample() -> &'static Sample {
 pub struct World {
     pub standin: HerokuStandIn,
     pub bcops: Bcops,
-    /// The database to be replaced, which is not there yet.
+    /// The database to replace, which does not exist yet.
     pub target: String,
     pub cluster: &'static Cluster,
     _runtime: Runtime,
@@ -99,7 +99,7 @@ impl World {
             standin.add_database(app, "DATABASE", &url);
         }
         let cluster = Cluster::shared();
-        // Of one length, so that no name begins with another.
+        // All names have one length, so that no name begins with another.
         let target = format!("pulled_{:04}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut bcops = Bcops::new();
         bcops.set("HEROKU_HOST", &standin.url);
@@ -109,7 +109,7 @@ impl World {
         World { standin, bcops, target, cluster, _runtime: runtime }
     }
 
-    /// Makes a target that is there already, with a note in it.
+    /// Creates an existing target, with a note in it.
     pub fn with_target(self) -> World {
         self.cluster.psql("postgres", &format!("CREATE DATABASE {}", self.target));
         self.cluster.psql(&self.target, "CREATE TABLE note AS SELECT 'from before' AS text");
@@ -128,8 +128,8 @@ impl World {
         format!("{}_previous", self.target)
     }
 
-    /// Every database of this target, by name and identity: the same before and after means that
-    /// nothing was replaced and nothing is left behind.
+    /// Every database of this target, by name and identity: equal lists before and after mean that
+    /// nothing was replaced or left behind.
     pub fn databases(&self) -> String {
         let sql = format!(
             "SELECT datname, oid FROM pg_database WHERE starts_with(datname, '{}') ORDER BY 1",
@@ -143,7 +143,7 @@ impl World {
         databases.lines().filter_map(|line| Some(line.split_once('|')?.0.to_owned())).collect()
     }
 
-    /// Checks that the target is still the one of [`World::with_target`], and all there is.
+    /// Checks that the target is still the one of [`World::with_target`], and the only database.
     #[track_caller]
     pub fn assert_untouched(&self) {
         assert_eq!(self.database_names(), [self.target.as_str()]);
@@ -168,7 +168,7 @@ impl Drop for World {
 }
 
 /// For every table: its name, the number of its rows, and a sum over their hashes. Partitions are
-/// counted with their table: into which one a row falls can depend on the database.
+/// counted with their table, because the partition of a row can depend on the database.
 #[track_caller]
 pub fn digest(cluster: &Cluster, database: &str) -> Vec<String> {
     let query = cluster.psql(
@@ -185,8 +185,8 @@ pub fn digest(cluster: &Cluster, database: &str) -> Vec<String> {
     lines
 }
 
-/// Every sequence with its last value, and whether that was given out. The one that the scrub's own
-/// mark takes a number from is left out.
+/// Every sequence with its last value, and whether that value was used. Excludes the sequence of
+/// the scrub's own mark.
 #[track_caller]
 pub fn sequences(cluster: &Cluster, database: &str) -> Vec<String> {
     let query = cluster.psql(
@@ -201,7 +201,7 @@ pub fn sequences(cluster: &Cluster, database: &str) -> Vec<String> {
     lines
 }
 
-/// A search for many values at once, without regard to the case of ASCII letters.
+/// A search for many values at once, ignoring the case of ASCII letters.
 pub struct Needles(Regex);
 
 impl Needles {
@@ -215,7 +215,7 @@ impl Needles {
         Needles(regex.expect("a pattern"))
     }
 
-    /// Those of the sample site that are of these kinds; of all kinds if none is given.
+    /// The values of the sample site of these kinds, or of all kinds if none is given.
     pub fn of_sample(wanted: impl Fn(&Canary) -> bool) -> Needles {
         let canaries = sample().canaries.iter().filter(|canary| wanted(canary));
         Needles::new(canaries.map(|canary| canary.value.as_str()))
@@ -228,10 +228,10 @@ impl Needles {
         found.map(|found| String::from_utf8_lossy(found.as_bytes()).into_owned()).collect()
     }
 
-    /// The files under a folder that hold any, with what they hold.
+    /// The files below a folder that hold such values, with the values.
     pub fn find_in_files(&self, folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
         let mut found = Vec::new();
-        // A file may go away between its listing and its reading.
+        // A file may be deleted between listing and reading.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             match entry.file_type() {

@@ -1,5 +1,5 @@
-//! `bcops purge-cache --backend`: Django's keys in a real Redis and in the cache table, and nothing
-//! else there.
+//! Tests `bcops purge-cache --backend`: removes only Django's keys from a real Redis and from the
+//! cache table.
 
 use crate::purge_cache::world::{PRODUCTION, STAGING, TOKEN, World};
 use crate::standins::cloudflare::{Login, Plan};
@@ -7,7 +7,7 @@ use crate::support::postgres::Cluster;
 use crate::support::redis::RedisServer;
 
 const ROOTS: &str = "wagtail_site_root_paths";
-/// Not Django's default cache: a queue, another site's prefix, a version that is none.
+/// Keys outside Django's default cache: a queue, another site's prefix, an invalid version.
 const OTHERS: [&str; 4] = ["_kombu.binding.celery", "other:1:page", ":x:page", "session"];
 /// Sorted.
 const DJANGOS: [&str; 4] = [
@@ -34,11 +34,11 @@ fn staging_uses(world: &World, url: &str) {
 }
 
 #[test]
-fn only_djangos_keys_go() {
+fn only_djangos_keys_are_deleted() {
     let (world, server) = (World::new(), RedisServer::start());
     filled(&server);
     staging_uses(&world, &server.tls_url());
-    // Without TLS it is another server: nobody listens there.
+    // Without TLS it is another server, which does not exist.
     world.heroku.set_config_var(STAGING, "REDIS_URL", "redis://127.0.0.1:1");
     let document = world.purge(&["staging", "--backend", "--dry-run", "--json"]).exits(0).json();
     let backend = &document["result"]["backend"];
@@ -47,7 +47,7 @@ fn only_djangos_keys_go() {
     let run = world.purge(&["staging", "--backend"]).exits(0);
     assert_eq!(run.stdout, "Cleared 5 keys\n");
     assert_eq!(server.keys(0), others());
-    // The renditions' cache is Django's as well, and in the next database.
+    // The cache of renditions is Django's too, in the next database.
     assert_eq!(server.keys(1), OTHERS[..1]);
     world.assert_nothing_purged();
     let run = world.purge(&["staging", "--backend"]).exits(0);
@@ -55,7 +55,7 @@ fn only_djangos_keys_go() {
 }
 
 #[test]
-fn the_sites_alone_and_another_prefix() {
+fn only_the_sites_cache_and_another_prefix() {
     let (world, server) = (World::new(), RedisServer::start());
     filled(&server);
     server.set(0, &[&format!("b[c]:2:{ROOTS}"), "b[c]:1:page", "bc:1:page"]);
@@ -87,7 +87,7 @@ fn the_cache_of_renditions_is_where_the_configuration_says() {
     world.bcops.write("bcops.toml", "[cache]\nrenditions_database = \"3\"\n");
     world.purge(&["staging", "--backend"]).exits(0);
     assert_eq!((server.keys(1).len(), server.keys(3).len()), (2, 0));
-    // What Wagtail remembers of its sites is in the first database alone.
+    // Wagtail's cached sites are only in the first database.
     server.set(3, &[":1:wagtail_site_root_paths"]);
     world.purge(&["staging", "--backend=sites"]).exits(0);
     assert_eq!(server.keys(3).len(), 1);
@@ -96,7 +96,7 @@ fn the_cache_of_renditions_is_where_the_configuration_says() {
 }
 
 #[test]
-fn sessions_in_the_cache_are_said_before_they_go() {
+fn sessions_in_the_cache_are_reported_before_deletion() {
     let (world, server) = (World::new(), RedisServer::start());
     server.set(
         0,
@@ -116,11 +116,12 @@ fn sessions_in_the_cache_are_said_before_they_go() {
 }
 
 #[test]
-fn a_login_with_few_commands_deletes_all_the_same() {
+fn a_login_with_few_commands_still_deletes() {
     let (world, server) = (World::new(), RedisServer::start());
     let (_, place) =
         server.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("it");
-    // Without UNLINK, PING and INFO, and with one database alone: the site has no second one either.
+    // Without UNLINK, PING and INFO, and with only one database, so the site has no second one
+    // either.
     server.run::<()>(0, &["ACL", "SETUSER", "old", "on", ">redis-password", "~*", "+scan", "+del"]);
     filled(&server);
     staging_uses(&world, &format!("redis://old:redis-password@{place}"));
@@ -155,19 +156,19 @@ fn tens_of_thousands_of_keys() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_or_let_in() {
+fn a_server_that_does_not_answer_or_refuses_the_login() {
     let (world, server) = (World::new(), RedisServer::start());
     let backend = ["staging", "--backend"];
     staging_uses(&world, &server.url().replace(":redis-password", ":wrong-password"));
-    world.purge(&backend).fails(3, &["does not accept the login", "wrong user or password"]);
+    world.purge(&backend).fails(3, &["refused the login", "wrong user or password"]);
     let (_, place) =
         server.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("it");
     staging_uses(&world, &format!("redis://{place}"));
-    world.purge(&backend).fails(3, &["does not accept the login", &place]);
+    world.purge(&backend).fails(3, &["refused the login", &place]);
     staging_uses(&world, "rediss://:redis-password@127.0.0.1:1");
     world.purge(&backend).fails(3, &["cannot connect to Redis at 127.0.0.1:1", "doctor"]);
     staging_uses(&world, &server.url().replace("redis://", "rediss://"));
-    // A server without TLS waits for the rest of what it takes for a command.
+    // A server without TLS reads the handshake as a command and waits for the rest.
     world.purge(&backend).fails(3, &["Redis at 127.0.0.1", "doctor"]);
     staging_uses(&world, "redis://:redis-password@redis.invalid:6379");
     world.purge(&backend).fails(3, &["unencrypted", "rediss://"]);
@@ -182,7 +183,7 @@ fn a_server_that_does_not_answer_or_let_in() {
 }
 
 #[test]
-fn productions_redis_is_not_stagings() {
+fn productions_redis_is_not_mistaken_for_stagings() {
     let (mut world, server) = (World::new(), RedisServer::start());
     filled(&server);
     world.heroku.set_config_var(PRODUCTION, "HEROKU_REDIS_RED_URL", &server.url());
@@ -197,7 +198,7 @@ fn productions_redis_is_not_stagings() {
 }
 
 #[test]
-fn the_table_where_there_is_no_redis() {
+fn the_cache_table_is_used_without_redis() {
     let world = World::new();
     let cluster = Cluster::shared();
     let database = "cache_of_staging";
@@ -227,7 +228,7 @@ fn the_table_where_there_is_no_redis() {
 }
 
 #[test]
-fn site_records_tell_the_hosts_of_a_zone_without_a_readable_name() {
+fn site_records_name_the_hosts_of_a_zone_without_a_readable_name() {
     let world = World::with(Plan::Pro, 10.0, Login { reads_zones: false, ..Login::token(TOKEN) });
     let cluster = Cluster::shared();
     let database = "sites_of_staging";

@@ -1,4 +1,4 @@
-//! What `bcops doctor` says of Cloudflare's login and of Redis.
+//! Tests `bcops doctor` for Cloudflare's login and for Redis.
 
 use crate::purge_cache::world::{
     BEARER, PRODUCTION_NAME, STAGING, STAGING_NAME, STAGING_ZONE, TOKEN, World, ZONE,
@@ -6,11 +6,11 @@ use crate::purge_cache::world::{
 use crate::standins::cloudflare::{Fault, Login, Plan, Rule};
 use crate::support::redis::RedisServer;
 
-/// The verdict, the words and the mend of one check of staging.
+/// The verdict, the words and the fix of one check of staging.
 #[track_caller]
 fn check(world: &World, name: &str) -> (String, String, String) {
     let run = world.bcops.run(&["doctor", "staging", "--json"]);
-    // Other checks fail in this world, and nothing may have been printed that is secret.
+    // Other checks fail in this world, but no secret may be printed.
     let document = run.exits(3).json();
     let checks = document["result"]["checks"].as_array().expect("checks").clone();
     let found = checks.iter().find(|one| one["name"] == name);
@@ -30,10 +30,10 @@ fn assert_check(world: &World, verdict: &str, detail: &str, mend: &str) {
 #[test]
 fn a_good_login_passes_and_nothing_is_purged() {
     let world = World::new();
-    let said = format!("API token of {BEARER} is for {STAGING_NAME}");
+    let said = format!("API token in {BEARER} is for {STAGING_NAME}");
     assert_check(&world, "pass", &said, "");
     world.heroku.set_config_var(STAGING, BEARER, "");
-    assert_check(&world, "skip", "none", "");
+    assert_check(&world, "skip", "not configured", "");
     let document = world.bcops.run(&["doctor", "production", "--json"]).exits(3).json();
     let said = format!("is for {PRODUCTION_NAME}");
     assert!(document.to_string().contains(&said), "{document}");
@@ -41,14 +41,14 @@ fn a_good_login_passes_and_nothing_is_purged() {
 }
 
 #[test]
-fn the_permission_that_lacks_is_named() {
+fn the_missing_permission_is_named() {
     for (login, verdict, detail, mend) in [
         // Only a purge would show it.
         (Login { purges: false, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
         (
             Login { reads_zones: false, ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name (Zone / Zone / Read)",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
         (Login { of_account: true, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
@@ -61,10 +61,10 @@ fn the_permission_that_lacks_is_named() {
         (
             Login { zones: vec!["f".repeat(32)], ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
-        (Login::token("cf-secret-other"), "fail", "does not accept the credentials", "API token"),
+        (Login::token("cf-secret-other"), "fail", "refused the credentials", "API token"),
     ] {
         let world = World::with(Plan::Pro, 10.0, login.clone());
         println!("{login:?}");
@@ -72,13 +72,13 @@ fn the_permission_that_lacks_is_named() {
     }
     let world = World::new();
     world.heroku.set_config_var(STAGING, ZONE, "staging.torchbox.com");
-    assert_check(&world, "fail", "no zone id", "zone's id");
+    assert_check(&world, "fail", "as a zone id", "the zone id");
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.cloudflare.misbehave(Rule::always("/zones", Fault::HtmlPage));
-    assert_check(&world, "fail", "is not one of Cloudflare's", "");
+    assert_check(&world, "fail", "is not Cloudflare's", "");
 }
 
-/// What a key for everything is used for, a token for one thing would do.
+/// A token for one task could replace a key for everything.
 #[test]
 fn an_account_wide_key_is_warned_about() {
     let world = World::with(Plan::Pro, 10.0, Login::key("cf-secret-key", "ops@council.test"));

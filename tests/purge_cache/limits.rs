@@ -1,4 +1,5 @@
-//! Many URLs, rate limits and failures: none lost, none twice, and what is left is told.
+//! Tests many URLs, rate limits and failures: no URL is lost or sent twice, and the rest is
+//! reported.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ async fn standin(plan: Plan, scale: f64) -> CloudflareStandIn {
     standin
 }
 
-/// The library's purge, with the patience of a test.
+/// The library's purge, with the time limits of a test.
 async fn purge_all(standin: &CloudflareStandIn, kind: ItemKind, items: &[String]) -> Purged {
     let mut timing = Timing { request: Duration::from_secs(2), ..Timing::default() };
     timing.backoff.first = Duration::from_millis(5);
@@ -37,7 +38,7 @@ async fn purge_all(standin: &CloudflareStandIn, kind: ItemKind, items: &[String]
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_urls_within_the_limit_of_each_plan() {
     let urls = urls(10_000);
-    // As the real thing has it, no faster, and all four at once.
+    // At the real speed, and all four plans at once.
     futures_util::future::join_all(Plan::ALL.map(|plan| ten_thousand(plan, &urls))).await;
 }
 
@@ -49,14 +50,14 @@ async fn ten_thousand(plan: Plan, urls: &[String]) {
     assert!(purged.left.is_empty() && purged.sent_again == 0 && purged.in_doubt == 0);
     assert_eq!(purged.done[&ItemKind::Urls], 10_000);
     assert!(standin.purged("files") == urls, "{plan:?}: each once, and in order");
-    // Beyond the bucket nothing is faster than the plan allows.
+    // Beyond the first burst nothing is faster than the plan allows.
     let least = (10_000.0 - plan.urls_a_second()) / plan.urls_a_second();
     assert!(started.elapsed().as_secs_f64() >= least - 0.1, "{plan:?}");
     assert!(purged.waited.as_secs_f64() < 2.5 * least + 2.0, "{plan:?}: {:?}", purged.waited);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_budget_of_requests_is_kept_without_being_turned_away() {
+async fn the_rate_limit_is_kept_without_refusals() {
     let tags: Vec<String> = (0..3_000).map(|number| format!("page-{number}")).collect();
     for plan in Plan::ALL {
         // A minute of the Free plan in a second.
@@ -70,7 +71,7 @@ async fn the_budget_of_requests_is_kept_without_being_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_turned_away_is_sent_once_more_and_no_oftener() {
+async fn a_refused_batch_is_sent_exactly_once_more() {
     let standin = standin(Plan::Enterprise, 10.0).await;
     standin.misbehave(Rule::times(2, PURGE, Fault::RateLimited(1)).after(1));
     let urls = urls(300);
@@ -116,7 +117,7 @@ async fn a_good_token_that_is_refused_once_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_success_is_a_failure() {
+async fn anything_except_success_is_a_failure() {
     for fault in [Fault::NotASuccess, Fault::HtmlPage, Fault::NoVerdict, Fault::Forbidden] {
         let standin = standin(Plan::Enterprise, 10.0).await;
         standin.misbehave(Rule::always(PURGE, fault));
@@ -138,7 +139,7 @@ fn assert_resumes(world: &World, run: &Run, urls: &[String]) {
 }
 
 #[test]
-fn a_purge_that_fails_half_way_says_what_is_left() {
+fn a_purge_that_fails_half_way_reports_the_rest() {
     let world = World::with(Plan::Enterprise, 10.0, Login::token(TOKEN));
     let urls = urls(250);
     world.cloudflare.misbehave(Rule::times(1, PURGE, Fault::NotASuccess).after(2));
@@ -159,7 +160,7 @@ fn a_purge_that_fails_half_way_says_what_is_left() {
 }
 
 #[test]
-fn ctrl_c_answers_at_once_and_says_what_is_left() {
+fn ctrl_c_stops_at_once_and_reports_the_rest() {
     let world = World::with(Plan::Enterprise, 10.0, Login::token(TOKEN));
     let urls = urls(250);
     let input = world.bcops.write("urls.txt", &urls.join("\n"));

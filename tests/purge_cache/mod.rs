@@ -1,4 +1,4 @@
-//! `bcops purge-cache`: what is purged, what is asked before, and what is refused.
+//! Tests `bcops purge-cache`: what is purged, asked and refused.
 
 mod backend;
 mod doctor;
@@ -17,7 +17,7 @@ const PAGE: &str = "https://buckinghamshire-staging.staging.torchbox.com/news/";
 const LIVE_PAGE: &str = "https://www.buckinghamshire.gov.uk/news/";
 
 #[test]
-fn urls_of_staging_go_without_a_question() {
+fn urls_of_staging_are_purged_without_a_question() {
     let world = World::new();
     let twice = format!("{PAGE}#top");
     let run = world.purge(&["staging", "--url", PAGE, "--url", &twice]).exits(0);
@@ -62,7 +62,7 @@ fn every_kind_in_one_go_and_as_json() {
 }
 
 #[test]
-fn what_is_not_in_the_zone_is_named() {
+fn urls_outside_the_zone_are_named() {
     let world = World::new();
     world
         .purge(&["staging", "--url", PAGE, "--url", LIVE_PAGE])
@@ -83,7 +83,7 @@ fn what_is_not_in_the_zone_is_named() {
 }
 
 #[test]
-fn a_whole_zone_goes_by_its_name() {
+fn a_whole_zone_is_confirmed_by_its_name() {
     let world = World::new();
     let run = world.purge(&["staging", "--everything"]).fails(5, &[STAGING_NAME, STAGING_ZONE]);
     assert!(run.stderr.contains(&format!("--confirm {STAGING_NAME}")), "{}", run.printed());
@@ -115,7 +115,7 @@ fn production_is_purged_on_request_only() {
     let document = world.purge(&[&purge[..], &["--json"]].concat()).exits(5).json();
     assert_eq!(document["status"], "refused");
     world.assert_nothing_purged();
-    // Everything that was said is about one zone.
+    // All requests are about one zone.
     world.purge(&[&purge[..], &["--confirm", STAGING_NAME]].concat()).exits(5);
     world.assert_nothing_purged();
     world.purge(&[&purge[..], &["--confirm", PRODUCTION_NAME]].concat()).exits(0);
@@ -133,7 +133,7 @@ fn staging_may_not_have_productions_zone() {
     world.purge(&live).fails(4, &[PRODUCTION_NAME, "production", ZONE]);
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.purge(&["staging", "--url", PAGE]).exits(0);
-    // What is in force counts, on either side.
+    // The effective value counts, on both sides.
     world.bcops.set(&format!("BCOPS_STAGING_{ZONE}"), PRODUCTION_ZONE);
     world.purge(&live).fails(4, &["production"]);
     world.bcops.unset(&format!("BCOPS_STAGING_{ZONE}"));
@@ -144,15 +144,15 @@ fn staging_may_not_have_productions_zone() {
     world.heroku.set_config_var(PRODUCTION, ZONE, "");
     world.heroku.set_config_var(STAGING, ZONE, PRODUCTION_ZONE);
     world.purge(&live).fails(4, &["production"]);
-    // One that cannot be read cannot be compared.
+    // A zone that cannot be read cannot be compared.
     world.heroku.set_config_var(PRODUCTION, ZONE, "www.buckinghamshire.gov.uk");
     world.purge(&["staging", "--url", PAGE]).fails(4, &["could not be compared"]);
     assert_eq!(world.cloudflare.purges().len(), 1);
 }
 
 #[test]
-fn without_heroku_the_overrides_must_tell_of_everybody() {
-    // The login may not read the zone's name, which would tell the sites apart.
+fn without_heroku_the_overrides_must_name_every_environment() {
+    // The login may not read the zone's name, which would distinguish the sites.
     let login = Login { reads_zones: false, ..Login::token(TOKEN) };
     let mut world = World::with(Plan::Pro, 10.0, login);
     world.bcops.unset("HEROKU_API_KEY");
@@ -181,7 +181,7 @@ fn the_zone_is_found_by_the_sites_name() {
 }
 
 #[test]
-fn a_zone_without_a_readable_name_goes_by_its_id() {
+fn a_zone_without_a_readable_name_is_confirmed_by_its_id() {
     let world = World::with(Plan::Free, 60.0, Login { reads_zones: false, ..Login::token(TOKEN) });
     world.purge(&["staging", "--url", PAGE]).exits(0).says(&["cannot be read", STAGING_ZONE]);
     let foreign = format!("{}x/", STAGING_SITE.replace("staging.", "other."));
@@ -234,17 +234,17 @@ fn a_dry_run_changes_nothing_and_asks_nothing() {
 }
 
 #[test]
-fn whatever_is_missing_or_wrong_is_named() {
+fn missing_and_wrong_values_are_named() {
     let mut world = World::new();
     let purge = ["staging", "--url", PAGE];
     world.purge(&["dev", "--url", PAGE]).fails(3, &[BEARER, KEY, "cannot purge a front-end cache"]);
     world.heroku.set_config_var(STAGING, ZONE, STAGING_NAME);
     world.purge(&purge).fails(3, &[ZONE, "looks like the zone's name"]);
     world.heroku.set_config_var(STAGING, ZONE, &"0".repeat(32));
-    world.purge(&purge).fails(3, &["does not know the zone"]);
+    world.purge(&purge).fails(3, &["cannot find the zone"]);
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.heroku.set_config_var(STAGING, BEARER, "cf-secret-wrong");
-    world.purge(&purge).fails(3, &["does not accept", "bcops doctor"]);
+    world.purge(&purge).fails(3, &["refused the credentials", "bcops doctor"]);
     world.heroku.set_config_var(STAGING, BEARER, "two\nlines");
     world.purge(&purge).fails(3, &["API token", "set it again"]);
     world.heroku.set_config_var(STAGING, BEARER, "cf-secret-reader");
@@ -252,6 +252,6 @@ fn whatever_is_missing_or_wrong_is_named() {
     let run = world.purge(&purge).fails(3, &["Cache Purge", "the login itself is good"]);
     assert!(run.stderr.contains("0 purged, 1 URL left"), "{}", run.printed());
     world.bcops.set("CLOUDFLARE_BASE_URL", "http://gateway.example/client/v4");
-    world.purge(&purge).fails(3, &["in the clear"]);
+    world.purge(&purge).fails(3, &["be sent unencrypted"]);
     world.assert_nothing_purged();
 }

@@ -1,5 +1,5 @@
-//! What the tests of `purge-cache` share: Cloudflare with the council's zones, the stand-in for
-//! Heroku that tells of them, and the program.
+//! Builds the world for tests of `purge-cache`: Cloudflare with the council's zones, the stand-in
+//! for Heroku with their config vars, and the program.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ impl World {
         World::with(Plan::Pro, 10.0, Login::token(TOKEN))
     }
 
-    /// `scale` is how much faster the rate limits go, `login` whose the one token is.
+    /// `scale` is the speed-up of the rate limits, and `login` owns the only token.
     pub fn with(plan: Plan, scale: f64, login: Login) -> World {
         let runtime = Runtime::new().expect("a runtime");
         let cloudflare = runtime.block_on(CloudflareStandIn::start(plan, scale));
@@ -70,7 +70,7 @@ impl World {
         assert_eq!(self.cloudflare.purges(), []);
     }
 
-    /// The lines of the one file in which a run left what it did not purge.
+    /// The lines of the only file with a run's unpurged URLs.
     #[track_caller]
     pub fn left(&self) -> Vec<String> {
         let folder = self.bcops.state_directory().join("purge-cache");

@@ -1,4 +1,4 @@
-//! docs/json.md: what `--json` prints, from the types that are printed.
+//! Generates docs/json.md, the output of `--json`, from the printed types.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 const BEGINNING: &str = "# What `--json` prints\n\n\
     Made by `make docs` from the types of the results. With `--json` every command prints exactly one document on\n\
-    standard output, whatever happens. The exit code is the same with and without it. New fields may come, and none\n\
-    goes or changes its type without a new `schema_version`. In the examples, texts and numbers only show the form.\n\n";
+    standard output, also when it fails. The exit code stays the same. New fields can be added; a field is removed or\n\
+    changes its type only with a new `schema_version`. Texts and numbers in the examples are made up.\n\n";
 
 /// The page.
 pub fn page() -> String {
@@ -33,7 +33,7 @@ fn describe(schema: &schemars::Schema, text: &mut String) {
     let _ = write!(text, "\n```json\n{example}\n```\n");
 }
 
-/// A part of a schema, and the whole that it refers to.
+/// A part of a schema, and the whole schema.
 #[derive(Clone, Copy)]
 struct Schema<'a> {
     root: &'a Value,
@@ -49,7 +49,7 @@ impl<'a> Schema<'a> {
         Schema { node, ..self }
     }
 
-    /// What it stands for, if it only names another part, and whether that may be null.
+    /// The part that it refers to, if it is a reference, and whether it may be null.
     fn resolved(self) -> (Schema<'a>, bool) {
         if let Some(name) = self.node["$ref"].as_str() {
             let target = self.root.pointer(name.trim_start_matches('#')).unwrap_or(&Value::Null);
@@ -88,7 +88,7 @@ impl<'a> Schema<'a> {
         listed.filter_map(Value::as_str).chain(single.flat_map(of_one)).collect()
     }
 
-    /// The forms of which it has one.
+    /// The alternative forms.
     fn forms(self) -> Vec<Schema<'a>> {
         let forms = self.node["anyOf"].as_array().into_iter().flatten();
         forms.filter(|one| one["type"] != "null").map(|one| self.part(one)).collect()
@@ -138,7 +138,7 @@ impl<'a> Schema<'a> {
             let last = path.rsplit('.').next().unwrap_or_default();
             let mut meaning = property.description().unwrap_or_else(|| meaning_of(last).to_owned());
             let mut words = property.in_words();
-            // What is left out where there is none is never null.
+            // A field that is omitted when empty is never null.
             if !schema.is_required(name) {
                 meaning = format!("{meaning} Not always there.").trim().to_owned();
                 words = words.trim_end_matches(" or null").to_owned();
@@ -188,7 +188,7 @@ impl<'a> Schema<'a> {
     }
 }
 
-/// What a name means wherever it stands, unless its field says something else.
+/// The meaning of a name everywhere, unless its field has its own comment.
 fn meaning_of(name: &str) -> &'static str {
     match name {
         "environment" => "As in the configuration.",
@@ -203,7 +203,7 @@ fn meaning_of(name: &str) -> &'static str {
     }
 }
 
-/// What a text of this name may be.
+/// The possible values of a text with this name.
 fn word_for(name: &str) -> &'static str {
     match name {
         "environment" => "staging",

@@ -1,4 +1,4 @@
-//! What an uninterrupted run leaves: what every run that was disturbed is compared with.
+//! Records the result of an undisturbed run, to compare every disturbed run with it.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{StagingState, World};
 use crate::whole_site::STAGING;
 
-/// What an uninterrupted run leaves, and how it came there.
+/// The result of an undisturbed run, and its history.
 pub struct Calm {
     pub state: StagingState,
     pub journal: Vec<String>,
@@ -26,7 +26,7 @@ impl Calm {
     }
 }
 
-/// By each way once for all tests.
+/// Made once for each way, for all tests.
 pub fn calm(way: &'static str) -> &'static Calm {
     static STREAM: OnceLock<Calm> = OnceLock::new();
     static HEROKU: OnceLock<Calm> = OnceLock::new();
@@ -60,8 +60,8 @@ pub fn reset_by(way: &'static str) -> Vec<&'static str> {
     arguments(&["--restore-via", way])
 }
 
-/// Staging without what may differ: the refs on the origin bear the run's name, and the ref in
-/// Heroku's repository is not moved when the client of a push is gone, whatever is deployed.
+/// Staging without allowed differences: refs on the origin hold the run's name, and the ref in
+/// Heroku's repository does not move if the client of a push is gone.
 pub fn seen(world: &World) -> StagingState {
     let mut state = world.staging();
     let tip = world.whole.code.origin_tip("refs/heads/staging").map(|tip| tip.to_string());

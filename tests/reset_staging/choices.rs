@@ -1,5 +1,5 @@
-//! What `reset-staging` is told by flags, by a plan and at a terminal, and what it refuses before it
-//! has done anything.
+//! Tests the choices of `reset-staging` by flags, by a plan and at a terminal, and its refusals
+//! before any effect.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::standins::heroku::{Fault, Rule};
 use crate::support::wait;
 use crate::whole_site::STAGING;
 
-/// Everything that a run that was refused must not have touched.
+/// Everything that a refused run must not change.
 fn assert_untouched(world: &World, before: &crate::reset_staging::world::StagingState) {
     assert_eq!(&world.staging(), before);
     world.assert_production_untouched();
@@ -89,7 +89,7 @@ fn a_dry_run_changes_nothing() {
     assert_eq!(clone(&world), checkout);
 }
 
-/// Merges and migrations are looked at in memory, before anything is decided.
+/// Merges and migrations are checked in memory, before any decision.
 #[test]
 fn a_dry_run_shows_conflicts_and_missing_merges() {
     let world = World::new();
@@ -99,10 +99,10 @@ fn a_dry_run_shows_conflicts_and_missing_merges() {
     let run = world.bcops(&dry).exits(0);
     for text in [
         "bc/templates/header.html",
-        "--on-conflict skip merges without feature/clashing-header",
+        "to merge without feature/clashing-header: --on-conflict skip",
         "(from feature/longer-issue)",
         "makemigrations --merge",
-        "merge       on master already: feature/opening-hours",
+        "merge       already on master: feature/opening-hours",
     ] {
         assert!(run.stdout.contains(text), "{text}: {}", run.printed());
     }
@@ -115,9 +115,9 @@ fn a_dry_run_shows_conflicts_and_missing_merges() {
     assert_eq!(clone(&world), checkout);
 }
 
-/// The second plan knows how long the first run took, and each line of it which step of how many it is.
+/// The second plan knows the duration of the first run, and each line shows the number of its step.
 #[test]
-fn a_plan_says_how_long_it_takes() {
+fn a_plan_estimates_its_duration() {
     let world = World::new();
     let run = world.bcops(&arguments(&[])).exits(0);
     let steps = run.stderr.lines().filter_map(|line| line.strip_prefix("[1/")).count();
@@ -128,7 +128,7 @@ fn a_plan_says_how_long_it_takes() {
     let document = world.bcops(&[&dry[..], &["--json"]].concat()).exits(0).json();
     let estimate = &document["result"]["preview"]["estimate"];
     assert!(estimate["last_run"]["seconds"].as_f64().is_some_and(|took| took > 0.0), "{estimate}");
-    // Another way of restoring has steps of which nothing is known.
+    // Another way of restoring has steps without known durations.
     let document =
         world.bcops(&[&dry[..], &["--restore-via", "heroku", "--json"]].concat()).exits(0).json();
     let estimate = &document["result"]["preview"]["estimate"];
@@ -136,7 +136,7 @@ fn a_plan_says_how_long_it_takes() {
 }
 
 #[test]
-fn nobody_is_asked_where_there_is_no_terminal() {
+fn without_a_terminal_there_is_no_question() {
     let world = World::new();
     let before = world.staging();
     let named = ["--attest agreed", "--confirm buckinghamshire-staging"];
@@ -169,11 +169,11 @@ fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
     assert_eq!(fs::metadata(plan).expect("a plan").permissions().mode() & 0o777, 0o600);
     let run: &[&str] =
         &["reset-staging", "--plan", plan, "--attest", "agreed", "--confirm", STAGING];
-    // Somebody has changed it.
+    // A person has changed it.
     let text = fs::read_to_string(plan).expect("a plan");
     fs::write(plan, text.replace("feature/footer", "feature/search-page")).expect("written");
     world.bcops(run).fails(3, &["was changed after it was written"]);
-    // What decides on what is changed has changed.
+    // The state that the plan depends on has changed.
     make();
     let configuration = world.config();
     world.configure(&format!("{configuration}\n[reset]\nhosts = [\"a.example=b.example\"]\n"));
@@ -186,11 +186,11 @@ fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
     let stale = world.bcops(run);
     let stale =
         stale.fails(6, &["the manifest's tables.django_site.class was not there and is content"]);
-    assert!(!stale.stderr.contains("manifest was "), "{}", stale.printed());
+    assert!(!stale.stderr.contains("compare the manifest"), "{}", stale.printed());
     world.configure(&configuration);
     fs::remove_file(named).expect("removed");
     assert_untouched(&world, &before);
-    // Somebody has pushed.
+    // A person has pushed.
     world.make(Trouble::BranchMoved);
     let moved = world.staging();
     world.bcops(run).fails(6, &["the tip of staging"]);
@@ -206,7 +206,7 @@ fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
 }
 
 #[test]
-fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
+fn a_branch_in_conflict_stops_the_run_or_is_skipped() {
     let world = World::new();
     let mut all = without(&["--branches"]);
     all.extend(["--branches", "feature/footer,feature/clashing-header,feature/search-page"]);
@@ -219,8 +219,8 @@ fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
     world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
-    let report = world.bcops(&["runs", "show", &run]).exits(0);
-    assert!(report.stdout.contains("left out"), "{}", report.printed());
+    let report = world.bcops(&["runs", "show", &run, "--markdown"]).exits(0);
+    assert!(report.stdout.contains("skipped because of conflicts"), "{}", report.printed());
 }
 
 #[test]
@@ -237,13 +237,13 @@ fn a_missing_merge_migration_stops_it_before_anything_is_pushed() {
     let after = world.staging();
     assert_eq!((&after.branch, &after.rows), (&before.branch, &before.rows));
     assert!(!after.maintenance);
-    // It has changed nothing, and keeps nobody out.
+    // The run has changed nothing, and holds no lock.
     world.bcops(&arguments(&["--dry-run"])[..1]).fails(5, &["--attest"]);
     world.bcops(&arguments(&[])).exits(0);
 }
 
 #[test]
-fn stages_are_left_out_and_the_clone_is_left_alone() {
+fn stages_are_skipped_and_the_clone_does_not_change() {
     let world = World::new();
     let (before, checkout) = (world.staging(), clone(&world));
     world.bcops(&arguments(&["--skip", "git", "--skip", "media", "--media", "none"])).exits(0);
@@ -254,14 +254,14 @@ fn stages_are_left_out_and_the_clone_is_left_alone() {
     assert!(!after.maintenance);
     assert_eq!(clone(&world), checkout);
     assert_eq!(clone_refs(&world), "");
-    let report = world.bcops(&["runs", "show"]).exits(0);
-    assert!(report.stdout.contains("left out with --skip git"), "{}", report.printed());
+    let report = world.bcops(&["runs", "show", "--markdown"]).exits(0);
+    assert!(report.stdout.contains("skipped with --skip git"), "{}", report.printed());
 }
 
 #[test]
 fn one_operator_at_a_time() {
     let world = World::new();
-    // The first run stays where its database is not yet touched.
+    // The first run stops before it changes the database.
     let slow = Rule::once("/apps/", Fault::Slow(std::time::Duration::from_secs(60))).on("PATCH");
     world.whole.heroku.misbehave(slow);
     let running = world.start(&arguments(&[]));
@@ -283,7 +283,7 @@ fn one_operator_at_a_time() {
     let unlock = [&unlock[..], &["--force"]].concat();
     world.bcops(&unlock).exits(0).printed();
     world.bcops(&unlock).fails(2, &[&run]);
-    // The run that was killed can still be brought to its end.
+    // The killed run can still be completed.
     world.bcops(&["runs", "resume", &run]).exits(0);
 }
 
@@ -292,10 +292,10 @@ fn the_run(world: &World) -> String {
     listed.json()["result"]["runs"][0]["run"].as_str().expect("a run").to_owned()
 }
 
-/// A kill while the operator is shown what would be done leaves refs, which the next planning takes
-/// away: those of processes that are gone, of this machine.
+/// A kill during planning leaves refs. The next planning removes refs of ended processes of this
+/// machine.
 #[test]
-fn the_next_planning_forgets_one_that_was_killed() {
+fn the_next_planning_cleans_up_after_a_killed_one() {
     let world = World::new();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
     let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';

@@ -1,5 +1,5 @@
-//! The jobs of docs/ci.md, word for word, as one of GitLab's runners has them: a clone of twenty
-//! commits, and nobody's name in git.
+//! Runs the jobs of docs/ci.md word for word, as on a GitLab runner: a clone of twenty commits, and
+//! no identity in git.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::whole_site::{STAGING, history};
 
 const PAGE: &str = include_str!("../../docs/ci.md");
 
-/// The commands of a job's `script`, each as YAML makes one line of it.
+/// The commands of a job's `script`, each as one line.
 fn script(job: &str) -> Vec<String> {
     let mut lines = PAGE.lines().skip_while(|line| *line != format!("{job}:"));
     let mut commands: Vec<String> = Vec::new();
@@ -70,7 +70,7 @@ fn runs(world: &World, job: &str) {
 #[test]
 fn the_nightly_job_resets_staging() {
     let mut world = World::new();
-    // A branch that nobody can merge as it is, which the page does not promise to.
+    // A branch in conflict, which the page does not cover.
     let origin = world.whole.code.origin();
     let reference = format!("refs/heads/{}", history::SECOND_LEAF);
     world.whole.code.git(&origin, &["update-ref", "-d", &reference]);
@@ -98,7 +98,7 @@ fn a_plan_is_made_by_one_job_and_run_by_another() {
     on_a_runner(&mut world);
     runs(&world, "plan-reset");
     assert!(world.whole.heroku.writes(STAGING).is_empty());
-    // Each job has a clone of its own.
+    // Each job has its own clone.
     let plan = fs::read(world.clone_folder().join("plan.json")).expect("a plan");
     fs::write(world.bcops.directory().join("home/.gitconfig"), "").expect("written");
     on_a_runner(&mut world);
@@ -108,9 +108,9 @@ fn a_plan_is_made_by_one_job_and_run_by_another() {
     world.assert_production_untouched();
 }
 
-/// Who commits is asked before a backup is made.
+/// The identity is checked before a backup is made.
 #[test]
-fn without_an_identity_nothing_is_begun() {
+fn without_an_identity_nothing_begins() {
     let mut world = World::new();
     let before = world.staging();
     on_a_runner(&mut world);
@@ -121,7 +121,7 @@ fn without_an_identity_nothing_is_begun() {
     assert!(!world.bcops.state_directory().join("runs").exists(), "a run was begun");
 }
 
-/// The merged tip is not in the clone any more, but it is on the origin's staging branch.
+/// The merged tip is no longer in the clone, but on the origin's staging branch.
 #[test]
 fn a_run_in_a_shallow_clone_resumes_after_master_has_moved() {
     let mut world = World::new();

@@ -1,5 +1,5 @@
-//! What staging runs in the end, forward and back: after somebody else's rollback, a failed release
-//! phase, a refusal to roll back, and code that only Heroku had.
+//! Tests which code staging runs in the end, after a reset or a rollback: with another person's
+//! rollback, a failed release phase, a refused rollback, and code that only Heroku had.
 
 use crate::reset_staging::calm::deployed;
 use crate::reset_staging::fault_cases::{reset, start, wait_for_step};
@@ -24,7 +24,7 @@ fn roll_back(world: &World) -> crate::command::Run {
     world.bcops(&["runs", "rollback", &world.newest_run(), "--confirm", STAGING])
 }
 
-/// Pushes a commit to Heroku alone, which builds and releases it. The origin never sees it.
+/// Pushes a commit only to Heroku, which builds and releases it. The origin never gets it.
 fn deploy_from_a_laptop(world: &World) -> String {
     let folder = world.bcops.directory().join("laptop");
     let code = &world.whole.code;
@@ -39,7 +39,7 @@ fn deploy_from_a_laptop(world: &World) -> String {
 }
 
 #[test]
-fn a_rollback_by_somebody_is_seen_and_the_tip_is_deployed_again() {
+fn a_foreign_rollback_is_noticed_and_the_tip_is_deployed_again() {
     let world = World::new();
     reset(&world, PLAIN).exits(0);
     let wanted = tip(&world);
@@ -47,7 +47,7 @@ fn a_rollback_by_somebody_is_seen_and_the_tip_is_deployed_again() {
     let before = world.whole.heroku.glance(STAGING).releases.len() as u64;
     world.whole.heroku.somebody_rolls_back(STAGING, 2);
     assert_ne!(deployed(&world), wanted);
-    // The same commit is at the tip of Heroku's repository, so that a push would build nothing.
+    // The same commit is at the tip of Heroku's repository, so a push would build nothing.
     let run = reset(&world, PLAIN).exits(0);
     assert_eq!((deployed(&world), tip(&world)), (wanted.clone(), wanted));
     assert_eq!(requests(&world, "POST", "/builds"), 1, "{}", run.printed());
@@ -55,14 +55,14 @@ fn a_rollback_by_somebody_is_seen_and_the_tip_is_deployed_again() {
     let messages = world.bcops.state_directory().join("runs").join(world.newest_run());
     let messages = std::fs::read_to_string(messages.join("messages.md")).expect("the messages");
     assert!(messages.contains(&format!("v{newest}")), "{messages}");
-    // And what runs already is not built once more.
+    // And running code is not built again.
     reset(&world, PLAIN).exits(0);
     assert_eq!(requests(&world, "POST", "/builds"), 1);
     world.assert_production_untouched();
 }
 
 #[test]
-fn a_rollback_in_the_middle_of_a_run_is_not_what_staging_opens_with() {
+fn a_rollback_during_a_run_is_corrected_before_staging_opens() {
     let world = World::new();
     let running = start(&world, PLAIN);
     wait_for_step(&world, "verify");
@@ -80,7 +80,7 @@ fn a_failed_release_phase_is_built_again_once_its_cause_is_fixed() {
     let stopped = reset(&world, PLAIN);
     stopped.fails(8, &["the step release failed", "bcops runs resume"]);
     let resume = ["runs", "resume", &world.newest_run()];
-    // It was not fixed: the second attempt has a release of its own, and fails as the first did.
+    // The cause is not fixed: the second attempt has its own release, and fails like the first.
     let releases = world.whole.heroku.glance(STAGING).releases.len();
     world.bcops(&resume).fails(8, &["the step release failed"]);
     assert_eq!(world.whole.heroku.glance(STAGING).releases.len(), releases + 1);
@@ -92,7 +92,7 @@ fn a_failed_release_phase_is_built_again_once_its_cause_is_fixed() {
 }
 
 #[test]
-fn the_old_code_is_built_where_a_rollback_is_refused() {
+fn the_old_code_is_built_if_a_rollback_is_refused() {
     let world = World::new();
     let before = deployed(&world);
     world.whole.heroku.refuse_rollbacks();
@@ -103,9 +103,9 @@ fn the_old_code_is_built_where_a_rollback_is_refused() {
     assert_eq!(world.litter(), Vec::<String>::new());
 }
 
-/// A push would build nothing, as the old commit is at the tip of Heroku's repository again.
+/// A push would build nothing, because the old commit is at the tip of Heroku's repository again.
 #[test]
-fn the_old_code_is_built_where_heroku_has_it_at_its_tip() {
+fn the_old_code_is_built_if_heroku_has_it_at_its_tip() {
     let world = World::new();
     let before = deployed(&world).expect("a commit");
     world.whole.heroku.refuse_rollbacks();
@@ -127,7 +127,7 @@ fn code_that_only_heroku_had_comes_back() {
     world.whole.heroku.refuse_rollbacks();
     world.bcops(&arguments(&[])).exits(0);
     assert_ne!(deployed(&world), Some(commit.clone()));
-    // Nothing but the origin knows it any more.
+    // Only the origin still has it.
     let again = world.bcops.directory().join("work");
     std::fs::remove_dir_all(&again).expect("removed");
     world.whole.code.clone_into(&again);
@@ -136,7 +136,7 @@ fn code_that_only_heroku_had_comes_back() {
 }
 
 #[test]
-fn a_rollback_whose_release_phase_fails_goes_on_when_it_is_fixed() {
+fn a_rollback_with_a_failed_release_phase_resumes_once_fixed() {
     let world = World::new();
     let before = deployed(&world);
     world.whole.heroku.refuse_rollbacks();
@@ -150,7 +150,7 @@ fn a_rollback_whose_release_phase_fails_goes_on_when_it_is_fixed() {
 }
 
 #[test]
-fn the_stack_is_the_one_of_the_council_unless_told_otherwise() {
+fn the_stack_is_the_councils_unless_set() {
     let world = World::new();
     let app = world.runtime().block_on(async {
         let url = format!("{}/apps/{STAGING}", world.whole.heroku.url);

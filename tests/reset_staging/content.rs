@@ -1,4 +1,4 @@
-//! What exists on staging only, found on real databases.
+//! Tests how content that exists only on staging is found, on real databases.
 
 use bcops::reset::content::{ContentKind, ContentTables, Item, staging_only};
 
@@ -41,7 +41,7 @@ fn titles(items: &[Item]) -> Vec<&str> {
 const HOSTILE: &str = "'; DROP TABLE x; -- \u{1b}[31m\n\"$1\\ %s é\u{202e}";
 
 #[tokio::test]
-async fn pages_by_what_they_are_and_not_by_their_ids() {
+async fn pages_are_matched_by_content_and_not_by_id() {
     let staging = database(
         &[
             ACCOUNTS,
@@ -80,7 +80,7 @@ async fn pages_by_what_they_are_and_not_by_their_ids() {
     assert_eq!(titles(&found.items), ["Newydd", HOSTILE]);
     let newest = &found.items[0];
     assert_eq!(newest.kind, ContentKind::Page);
-    // The revision's author counts before the owner, and the day is UTC's.
+    // The revision's author has priority over the owner, and the day is in UTC.
     assert_eq!(newest.editor.as_deref(), Some("bob"));
     assert_eq!(newest.changed.as_deref(), Some("2026-11-23"));
     assert_eq!(newest.address, "/home/5/");
@@ -109,7 +109,7 @@ async fn older_sites_have_fewer_columns() {
     assert!(found.items.is_empty());
     assert_eq!(
         found.remarks[0],
-        "wagtailcore_page has no column url_path on production, so it is left out"
+        "wagtailcore_page has no column url_path on production, so the table is skipped"
     );
     let empty = session(&database("")).await;
     let found = staging_only(&empty, &empty, &tables(), "users_user").await;
@@ -117,7 +117,7 @@ async fn older_sites_have_fewer_columns() {
 }
 
 #[tokio::test]
-async fn images_and_documents_by_their_files() {
+async fn images_and_documents_are_matched_by_their_files() {
     let staging = database(
         &[
             ACCOUNTS,
@@ -139,7 +139,7 @@ async fn images_and_documents_by_their_files() {
         ]
         .concat(),
     );
-    // Nothing but reading is needed of production, or allowed.
+    // Production needs and allows only reading.
     let role = format!("reader_of_{production}");
     psql(
         &production,
@@ -153,7 +153,7 @@ async fn images_and_documents_by_their_files() {
     assert_eq!(found.items[1].address, "original_images/b.jpg");
     assert_eq!(found.items[2].kind, ContentKind::Document);
     assert!(found.remarks.contains(
-        &"production has no table documents_customdocument, so all of it is listed".to_owned()
+        &"production has no table documents_customdocument, so all its rows are listed".to_owned()
     ));
 }
 
@@ -173,7 +173,7 @@ async fn an_error_leaves_no_transaction_open() {
 }
 
 #[tokio::test]
-async fn the_real_site_has_nothing_that_itself_has_not() {
+async fn the_real_site_does_not_differ_from_itself() {
     let Some((staging, _)) = small_site() else { return };
     let Some((production, _)) = small_site() else { return };
     let (one, other) = (session(&staging).await, session(&production).await);

@@ -1,8 +1,8 @@
-//! Runs that an earlier bcops has journalled are resumed and rolled back by this one.
+//! Tests that this bcops resumes and rolls back runs of an earlier bcops.
 //!
-//! A run is killed at a step in a world of its own. The lines that the earlier bcops wrote up to that
-//! step then take the place of the run's own lines, with the names and numbers of this world in them.
-//! The files were written by `record_the_journals_of_an_earlier_bcops`.
+//! A run is killed at a step in its own world. The earlier bcops's lines up to that step then
+//! replace the run's own lines, with the names and numbers of this world. The files were written by
+//! `record_the_journals_of_an_earlier_bcops`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,8 @@ use crate::reset_staging::kills::{self, in_worlds, soaks};
 use crate::reset_staging::kills_rollback::{self, as_before};
 use crate::reset_staging::world::World;
 
-/// Stands in a file for what is another in each world: ports, identifiers, times, commits.
+/// A placeholder in a file for values that differ in each world: ports, identifiers, times,
+/// commits.
 const HERE: &str = "<of this world>";
 
 fn file(way: &str) -> PathBuf {
@@ -33,8 +34,8 @@ fn parsed(journal: &[String]) -> Vec<Value> {
     journal.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// What tells a line from the others of its journal: the event, what it is about, and how many such
-/// lines came before it.
+/// The key of a line in its journal: the event, its subject, and the number of such lines before
+/// it.
 type Key = (Vec<String>, usize);
 
 fn with_keys(lines: Vec<Value>) -> Vec<(Key, Value)> {
@@ -50,7 +51,7 @@ fn with_keys(lines: Vec<Value>) -> Vec<(Key, Value)> {
     lines.into_iter().map(key).collect()
 }
 
-/// The form of the earlier line with what only this world can say.
+/// The earlier line with the values of this world.
 fn in_this_world(earlier: &Value, own: &Value) -> Value {
     match (earlier, own) {
         (Value::String(text), own) if text == HERE => {
@@ -72,7 +73,7 @@ fn in_this_world(earlier: &Value, own: &Value) -> Value {
     }
 }
 
-/// Puts the lines of the earlier bcops in the place of the run's own, as far as the run has come.
+/// Replaces the run's own lines with those of the earlier bcops, up to the run's last step.
 fn take_the_earlier_lines(world: &World, way: &str) {
     let own: BTreeMap<Key, Value> = with_keys(parsed(&world.journal())).into_iter().collect();
     let earlier = with_keys(written_earlier(way));
@@ -117,7 +118,7 @@ fn a_run_of_an_earlier_bcops_is_resumed() {
     in_worlds(&cases(0), |world, case| {
         killed_at(world, case);
         kills::check(world, case.0)?;
-        // What the earlier bcops wrote is reported as it was written.
+        // The earlier bcops's lines are reported as written.
         match kind_of_keep_tip(&world.report()) {
             kind if kind == "wait" => Ok(()),
             kind => Err(format!("the step keep-tip is {kind}")),
@@ -130,9 +131,9 @@ fn kind_of_keep_tip(report: &Value) -> Value {
     steps.iter().find(|step| step["id"] == "keep-tip").expect("the step")["kind"].clone()
 }
 
-/// It pushes a ref, so the guard looks first.
+/// It pushes a ref, so the guard checks first.
 #[test]
-fn the_guard_looks_before_the_tip_is_kept() {
+fn the_guard_checks_before_the_tip_is_kept() {
     let calm = calm("stream");
     let guarded = calm.line_of(&["\"guarded\"", "\"keep-tip\""]);
     assert!(guarded < calm.line_of(&["\"step_started\"", "\"keep-tip\""]));
@@ -147,8 +148,8 @@ fn a_run_of_an_earlier_bcops_is_rolled_back() {
     });
 }
 
-/// Writes the files anew, by the bcops that `BCOPS_TEST_FIRST_PROGRAM` names. What differs between
-/// two worlds is a placeholder in them, and so is what names this machine or a commit.
+/// Rewrites the files with the bcops that `BCOPS_TEST_FIRST_PROGRAM` names. Values that differ
+/// between two worlds, or name this machine or a commit, become placeholders.
 #[test]
 #[ignore = "writes into the source"]
 fn record_the_journals_of_an_earlier_bcops() {
@@ -167,7 +168,7 @@ fn record_the_journals_of_an_earlier_bcops() {
     }
 }
 
-/// Long tables are cut: nothing is decided by them.
+/// Long tables are truncated, because no decision depends on them.
 const LONGEST_TABLE: usize = 3;
 
 fn without_this_world(line: &Value, other: &Value) -> Value {
@@ -197,7 +198,7 @@ fn without_this_world(line: &Value, other: &Value) -> Value {
     }
 }
 
-/// A commit, whole or by its beginning, or an identifier of Heroku's.
+/// A full or abbreviated commit, or an id of Heroku.
 fn names_something_of_here(text: &str) -> bool {
     let words = text.split(|one: char| !one.is_ascii_hexdigit() && one != '-');
     words.into_iter().any(|word| matches!(word.len(), 10 | 36 | 40))

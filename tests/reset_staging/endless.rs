@@ -1,5 +1,5 @@
-//! What never ends, and what fails late: `reset-staging` is given up or closes staging again, goes
-//! on or back afterwards, and shows nobody a row that was not verified.
+//! Tests endless steps and late failures: `reset-staging` stops or closes staging again, can be
+//! resumed or rolled back, and never shows an unverified row.
 
 use std::fs;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::CapturePlan;
 use crate::whole_site::STAGING;
 
-/// Presses Ctrl-C a while after a step has begun, of which the end never comes.
+/// Presses Ctrl-C some time after an endless step has begun.
 fn interrupted_in(world: &World, step: &str, flags: &[&str]) -> Run {
     let first =
         ["reset-staging", "--attest", "agreed", "--recreate-users", "all", "--confirm", STAGING];
     let running = world.start(&[&first, flags].concat());
     wait_for_step(world, step);
-    // Into the midst of what the step waits for.
+    // While the step waits.
     std::thread::sleep(Duration::from_secs(2));
     running.interrupt();
     running.finish()
 }
 
 #[test]
-fn what_never_ends_is_given_up() {
+fn an_endless_step_can_be_stopped() {
     let mut world = World::new();
     let before = world.staging().without_history();
     world.make(Trouble::CaptureNeverEnds);
     let run = interrupted_in(&world, "backup", CHOSEN);
-    run.fails(130, &["this goes on by itself", "a backup b", "bcops runs resume"]);
+    run.fails(130, &["this continues by itself", "a backup b", "bcops runs resume"]);
     let mut now = world.staging().without_history();
     now.other_references.clear();
     assert_eq!(now, before);
@@ -46,11 +46,11 @@ fn what_never_ends_is_given_up() {
         assert!(world.staging().maintenance, "{}", run.printed());
         let run = &runs(&world)[0];
         if ends_at_heroku {
-            // Two restores beside each other make neither: the run's own is cancelled first.
+            // Two restores at once would break each other, so the run's own is cancelled first.
             world.whole.heroku.plan_restores(CapturePlan::default());
         }
         let back = world.bcops(&["runs", "rollback", run, "--confirm", STAGING]).exits(0);
-        assert_eq!(back.stderr.contains("of this run is cancelled"), ends_at_heroku);
+        assert_eq!(back.stderr.contains("cancelling "), ends_at_heroku);
         assert_eq!(as_it_was(world.staging(), &world), was);
         assert!(visitors.exposed().is_empty());
         world.assert_production_untouched();
@@ -82,7 +82,7 @@ fn a_site_that_answers_500_goes_back_into_quarantine() {
     world.assert_production_untouched();
 }
 
-/// A manifest that takes form submissions for something without people in it.
+/// A manifest that wrongly classifies form submissions as free of personal data.
 fn careless_manifest() -> String {
     let manifest = include_str!("../../src/scrub/default.toml");
     let (before, rest) =
@@ -109,7 +109,7 @@ fn personal_data_that_remains_keeps_staging_closed() {
         assert!(now.maintenance, "{}", run.printed());
         assert!(now.formation.iter().all(|one| one.1 == 0), "{:?}", now.formation);
         let id = &runs(&world)[0];
-        // Going on does not help, and opens nothing.
+        // Resuming does not help, and opens nothing.
         world.bcops(&["runs", "resume", id]).fails(9, &["personal data"]);
         assert!(world.staging().maintenance);
         world.bcops(&["runs", "rollback", id, "--confirm", STAGING]).exits(0);

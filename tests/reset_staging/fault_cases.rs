@@ -1,4 +1,4 @@
-//! What the tables of faults of `reset-staging` share: a case, and everything that has to hold of it.
+//! Defines a case of the fault tables of `reset-staging`, and every rule that it must keep.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use crate::reset_staging::world::{StagingState, World};
 use crate::support::wait;
 use crate::whole_site::STAGING;
 
-/// What a failure leaves of staging.
+/// The state of staging after a failure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Left {
     /// Nothing was changed.
     AsBefore,
-    /// The branch has moved, and perhaps the code; the site is as open as it was.
+    /// The branch has moved, and perhaps the code. The site is as open as before.
     Moved,
     /// Maintenance is on.
     Quarantine,
@@ -23,13 +23,13 @@ type Act<'a> = Box<dyn Fn(&World) + 'a>;
 pub struct Case<'a> {
     name: &'static str,
     fault: Act<'a>,
-    /// The step that has to have begun before the fault comes.
+    /// The step that must have begun before the fault comes.
     during: Option<&'static str>,
     flags: &'static [&'static str],
     exit: i32,
     says: &'static [&'static str],
     left: Left,
-    /// Mends the cause, after which the run goes on to its end.
+    /// Fixes the cause, so that the run can be completed.
     mend: Option<Act<'a>>,
 }
 
@@ -72,8 +72,8 @@ pub fn runs(world: &World) -> Vec<String> {
     names.map(|one| one.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// What a rollback has to bring back. It makes a release of its own and leaves Heroku's repository
-/// and the media alone.
+/// What a rollback must restore. It makes its own release, and does not change Heroku's repository
+/// and the media.
 pub fn as_it_was(state: StagingState, world: &World) -> StagingState {
     let mut state = state.without_history();
     state.app_branch = state.branch.clone();
@@ -120,7 +120,7 @@ fn run(case: &Case, world: &World) -> Run {
     running.finish()
 }
 
-/// Everything that has to hold. Gives what does not.
+/// Checks every rule, and returns the broken ones.
 fn check(case: &Case, world: &World) -> Result<(), String> {
     let before = world.staging();
     let was = as_it_was(before.clone(), world);
@@ -155,7 +155,7 @@ fn check(case: &Case, world: &World) -> Result<(), String> {
                 return wrong("the resumed run left something out");
             }
         }
-        // Whatever was told to go wrong is over by then.
+        // All faults are over by then.
         world.whole.heroku.behave();
         world.whole.site.mend_hosts();
         world.whole.code.protect(&[]);
@@ -187,7 +187,7 @@ fn differences(now: &StagingState, was: &StagingState) -> String {
     changed.collect::<Vec<_>>().join("\n")
 }
 
-/// Waits until the journal tells that a step has begun.
+/// Waits until the journal shows that a step has begun.
 #[track_caller]
 pub fn wait_for_step(world: &World, step: &str) {
     let step = format!("\"{step}\"");
@@ -201,7 +201,7 @@ pub fn wait_for_step(world: &World, step: &str) {
     wait::until(&format!("the step {step} begins"), has_begun);
 }
 
-/// Goes through a table, and tells of everything that failed at once.
+/// Runs a table of cases, and reports all failures together.
 #[track_caller]
 pub fn all(cases: Vec<Case>) {
     let mut world = World::new();
@@ -215,7 +215,7 @@ pub fn all(cases: Vec<Case>) {
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-/// The same of one case in a world of its own.
+/// The same for one case in its own world.
 #[track_caller]
 pub fn check_in(world: &World, case: Case) {
     if let Err(what) = check(&case, world) {

@@ -1,6 +1,6 @@
-//! Whatever goes wrong during `reset-staging` has its exit code, says what to type next, leaves
-//! staging as it was or closed, never shows anybody an unverified row, and can be put back; where
-//! its cause is mended, the same run goes on.
+//! Tests failures of `reset-staging`: each has its exit code and a next command, leaves staging
+//! unchanged or closed, never shows an unverified row, and can be rolled back. Once its cause is
+//! fixed, the same run can be resumed.
 
 use crate::reset_staging::fault_cases::{CHOSEN, HEROKU, Left, all, case, reset};
 use crate::reset_staging::world::{Trouble, World};
@@ -8,7 +8,7 @@ use crate::standins::heroku::{Deploy, Fault, Outcome, Rendezvous, Rule, StoreFau
 use crate::whole_site::{PRODUCTION, history};
 
 #[test]
-fn backups_that_go_wrong() {
+fn failures_of_backups() {
     use Left::AsBefore;
     all(vec![
         case("the capture fails", 8, AsBefore, &["the step backup failed"], |world| {
@@ -26,7 +26,7 @@ fn backups_that_go_wrong() {
 }
 
 #[test]
-fn git_that_goes_wrong() {
+fn failures_of_git() {
     use Left::AsBefore;
     all(vec![
         case("a branch in conflict", 11, AsBefore, &["header.html", "--on-conflict"], |_| {})
@@ -54,11 +54,12 @@ fn git_that_goes_wrong() {
 }
 
 #[test]
-fn somebody_who_pushes_meanwhile_is_not_overwritten() {
+fn a_concurrent_push_is_not_overwritten() {
     let mut world = World::new();
     let before = world.staging();
     world.make(Trouble::BranchMovedDuringPush);
-    // The first push to the origin is the lock's; by the time of the branch's the tip has moved.
+    // The first push to the origin is for the lock. Before the push of the branch, the tip has
+    // moved.
     let run = reset(&world, CHOSEN);
     let printed = run.printed();
     let tip = world.whole.code.origin_tip("refs/heads/staging").expect("staging");
@@ -73,7 +74,7 @@ fn somebody_who_pushes_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn deploys_that_go_wrong() {
+fn failures_of_deploys() {
     use Left::Moved;
     let mend = |world: &World| world.whole.heroku.plan_deploys(world.whole.deploy());
     all(vec![
@@ -93,7 +94,7 @@ fn deploys_that_go_wrong() {
 }
 
 #[test]
-fn loads_that_go_wrong() {
+fn failures_of_loads() {
     use Left::{AsBefore, Quarantine};
     all(vec![
         case("the backup is damaged", 1, Quarantine, &["the step load failed"], |world| {
@@ -107,7 +108,7 @@ fn loads_that_go_wrong() {
             );
         }),
         case("migrate fails", 8, Quarantine, &["`python manage.py migrate"], |world| {
-            // The release phase runs it as well, which is not what is meant here.
+            // The release phase runs it too, but this test is about the step.
             let release_command = Some("true".to_owned());
             let deploy = world.whole.deploy();
             world.whole.heroku.plan_deploys(Deploy { release_command, ..deploy });
@@ -118,7 +119,7 @@ fn loads_that_go_wrong() {
 }
 
 #[test]
-fn restores_at_heroku_that_go_wrong() {
+fn failures_of_restores_at_heroku() {
     use Left::Quarantine;
     all(vec![
         case("the restore fails", 8, Quarantine, &["the step restore failed"], |world| {
@@ -134,7 +135,7 @@ fn restores_at_heroku_that_go_wrong() {
 }
 
 #[test]
-fn an_end_that_goes_wrong() {
+fn failures_at_the_end() {
     use Left::Quarantine;
     all(vec![
         case("the rendezvous closes", 8, Quarantine, &["the step migrate failed"], |world| {
@@ -145,7 +146,7 @@ fn an_end_that_goes_wrong() {
 }
 
 #[test]
-fn heroku_that_goes_wrong() {
+fn failures_of_heroku() {
     use Left::{AsBefore, Moved, Quarantine};
     all(vec![
         case("the token is refused", 3, AsBefore, &["heroku login"], |world| {

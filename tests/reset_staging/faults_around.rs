@@ -1,5 +1,4 @@
-//! Faults of what staging has around it, in the middle of a reset: the search index, Redis,
-//! Cloudflare.
+//! Tests faults of other services during a reset: the search index, Redis, Cloudflare.
 
 use std::cell::RefCell;
 
@@ -32,7 +31,7 @@ fn an_index_that_is_not_built_keeps_staging_closed() {
     check_in(&world, fails.mended_by(|world| world.whole.code.control("update_index", None)));
 }
 
-/// The indices as the site had them before the run.
+/// The site's indices from before the run.
 fn fill(cluster: &ElasticsearchStandIn) {
     for table in [
         "wagtailcore_page",
@@ -66,7 +65,7 @@ fn an_index_that_is_not_rebuilt_is_a_warning() {
 fn a_search_cluster_that_refuses_changes_is_a_warning() {
     let (world, cluster) = searching();
     fill(&cluster);
-    // Bonsai lets such a cluster be read.
+    // Bonsai allows reading such a cluster.
     cluster.misbehave(Rule::always("_refresh", Fault::ReadOnly));
     world.make(Trouble::CommandFails("update_index"));
     opens_with_an_old_index(&world);
@@ -98,7 +97,10 @@ fn an_index_that_cannot_be_counted_is_a_warning() {
     let count = "wagtail__wagtailcore_page/_count";
     cluster.misbehave(Rule::always(count, Fault::FailedShard));
     let run = world.bcops(&arguments(&["--media", "none"])).exits(0);
-    run.says(&["wagtail__wagtailcore_page was not counted", "shards took no part"]);
+    run.says(&[
+        "wagtail__wagtailcore_page was not counted",
+        "shards of the index did not take part",
+    ]);
     let state = world.staging();
     assert!(!state.maintenance && state.is_deployed);
     assert_eq!(world.outcome("search"), "done");

@@ -1,5 +1,5 @@
-//! Faults that come in the middle of a reset: Heroku that is out of sight or over its limit, a dyno
-//! that hangs, a backup that vanishes, a restore that is not whole, a push at the same moment.
+//! Tests faults during a reset: Heroku unreachable or over its limit, a dyno that hangs, a backup
+//! that disappears, an incomplete restore, a concurrent push.
 
 use std::process::Command;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn wait_for_request(world: &World, method: &str, part: &str) {
     wait::until(&format!("{method} {part} is asked for"), is_asked);
 }
 
-/// Comes to its end whatever was told before.
+/// Ends, whatever was set before.
 fn assert_reset(world: &World) {
     reset(world, CHOSEN).exits(0);
     let state = world.staging();
@@ -42,26 +42,26 @@ fn twenty_one_lost_polls_are_survived() {
     assert_reset(&world);
 }
 
-/// The backup goes on by itself, and is the one that the run goes on with.
+/// The backup continues by itself, and the resumed run uses it.
 #[test]
-fn a_backup_out_of_sight_is_found_again() {
+fn a_lost_backup_is_found_again() {
     let world = World::new();
-    let says = &["lost sight of transfer b", "may still be running"];
+    let says = &["cannot follow transfer b", "may still be running"];
     let lost = case("no poll is answered", 8, Left::AsBefore, says, |world| {
         world.whole.heroku.plan_captures(watched());
         let fault = Rule::always("/transfers/", Fault::ServerError).on("GET");
         world.whole.heroku.misbehave(fault);
     });
     check_in(&world, lost.mended_by(|world| world.whole.heroku.behave()));
-    // The one from before, the run's own, and the one of the present that the rollback makes.
+    // The earlier one, the run's own, and the rollback's own.
     assert_eq!(world.staging().backups, ["completed"; 3]);
 }
 
 #[test]
-fn a_restore_out_of_sight_is_not_begun_again() {
+fn a_lost_restore_is_not_repeated() {
     let world = World::new();
     world.whole.heroku.plan_restores(watched());
-    let says = &["lost sight of transfer r", "may still be running", "runs rollback"];
+    let says = &["cannot follow transfer r", "may still be running", "runs rollback"];
     let lost = case("no poll is answered", 8, Left::Quarantine, says, |world| {
         wait_for_request(world, "POST", "/restores");
         let fault = Rule::always("/transfers/", Fault::CloseBefore).on("GET");
@@ -131,7 +131,7 @@ fn a_backup_that_vanishes_stops_the_run_before_the_load() {
         wait_for_step(&world, "maintenance");
         world.whole.heroku.lose_backup(PRODUCTION, 3);
         let run = running.finish();
-        run.fails(11, &["backup b003 of", "is no longer there", "bcops backups list production"])
+        run.fails(11, &["backup b003 of", "no longer exists", "bcops backups list production"])
             .says(&["a new run", "bcops runs rollback"]);
         let now = world.staging();
         assert!(now.maintenance);
@@ -152,7 +152,7 @@ fn an_object_that_vanishes_stops_the_run_before_the_load() {
     check_in(&world, gone.mended_by(|world| world.whole.heroku.behave()));
 }
 
-/// Production without one of its tables, which others point at.
+/// Production without a table that others refer to.
 fn damaged(world: &World) -> CapturePlan {
     let dump = world.bcops.directory().join("damaged.dump");
     let databases = &world.whole.databases;
@@ -166,12 +166,12 @@ fn damaged(world: &World) -> CapturePlan {
 }
 
 #[test]
-fn a_restore_that_is_not_whole_does_not_pass_for_one() {
+fn an_incomplete_restore_is_a_failure() {
     let world = World::new();
     let says = &[
         "the step restore failed",
         "table public.wagtailredirects_redirect",
-        "completed, and this of it is not there",
+        "is incomplete, although Heroku calls it completed",
         "runs rollback",
     ];
     let half = case("a table is not there", 8, Left::Quarantine, says, |world| {
@@ -182,18 +182,18 @@ fn a_restore_that_is_not_whole_does_not_pass_for_one() {
 }
 
 #[test]
-fn a_push_at_the_same_moment_is_not_overwritten() {
+fn a_push_at_the_same_time_is_not_overwritten() {
     let world = World::new();
     let before = world.staging();
     world.make(Trouble::BranchMovedDuringItsPush);
     let run = reset(&world, CHOSEN);
     let tip = world.whole.code.origin_tip("refs/heads/staging").expect("staging");
     assert_ne!(tip, world.whole.code.tips["staging"], "{}", run.printed());
-    run.fails(4, &["the step push failed", "somebody pushed meanwhile", "begin a new run"]);
+    run.fails(4, &["the step push failed", "someone else pushed", "begin a new run"]);
     let after = world.staging();
     assert_eq!((after.rows, after.app_branch), (before.rows, before.app_branch));
     assert_eq!((after.maintenance, after.formation), (before.maintenance, before.formation));
-    // It holds no lock, as it has changed nothing: the next run may begin at once.
+    // It holds no lock, because it has changed nothing: the next run may begin at once.
     let again = reset(&world, CHOSEN);
     assert_eq!(again.code, Some(0), "{}", again.printed());
     world.assert_production_untouched();

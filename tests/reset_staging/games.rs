@@ -1,9 +1,9 @@
-//! A game of random operators: two of them, with a clone and a state folder each, and everything else
-//! that happens to a staging. After each move a model asks the stand-ins what is so, and holds the
-//! tool to what it says; nothing that an editor wrote is gone without a backup of it; and from
-//! wherever the game ends the hints lead to a staging that works.
+//! Plays random games of two operators, each with a clone and a state folder, and of other events
+//! on staging. After each move a model compares the tool's output with the stand-ins. Nothing that
+//! an editor wrote is lost without a backup, and from the end of each game the hints lead to a
+//! working staging.
 //!
-//! `BCOPS_GAMES` says how many games, `BCOPS_SEED` with which seed the first one is played.
+//! `BCOPS_GAMES` is the number of games, and `BCOPS_SEED` the seed of the first.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::whole_site::STAGING;
 
 const MOVES: u64 = 7;
 
-/// What an editor has written, and how many good backups there were then.
+/// An editor's text, and the number of good backups at that time.
 struct Work {
     mark: String,
     backups: usize,
@@ -28,7 +28,7 @@ struct Game<'a> {
     other: Bcops,
     chance: Chance,
     work: Vec<Work>,
-    /// Somebody has put it on by hand, and a reset need not end it.
+    /// A person has turned it on by hand, so a reset may keep it.
     by_hand: bool,
     log: Vec<String>,
 }
@@ -136,7 +136,7 @@ impl Game<'_> {
         }
     }
 
-    /// An editor writes something, where the site is open.
+    /// An editor writes something, if the site is open.
     fn edit(&mut self) -> Result<(), String> {
         let databases = &self.world.whole.databases;
         let is_there = databases.has_table("wagtailredirects_redirect");
@@ -152,12 +152,12 @@ impl Game<'_> {
             return Ok(());
         }
         self.log.push(format!("an editor writes {mark}"));
-        // One mark replaces the one before, which the editor wanted.
+        // One mark replaces the previous one, as the editor intended.
         self.work = vec![Work { mark, backups: self.good_backups() }];
         Ok(())
     }
 
-    /// Staging is what a reset that says "done" has promised.
+    /// Checks that staging is as promised by a successful reset.
     fn is_open(&mut self, run: &Run) -> Result<(), String> {
         let glance = self.world.whole.heroku.glance(STAGING);
         let tip = self.world.whole.code.origin_tip("refs/heads/staging").map(|tip| tip.to_string());
@@ -186,7 +186,7 @@ impl Game<'_> {
         Ok(())
     }
 
-    /// What is said from outside, against what is so.
+    /// Compares the tool's output with the real state.
     fn check(&mut self) -> Result<(), String> {
         let listed = self.operator().run(&["runs", "list", "--json"]);
         let document: Value = serde_json::from_str(&listed.stdout).map_err(|_| listed.printed())?;
@@ -209,7 +209,7 @@ impl Game<'_> {
         for work in &self.work {
             let sql =
                 format!("SELECT count(*) FROM wagtailcore_page WHERE seo_title = '{}'", work.mark);
-            // What a killed run began at Heroku may be emptying the database at this moment.
+            // A job of a killed run may be emptying the database at this moment.
             let databases = &self.world.whole.databases;
             let found = databases.cluster().try_psql(&databases.staging, &sql);
             let there = found.is_ok_and(|count| count.trim() == "1");
@@ -223,7 +223,7 @@ impl Game<'_> {
         }
     }
 
-    /// From wherever the game ended: what is hinted leads to a staging that works.
+    /// Follows the hints from the end of the game to a working staging.
     fn end_well(&mut self) -> Result<(), String> {
         self.log.push("the end".to_owned());
         self.world.whole.heroku.somebody_sets_maintenance(STAGING, false);
@@ -278,7 +278,7 @@ fn play(world: &World, seed: u64) -> Result<(), String> {
 }
 
 #[test]
-fn random_operators_never_lose_anything_and_always_find_a_way_out() {
+fn random_operators_lose_nothing_and_always_find_a_way_out() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (games, first) = (number("BCOPS_GAMES").unwrap_or(1), number("BCOPS_SEED").unwrap_or(16));
     let seeds: Vec<u64> = (first..first + games).collect();

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM in a reset: the first stops it at a safe point and says what goes on by itself,
-//! the second ends it now. It can be resumed after either.
+//! Tests Ctrl-C and SIGTERM during a reset: the first stops it at a safe point and reports what
+//! continues by itself, the second ends it now. Both can be resumed.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::reset_staging::world::World;
 use crate::standins::heroku::{Fault, Rule};
 use crate::support::wait;
 
-/// How soon a run has to stop: it may be in the middle of a step that takes a while.
+/// How soon a run must stop, even in the middle of a long step.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
 fn goes_on(world: &World, way: &'static str) -> Result<(), String> {
@@ -70,17 +70,17 @@ fn the_first_signal_stops_at_a_safe_point() {
 }
 
 #[test]
-fn what_goes_on_by_itself_is_told_and_found_again() {
+fn jobs_that_continue_are_reported_and_found_again() {
     let cases: &[(&str, &[&str], &str)] = &[
-        ("a backup", &["\"external\"", "\"backup\""], "this goes on by itself: a backup b"),
-        ("a build", &["\"intent\"", "\"deploy\""], "this goes on by itself: the build at Heroku"),
-        ("a restore", &["\"external\"", "\"restore\""], "this goes on by itself: a restore r"),
+        ("a backup", &["\"external\"", "\"backup\""], "this continues by itself: a backup b"),
+        ("a build", &["\"intent\"", "\"deploy\""], "this continues by itself: the build at Heroku"),
+        ("a restore", &["\"external\"", "\"restore\""], "this continues by itself: a restore r"),
     ];
     in_worlds(cases, |world, &(_, entry, said)| {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
-        // Into the midst of the job.
+        // During the job.
         std::thread::sleep(Duration::from_millis(700));
         running.interrupt();
         told(&running.finish(), &[said])?;
@@ -92,14 +92,14 @@ fn what_goes_on_by_itself_is_told_and_found_again() {
 fn the_second_signal_ends_it_now() {
     for (first, second) in [("-INT", "-INT"), ("-INT", "-TERM"), ("-TERM", "-TERM")] {
         let mut world = World::new();
-        // An answer that does not come is waited for: no safe point is near.
+        // The run waits for an answer that does not come, so no safe point is near.
         world.whole.heroku.misbehave(Rule::once("/formation", Fault::Hang).on("PATCH"));
         let mut running = world.start(&reset_by("stream"));
         world.wait_for_entry(&mut running, &["\"step_started\"", "\"dynos\""]);
         let asked = || count(&world.whole.heroku, "PATCH", "/formation") > 0;
         wait::until("it waits for the answer", asked);
         running.signal(first);
-        // Long enough to end, if it were to.
+        // Long enough to end, if it could.
         std::thread::sleep(Duration::from_millis(700));
         assert!(running.is_running(), "the first signal ended it in the middle of a step");
         let began = Instant::now();

@@ -1,7 +1,7 @@
-//! SIGKILL at the transitions of the journal and at moments that nobody chose, then `runs resume`:
-//! always the same staging, with no job at Heroku done twice.
+//! Tests SIGKILL at transitions of the journal and at random moments, then `runs resume`: always
+//! the same staging, and no job at Heroku runs twice.
 //!
-//! An ordinary run takes a sample. With `BCOPS_SOAK` it is every transition of both ways, and two
+//! An ordinary run takes a sample. `BCOPS_SOAK` tests every transition of both ways, and two
 //! hundred moments.
 
 use std::sync::Mutex;
@@ -11,29 +11,29 @@ use std::time::Duration;
 use crate::reset_staging::calm::{calm, differences, reset_by, seen};
 use crate::reset_staging::world::World;
 
-/// How many worlds are worked in side by side.
+/// How many worlds run in parallel.
 const WORLDS: usize = 2;
 
-/// Goes on with the run of this world until it is done.
+/// Resumes the run of this world until it is done.
 fn go_on(world: &World, way: &'static str) -> Result<(), String> {
     let run = match world.run_on_disk() {
         Some(run) if !world.journal().is_empty() => run,
-        // It was killed before it had begun, and whoever sees that begins anew.
+        // It was killed before it had begun, so a new run begins.
         _ => return done(world.bcops(&reset_by(way))),
     };
     done(world.bcops(&["runs", "resume", &run]))
 }
 
 fn done(run: crate::command::Run) -> Result<(), String> {
-    // A run that had come to its end before the kill says that it is over.
+    // A run that ended before the kill reports that it is over.
     let text = run.printed();
-    match run.code == Some(0) || text.contains("is over") {
+    match run.code == Some(0) || text.contains("is already done") {
         true => Ok(()),
         false => Err(text),
     }
 }
 
-/// Checks that nobody could tell that the run was ever killed.
+/// Checks that the result does not show the kill.
 pub fn check(world: &World, way: &'static str) -> Result<(), String> {
     go_on(world, way)?;
     let (now, wanted) = (seen(world), &calm(way).state);
@@ -50,7 +50,7 @@ pub fn check(world: &World, way: &'static str) -> Result<(), String> {
     }
 }
 
-/// Tries each case in a world of its own, several at a time, and tells of all that went wrong.
+/// Tries each case in its own world, several at a time, and reports all failures.
 pub fn in_worlds<T: Sync + std::fmt::Debug>(
     cases: &[T],
     try_one: impl Fn(&World, &T) -> Result<(), String> + Sync,
@@ -99,17 +99,17 @@ fn at_transitions(way: &'static str, every: usize, offset: usize) {
 }
 
 #[test]
-fn a_streaming_run_that_is_killed_at_a_transition_goes_on_to_the_same_place() {
+fn a_streaming_run_that_is_killed_at_a_transition_resumes_to_the_same_end() {
     at_transitions("stream", 29, 4);
 }
 
 #[test]
-fn a_restoring_run_that_is_killed_at_a_transition_goes_on_to_the_same_place() {
+fn a_restoring_run_that_is_killed_at_a_transition_resumes_to_the_same_end() {
     at_transitions("heroku", 29, 14);
 }
 
-/// Found by the soak of every line: the quarantine comes back before a resumed run goes on, and what
-/// was opened has to be opened again; a dyno of the run that was killed must not stay.
+/// A case that the soak found: a resumed run first closes staging again, so it must open staging
+/// again, and no dyno of the killed run may remain.
 #[test]
 fn a_run_that_is_killed_while_it_opens_opens_again() {
     let entries: &[(&str, &str)] =
@@ -123,7 +123,7 @@ fn a_run_that_is_killed_while_it_opens_opens_again() {
 
 /// Kills the run, and then each resumption of it a few lines further on.
 #[test]
-fn a_run_that_is_killed_again_and_again_comes_to_the_same_place() {
+fn a_run_that_is_killed_repeatedly_reaches_the_same_end() {
     let strides: &[(&str, usize)] = if soaks() {
         &[("stream", 2), ("heroku", 2), ("stream", 3), ("heroku", 5)]
     } else {
@@ -139,7 +139,7 @@ fn a_run_that_is_killed_again_and_again_comes_to_the_same_place() {
             if seen + stride >= last || kills > 60 {
                 break;
             }
-            // One more line than before is the news of the resumption.
+            // One more line than before, for the resumption itself.
             world.kill_at_line(&["runs", "resume", &run], seen + 1 + stride);
             kills += 1;
         }
@@ -147,9 +147,9 @@ fn a_run_that_is_killed_again_and_again_comes_to_the_same_place() {
     });
 }
 
-/// The moments come from a seed that is printed, and that `BCOPS_SEED` gives again.
+/// The moments come from a printed seed, which `BCOPS_SEED` can set.
 #[test]
-fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
+fn a_run_that_is_killed_at_any_moment_resumes_to_the_same_end() {
     let count = if soaks() { 200 } else { 4 };
     let seed = std::env::var("BCOPS_SEED").ok().and_then(|seed| seed.parse().ok());
     let mut chance = Chance(seed.unwrap_or(20_261_123));
@@ -158,7 +158,7 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
         .map(|number| {
             let way = if number % 2 == 0 { "stream" } else { "heroku" };
             let length = calm(way).milliseconds;
-            // Every third one is killed once more while it goes on.
+            // Every third run is killed again while it resumes.
             let again = (number % 3 == 2).then(|| chance.below(length));
             (number, chance.below(length), again)
         })
@@ -179,7 +179,7 @@ fn kill_after(world: &World, arguments: &[&str], milliseconds: u64) {
     running.kill();
 }
 
-/// Knuth's generator: any will do.
+/// Knuth's generator. Any generator would work.
 pub struct Chance(u64);
 
 impl Chance {
@@ -194,9 +194,9 @@ impl Chance {
     }
 }
 
-/// Jobs at Heroku that take a while, so that the kill falls into the middle of each of them.
+/// Slow jobs at Heroku, so that the kill comes in the middle of each.
 #[test]
-fn what_goes_on_at_heroku_while_nobody_waits_is_found_again() {
+fn unattended_jobs_at_heroku_are_found_again() {
     let cases: &[(&str, &[&str])] = &[
         ("a backup", &["\"external\"", "\"backup\""]),
         ("a build", &["\"intent\"", "\"deploy\""]),
@@ -214,7 +214,7 @@ fn what_goes_on_at_heroku_while_nobody_waits_is_found_again() {
     });
 }
 
-/// Every job at Heroku takes two seconds or so.
+/// Every job at Heroku takes about two seconds.
 pub fn slow_down(world: &World) {
     use crate::standins::heroku::{CapturePlan, Deploy};
     let heroku = &world.whole.heroku;

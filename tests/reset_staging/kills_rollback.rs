@@ -1,6 +1,6 @@
-//! A run that is killed and rolled back, and a rollback that is killed and begun again: branch,
-//! database, formation, maintenance and deployed code are as they were, and the quarantine holds all
-//! the while.
+//! Tests a killed run that is rolled back, and a killed rollback that is repeated: branch,
+//! database, formation, maintenance and deployed code are restored, and staging stays closed
+//! meanwhile.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::reset_staging::world::{StagingState, World};
 use crate::support::wait;
 use crate::whole_site::STAGING;
 
-/// What a rollback promises. Media stay, and Heroku's repository keeps the commit that is not
-/// deployed any more; how many jobs there were is looked at apart.
+/// What a rollback promises. Media stay, and Heroku's repository keeps the commit that is no longer
+/// deployed. The number of jobs is checked separately.
 pub fn as_before(world: &World) -> (StagingState, Option<String>) {
     let mut state = world.staging().without_history();
     state.app_branch = state.branch.clone();
@@ -24,10 +24,10 @@ fn roll_back(run: &str) -> Vec<&str> {
     vec!["runs", "rollback", run, "--confirm", STAGING]
 }
 
-/// Rolls the run of this world back, and looks at everything.
+/// Rolls the run of this world back, and checks everything.
 pub fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), String> {
     let run = world.run_on_disk().filter(|_| !world.journal().is_empty());
-    // Killed before it had begun, it has done nothing.
+    // A run that was killed before it had begun has done nothing.
     if let Some(run) = &run {
         let back = world.bcops(&roll_back(run));
         let text = back.printed();
@@ -58,13 +58,13 @@ pub fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(
     }
 }
 
-/// Every so many numbers up to the last one; all with `BCOPS_SOAK`.
+/// A sample of the numbers up to the last one, or all with `BCOPS_SOAK`.
 pub fn sample(last: usize, every: usize, offset: usize) -> Vec<usize> {
     if soaks() { (1..=last).collect() } else { (offset..=last).step_by(every).collect() }
 }
 
 #[test]
-fn a_run_that_is_killed_at_a_transition_is_put_back() {
+fn a_run_that_is_killed_at_a_transition_is_rolled_back() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 30), ("heroku", 13)] {
         cases.extend(sample(calm(way).lines(), 47, offset).into_iter().map(|line| (way, line)));
@@ -81,11 +81,11 @@ fn a_run_that_is_killed_at_a_transition_is_put_back() {
     });
 }
 
-/// The number of lines is a guess: a rollback that has fewer is not killed.
+/// The number of lines is a guess, so a rollback with fewer lines is not killed.
 const LINES_OF_A_ROLLBACK: usize = 50;
 
 #[test]
-fn a_rollback_that_is_killed_is_begun_again() {
+fn a_killed_rollback_is_repeated() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 17), ("heroku", 6)] {
         let lines = sample(LINES_OF_A_ROLLBACK, 40, offset);
@@ -109,9 +109,9 @@ fn a_rollback_that_is_killed_is_begun_again() {
     });
 }
 
-/// What a killed run asked Heroku for goes on, and must not come in after the rollback.
+/// A killed run's jobs at Heroku continue, and must not take effect after the rollback.
 #[test]
-fn what_goes_on_at_heroku_does_not_undo_the_rollback() {
+fn continuing_jobs_at_heroku_do_not_undo_the_rollback() {
     let cases: &[(&str, &[&str], u64)] = &[
         ("a push that has begun", &["\"intent\"", "\"deploy\""], 100),
         ("a build", &["\"intent\"", "\"deploy\""], 1000),
@@ -125,11 +125,11 @@ fn what_goes_on_at_heroku_does_not_undo_the_rollback() {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
-        // Into the midst of the job.
+        // During the job.
         std::thread::sleep(Duration::from_millis(after));
         running.kill();
         check(world, &before)?;
-        // What goes on by itself has had its time.
+        // Continuing jobs have had time to end.
         std::thread::sleep(Duration::from_secs(4));
         match as_before(world) == before {
             true => Ok(()),
@@ -138,16 +138,16 @@ fn what_goes_on_at_heroku_does_not_undo_the_rollback() {
     });
 }
 
-/// Killed before the rollback's restore had begun, it must not take the run's own restore, of
-/// production's backup, for the one that puts staging back.
+/// A rollback that was killed before its restore must not mistake the run's own restore of
+/// production's backup for its own.
 #[test]
-fn the_restore_of_production_is_not_taken_for_the_one_that_puts_staging_back() {
+fn the_restore_of_production_is_not_mistaken_for_the_rollbacks() {
     use crate::standins::heroku::{Fault, Rule};
     in_worlds(&["stopped before the request"], |world, _| {
         let before = as_before(world);
         world.bcops(&reset_by("heroku")).exits(0);
         let run = world.run_on_disk().expect("a run");
-        // The request never has its effect.
+        // The request never takes effect.
         world.whole.heroku.misbehave(Rule::once("/restores", Fault::Hang).on("POST"));
         let asked = || crate::heroku::world::count(&world.whole.heroku, "POST", "/restores");
         let of_the_run = asked();

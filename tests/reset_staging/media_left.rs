@@ -1,4 +1,4 @@
-//! Media that cannot be copied: staging opens all the same, and the report names what is missing.
+//! Tests media that cannot be copied: staging still opens, and the report names what is missing.
 
 use crate::reset_staging::fault_cases::{CHOSEN, reset, runs, start, wait_for_step};
 use crate::reset_staging::world::World;
@@ -35,7 +35,7 @@ fn objects_that_cannot_be_copied_are_warnings() {
     ]);
     assert!(!world.staging().maintenance, "{}", run.printed());
 
-    // Not one can be written.
+    // No object can be written.
     world.reset();
     for operation in ["CopyObject", "PutObject"] {
         world.whole.s3.misbehave(Rule::always(operation, Fault::AccessDenied));
@@ -43,7 +43,7 @@ fn objects_that_cannot_be_copied_are_warnings() {
     let run = reset(&world, CHOSEN).exits(0).says(&["not copied", "refused", again]);
     assert!(!world.staging().maintenance, "{}", run.printed());
 
-    // One answer ends the copy, and most objects are never tried.
+    // One answer ends the copy before most objects are tried.
     world.reset();
     let s3 = &world.whole.s3;
     for number in 0..60 {
@@ -52,12 +52,16 @@ fn objects_that_cannot_be_copied_are_warnings() {
     for operation in ["CopyObject", "PutObject"] {
         s3.misbehave(Rule::always(operation, Fault::ExpiredToken));
     }
-    let run = reset(&world, CHOSEN).exits(0).says(&["was given up after", "not tried", again]);
+    let run = reset(&world, CHOSEN).exits(0).says(&[
+        "the copy of media stopped after",
+        "not tried",
+        again,
+    ]);
     assert!(!world.staging().maintenance, "{}", run.printed());
 }
 
 #[test]
-fn a_bucket_that_cannot_be_listed_is_skipped_on_the_way() {
+fn a_bucket_that_cannot_be_listed_is_skipped() {
     let world = World::new();
     let running = start(&world, CHOSEN);
     wait_for_step(&world, "migrate");

@@ -1,5 +1,5 @@
-//! Whatever of staging is set to what belongs to a protected environment, by whatever way and in
-//! whatever spelling: `reset-staging` refuses it before it changes anything, also in mid-run.
+//! Tests staging settings that lead to a protected environment, in every way and spelling:
+//! `reset-staging` refuses them before any change, also during a run.
 
 use std::cell::RefCell;
 use std::fs;
@@ -23,12 +23,12 @@ enum Whose {
     ContentPrep,
 }
 
-/// By which way a value gets into staging's configuration.
+/// The way of a value into staging's configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
     ConfigVar,
     Override,
-    /// `bcops.toml` names another config var, which holds it.
+    /// `bcops.toml` names another config var with the value.
     OtherVariable,
 }
 
@@ -88,7 +88,7 @@ struct Council {
 }
 
 impl Council {
-    /// Every environment has everything, each its own.
+    /// Every environment has its own resource of each kind.
     fn new() -> Council {
         let mut world = World::new();
         let cloudflare = world.runtime().block_on(CloudflareStandIn::start(Plan::Pro, 10.0));
@@ -102,7 +102,7 @@ impl Council {
             let heroku = &world.whole.heroku;
             heroku.set_config_var(app, BEARER, TOKEN);
             heroku.set_config_var(app, ZONE, zone);
-            // Nobody answers there: Heroku says whose they are.
+            // No server answers there, so Heroku names the owners.
             let redis = redis("127.0.0.1", port);
             heroku.add_addon(app, "heroku-redis:mini", "REDIS", ("REDIS_URL", &redis));
             let cluster = cluster("127.0.0.1", port + 100);
@@ -119,7 +119,7 @@ impl Council {
         Council { world, cloudflare, ids, config, production }
     }
 
-    /// Puts the value of a config var of staging where the way leads.
+    /// Sets the value of a config var of staging in this way.
     fn set(&mut self, way: Way, variable: &str, key: &str, value: &str) {
         let heroku = &self.world.whole.heroku;
         match way {
@@ -133,7 +133,7 @@ impl Council {
         }
     }
 
-    /// Gives the name that has to be confirmed.
+    /// Returns the name to confirm.
     fn misconfigure(&mut self, wrong: Misconfiguration) -> String {
         let Misconfiguration { whose, way, wrong, host } = wrong;
         let (app, environment, zone, port, id) = match whose {
@@ -168,7 +168,7 @@ impl Council {
                 self.set(way, "BONSAI_URL", "search_url", &cluster(host, port + 100));
             }
             Wrong::Branch => {
-                // Content-prep may have none: then production's is meant for both.
+                // Content-prep may have none, and then production's counts for both.
                 let branch = "branch = \"master\"";
                 self.world.bcops.describe_the_council("branch = \"staging\"", branch);
             }
@@ -180,7 +180,7 @@ impl Council {
         STAGING.to_owned()
     }
 
-    /// Makes everything right again.
+    /// Corrects everything again.
     fn mend(&mut self) {
         let heroku = &self.world.whole.heroku;
         let database = self.world.whole.databases.url("staging");
@@ -209,7 +209,7 @@ impl Council {
         self.world.bcops(&[&words[..], &[name]].concat())
     }
 
-    /// What tells that nothing was done.
+    /// The state that proves that nothing was done.
     fn effects(&self) -> Vec<String> {
         let whole = &self.world.whole;
         let mut effects = whole.code.references(&whole.code.origin());
@@ -235,7 +235,7 @@ fn cluster(host: &str, port: u16) -> String {
 }
 
 #[test]
-fn nothing_of_a_protected_environment_is_ever_taken_for_stagings() {
+fn no_resource_of_a_protected_environment_is_mistaken_for_stagings() {
     let council = Council::new();
     let before = council.effects();
     let fine = ["reset-staging", "--branches", "none", "--recreate-users", "none", "--dry-run"];
@@ -272,7 +272,7 @@ fn nothing_of_a_protected_environment_is_ever_taken_for_stagings() {
 fn another_branch_of_a_protected_environment_is_refused_with_any_source() {
     let council = Council::new();
     let before = council.effects();
-    // What is deployed from dev is not what protects master.
+    // Deploying from dev does not affect the protection of master.
     council.world.bcops.describe_the_council("branch = \"staging\"", "branch = \"master\"");
     let run = ["reset-staging", "--from", "dev", "--attest", "agreed", "--branches", "none"];
     let more = ["--recreate-users", "none", "--confirm", STAGING];
@@ -289,14 +289,14 @@ fn an_override_that_is_another_database_is_refused() {
     let before = council.effects();
     let url = council.world.whole.databases.url("staging").replace("_staging?", "_other?");
     council.world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url);
-    council.reset(STAGING).fails(4, &["stands in for it", "unset BCOPS_STAGING_DATABASE_URL"]);
+    council.reset(STAGING).fails(4, &["its override is", "unset BCOPS_STAGING_DATABASE_URL"]);
     assert_eq!(council.effects(), before);
 }
 
-/// The config var is changed while the request of a step is under way; the next step that changes
-/// something looks again.
+/// The config var changes during a step's request. The next step that changes something checks
+/// again.
 #[test]
-fn a_config_var_that_is_changed_in_mid_run_stops_it() {
+fn a_config_var_that_changes_during_a_run_stops_the_run() {
     let slow = || Fault::Slow(std::time::Duration::from_secs(3));
     for (variable, what) in [("DATABASE_URL", "database"), ("BONSAI_URL", "search cluster")] {
         let mut council = Council::new();
@@ -313,14 +313,14 @@ fn a_config_var_that_is_changed_in_mid_run_stops_it() {
         council.world.whole.heroku.set_config_var(STAGING, variable, &value);
         let run = running.finish();
         let text = format!("the destination's {what}");
-        let run = run.fails(11, &[&text, "is that of production", "bcops runs rollback"]);
+        let run = run.fails(11, &[&text, "belongs to production", "bcops runs rollback"]);
         let id = runs(&council.world)[0].clone();
         let state = council.world.staging();
         assert!(state.maintenance && state.restores.is_empty(), "{}", run.printed());
-        // Neither does it go on, nor back, before that is mended.
-        council.world.bcops(&["runs", "resume", &id]).fails(4, &["is that of production"]);
+        // The run can be neither resumed nor rolled back before that is fixed.
+        council.world.bcops(&["runs", "resume", &id]).fails(4, &["belongs to production"]);
         let back = ["runs", "rollback", &id, "--confirm", STAGING];
-        council.world.bcops(&back).fails(4, &["is that of production"]);
+        council.world.bcops(&back).fails(4, &["belongs to production"]);
         council.mend();
         council.world.bcops(&back).exits(0);
         assert!(!council.world.staging().maintenance);

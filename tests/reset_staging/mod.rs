@@ -1,7 +1,7 @@
-//! `reset-staging` when all goes well: every part of staging afterwards, whichever way the backup
-//! came, and what is left of the run on the operator's machine and on the origin.
+//! Tests successful resets: every part of staging afterwards, for both ways of the backup, and the
+//! run's remains on the operator's machine and on the origin.
 
-mod calm;
+pub mod calm;
 mod choices;
 mod ci;
 mod code;
@@ -46,7 +46,7 @@ use crate::whole_site::{STAGING, history, media};
 
 const WAYS: [&str; 2] = ["stream", "heroku"];
 
-/// The operator has something in the works, which a reset must not even look at.
+/// The operator has unfinished work, which a reset must not read.
 fn half_done_work(world: &World) {
     let clone = world.clone_folder();
     let git = |arguments: &[&str]| _ = world.whole.code.git(&clone, arguments);
@@ -64,7 +64,7 @@ fn half_done_work(world: &World) {
     std::fs::set_permissions(hook, executable).expect("executable");
 }
 
-/// What the runbook's own git commands make of it, in a clone that nothing else uses.
+/// The result of the runbook's own git commands, in a separate clone.
 fn merged_by_git(world: &World, branches: &[&str]) -> Branch {
     let code = &world.whole.code;
     let clone = world.bcops.directory().join("by-git");
@@ -122,7 +122,7 @@ fn check_staging(world: &World, way: &str) {
     assert_eq!(state.restores.len(), usize::from(way == "heroku"));
 }
 
-/// Accounts as a person would compare them, without ids.
+/// Accounts for comparison, without ids.
 const ACCOUNTS: &str = "SELECT username, email, password, is_superuser, is_staff, first_name, \
             (SELECT string_agg(g.name, ', ' ORDER BY g.name) FROM users_user_groups ug \
                JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = u.id) \
@@ -157,16 +157,16 @@ fn run_in_all_parts(way: &str) {
 }
 
 #[test]
-fn every_part_of_staging_is_new_when_the_backup_is_streamed() {
+fn every_part_of_staging_is_new_after_a_streamed_backup() {
     run_in_all_parts(WAYS[0]);
 }
 
 #[test]
-fn every_part_of_staging_is_new_when_heroku_restores_the_backup() {
+fn every_part_of_staging_is_new_after_a_restore_by_heroku() {
     run_in_all_parts(WAYS[1]);
 }
 
-/// One branch has moved, and the tip from before is kept. Nothing else.
+/// One branch has moved, the old tip is kept, and nothing else has changed.
 #[track_caller]
 fn check_origin(world: &World, before: &[String], staging: &str) {
     let now = world.whole.code.references(&world.whole.code.origin());
@@ -195,7 +195,7 @@ fn check_document(world: &World, run: &Run, way: &str) {
     {
         assert_eq!(outcome(id), Some(&Value::from("done")), "{id}: {report:#}");
     }
-    // What staging has no server for is not done, and says so.
+    // Steps without a server on staging are skipped, and reported as skipped.
     for id in ["search", "front-end-cache", "pipeline"] {
         assert_eq!(outcome(id), Some(&Value::from("skipped")), "{id}");
     }
@@ -208,8 +208,8 @@ fn check_report(world: &World, way: &str) {
     let run = world.newest_run();
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains(&run) && listed.stdout.contains("done"), "{}", listed.printed());
-    assert_eq!(listed.stdout.lines().count(), 1, "{}", listed.printed());
-    let report = world.bcops(&["runs", "show", &run]).exits(0).stdout;
+    assert_eq!(listed.stdout.lines().count(), 2, "a header and a run: {}", listed.printed());
+    let report = world.bcops(&["runs", "show", &run, "--markdown"]).exits(0).stdout;
     let how =
         if way == "heroku" { "scrubbed after it was restored" } else { "scrubbed on its way" };
     for told in [
@@ -237,7 +237,7 @@ fn check_report(world: &World, way: &str) {
     }
 }
 
-/// The database that `scrub-pii` makes of a plain copy of production's, in place.
+/// A plain copy of production's database, scrubbed in place by `scrub-pii`.
 fn scrubbed_in_place() -> Vec<String> {
     let world = World::new();
     world.whole.databases.restore_production_into_staging();
@@ -246,7 +246,7 @@ fn scrubbed_in_place() -> Vec<String> {
 }
 
 #[test]
-fn the_rows_are_those_that_a_scrub_in_place_leaves() {
+fn the_rows_equal_those_of_a_scrub_in_place() {
     let wanted = scrubbed_in_place();
     assert!(wanted.len() > 50, "{wanted:?}");
     for way in WAYS {
@@ -259,7 +259,7 @@ fn the_rows_are_those_that_a_scrub_in_place_leaves() {
         world.bcops(&plain).exits(0);
         let mut rows = world.staging().rows;
         let mut wanted = wanted.clone();
-        // They name files that staging's bucket does not have.
+        // These rows name files that staging's bucket does not have.
         for lines in [&mut rows, &mut wanted] {
             lines.retain(|line| !line.contains("images_rendition|"));
         }
@@ -279,7 +279,7 @@ fn a_second_reset_ends_in_the_same_place() {
         s3.iter().filter(|one| one.writes() && one.bucket == media::STAGING).count()
     };
     let before = puts();
-    // Nobody is on staging only now: that is no open question.
+    // No account is only on staging now, so there is no question.
     let again = ["reset-staging", "--attest", "agreed", "--branches", "all", "--confirm", STAGING];
     let after = world.bcops(&[&again[..], &["--recreate-users", "all"]].concat());
     after.exits(0);

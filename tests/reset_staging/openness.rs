@@ -1,5 +1,5 @@
-//! A staging that is closed before the run, and what starts dynos while it is closed: nothing is a
-//! wish that nobody has said, and no message claims more than was seen.
+//! Tests a staging that is closed before the run, and dynos that start while it is closed: bcops
+//! assumes no answers, and no message claims more than was observed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ fn close(world: &World) {
     });
 }
 
-/// What the client is told.
+/// The message to the client.
 fn to_the_client(world: &World) -> String {
     let messages =
         world.bcops.state_directory().join("runs").join(world.newest_run()).join("messages.md");
@@ -52,7 +52,7 @@ fn maintenance_before_a_run_is_a_question() {
     assert!(!world.staging().maintenance);
     let told = to_the_client(&world);
     assert!(told.contains("now shows the content of the live site"), "{told}");
-    // What is open is no question, whatever is answered.
+    // An open staging needs no question.
     world.bcops(&arguments(&["--open", "no"])).exits(0);
     assert!(!world.staging().maintenance);
     world.assert_production_untouched();
@@ -70,7 +70,7 @@ fn no_web_dyno_before_a_run_is_a_question() {
 }
 
 #[test]
-fn at_a_terminal_it_is_asked_until_it_is_answered() {
+fn at_a_terminal_the_question_is_repeated_until_answered() {
     let world = World::new();
     close(&world);
     let flags = ["reset-staging", "--attest", "agreed", "--branches", "none"];
@@ -80,7 +80,7 @@ fn at_a_terminal_it_is_asked_until_it_is_answered() {
     terminal.type_line("perhaps");
     terminal.wait_for("write yes or no");
     terminal.type_line("yes");
-    terminal.wait_for("it is opened at the end with web=1:Standard-1X");
+    terminal.wait_for("the run opens it at the end with web=1:Standard-1X");
     terminal.type_line(STAGING);
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
@@ -102,13 +102,13 @@ fn maintenance_that_someone_turns_on_meanwhile_is_asked_about_at_the_end() {
 }
 
 #[test]
-fn without_media_no_message_speaks_of_images_of_the_live_site() {
+fn without_media_no_message_mentions_images_of_the_live_site() {
     for more in [&["--media", "none"][..], &["--skip", "media"]] {
         let world = World::new();
         world.bcops(&arguments(more)).exits(0);
         let told = to_the_client(&world);
         assert!(told.contains("images and documents were not copied"), "{told}");
-        assert!(!told.contains("those of the live site;"), "{told}");
+        assert!(!told.contains("come from the live site;"), "{told}");
     }
 }
 
@@ -124,7 +124,7 @@ fn the_messages_state_what_was_done() {
     for text in [
         "documents were not copied",
         "1 change in progress could not be included",
-        "2 accounts that only the staging site had are still there",
+        "2 accounts that existed only on the staging site are still there",
         "we have kept a backup",
     ] {
         assert!(told.contains(text), "`{text}` is not in {told}");
@@ -140,7 +140,7 @@ fn the_messages_state_what_was_done() {
     }
 }
 
-/// Starts a one-off dyno as a scheduler does, whatever the formation says.
+/// Starts a one-off dyno as a scheduler does, for any formation.
 fn start_dyno(world: &World) {
     let heroku = &world.whole.heroku;
     let place = heroku.url.trim_start_matches("http://").trim_end_matches('/');
@@ -173,7 +173,7 @@ fn a_dyno_that_a_scheduler_starts_after_the_verification_is_stopped() {
     wait::within(Duration::from_secs(30), "the foreign command is stopped", || {
         !commands().iter().any(|command| command.contains("sleep 600"))
     });
-    // The runbook's own command goes on.
+    // The runbook's own command continues.
     assert!(commands().iter().any(|command| command.contains("makemigrations")));
     running.interrupt();
     let run = running.finish();
@@ -187,7 +187,7 @@ fn a_gitlab_that_does_not_answer_is_a_warning() {
     world.bcops.set("GITLAB_URL", "http://127.0.0.1:1");
     world.bcops.set("GITLAB_TOKEN", "glpat-planted");
     let run = world.bcops(&arguments(&["--media", "none"])).exits(0);
-    run.says(&["the pipeline was not looked at"]);
+    run.says(&["cannot read the pipeline"]);
     assert!(!world.staging().maintenance);
     world.assert_not_in_files("glpat-planted");
 }

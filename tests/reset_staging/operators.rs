@@ -1,5 +1,6 @@
-//! Two operators: the lock on the origin keeps the second one out, on this machine and on another,
-//! until the run is over or its lock is broken by name. And what is left on the operator's machine.
+//! Tests two operators: the lock on the origin stops the second one, on this machine and on
+//! another, until the run is over or its lock is removed by name. Also tests the remains on the
+//! operator's machine.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::reset_staging::world::World;
 use crate::standins::heroku::{CapturePlan, Fault, Rule};
 use crate::whole_site::STAGING;
 
-/// A run that was killed when its lock was taken and staging was changed.
+/// A run that was killed after it took its lock and changed staging.
 fn killed(world: &World) -> String {
     let mut running = world.start(&reset_by("stream"));
     world.wait_for_entry(&mut running, &["\"step_finished\"", "\"push\""]);
@@ -22,20 +23,20 @@ fn runs_of(operator: &Bcops) -> Vec<Value> {
     listed["result"]["runs"].as_array().expect("runs").clone()
 }
 
-/// Who, where, which run, and what leads to a good end. `unlock` is hinted last, and only where the
-/// journal is elsewhere.
+/// Who, where, which run, and the hints. `unlock` is the last hint, and only if the journal is
+/// elsewhere.
 fn refuses(operator: &Bcops, run: &str, words: &[&str]) {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let refused = operator.run(&reset_by("stream"));
     refused.fails(7, &[&["Op Erator", host.trim(), run], words].concat());
 }
 
-/// What is said of a run that stopped, on the machine that has its journal and on another one.
+/// The output about a stopped run, on the machine with its journal and on another one.
 fn refuses_for_both(world: &World, other: &Bcops, run: &str) {
     let (resume, back) = (format!("bcops runs resume {run}"), format!("bcops runs rollback {run}"));
     let unlock = format!("bcops runs unlock {run}");
     refuses(&world.bcops, run, &["stopped after", &resume, &back]);
-    refuses(other, run, &["stopped after", "resume it there", &back, &unlock]);
+    refuses(other, run, &["stopped after", &format!("resume run {run} on"), &back, &unlock]);
     let here = world.bcops(&reset_by("stream"));
     assert!(!here.printed().contains("unlock"), "{}", here.printed());
 }
@@ -45,7 +46,7 @@ fn unlock(run: &str) -> [&str; 6] {
 }
 
 #[test]
-fn a_second_operator_on_another_machine_is_kept_out() {
+fn a_second_operator_on_another_machine_is_stopped() {
     let world = World::new();
     let slow = CapturePlan { running: std::time::Duration::from_secs(6), ..CapturePlan::default() };
     world.whole.heroku.plan_captures(slow);
@@ -54,9 +55,9 @@ fn a_second_operator_on_another_machine_is_kept_out() {
     let run = world.run_on_disk().expect("a run");
     let other = world.another_operator();
     refuses(&other, &run, &["is at work"]);
-    // What was refused is no run.
+    // A refused run leaves no journal.
     assert_eq!(runs_of(&other), Vec::<Value>::new());
-    // A run of another machine is unknown here, and while it is at work nothing is done to it.
+    // A run of another machine is unknown here, and nothing is done to it while it is active.
     other.run(&["runs", "resume", &run]).fails(2, &["there is no run", "is at work"]);
     other.run(&["runs", "rollback", &run, "--confirm", STAGING]).fails(7, &["is at work"]);
     other.run(&["runs", "unlock", &run]).fails(5, &["still runs", "no terminal"]);
@@ -76,7 +77,7 @@ fn a_run_that_stopped_keeps_its_lock_until_it_is_over() {
     let other = world.another_operator();
     refuses_for_both(&world, &other, &run);
     assert_eq!(runs_of(&world.bcops).len(), 1, "what was refused is no run");
-    // Neither another name nor the beginning of the right one breaks it.
+    // Neither another name nor the beginning of the right name removes it.
     for wrong in ["r20260101-000000-0000", &run[..run.len() - 1], "staging"] {
         let refused = other.run(&["runs", "unlock", wrong]);
         assert!(matches!(refused.code, Some(2 | 7)), "{}", refused.printed());
@@ -89,18 +90,18 @@ fn a_run_that_stopped_keeps_its_lock_until_it_is_over() {
 }
 
 #[test]
-fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
+fn a_removed_lock_lets_another_run_in_and_stops_the_first() {
     let world = World::new();
     let run = killed(&world);
     let other = world.another_operator();
-    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last heard of"]);
+    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last seen"]);
     other.run(&["runs", "unlock", &run, "--confirm", &run]).fails(4, &["--force"]);
     let broken = other.run(&unlock(&run)).exits(0);
     assert!(broken.stdout.contains("Op Erator"), "{}", broken.printed());
     other.run(&unlock(&run)).fails(2, &[&run]);
     other.run(&reset_by("stream")).exits(0);
     let reset = world.staging();
-    // What the first one had seen is not so any more, and nothing of it is done.
+    // The first run's knowledge is outdated, so it does nothing more.
     let resumed = world.bcops(&["runs", "resume", &run]);
     assert!(!matches!(resumed.code, Some(0 | 130)), "{}", resumed.printed());
     let now = world.staging();
@@ -109,10 +110,10 @@ fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
     world.assert_production_untouched();
 }
 
-/// Staging was in use while the run stood still. What people did there is in the newest backup, which
-/// is the one that a rollback restores.
+/// Staging was in use while the run was stopped. People's changes are in the newest backup, which a
+/// rollback restores.
 #[test]
-fn a_run_that_stood_still_backs_staging_up_again_before_it_fills_it() {
+fn a_resumed_run_backs_staging_up_again_before_it_fills_it() {
     let world = World::new();
     let run = killed(&world);
     let taken = || {
@@ -134,8 +135,8 @@ fn a_run_that_stood_still_backs_staging_up_again_before_it_fills_it() {
     assert_eq!(world.whole.databases.staging(titles), "1");
 }
 
-/// Another machine has put the run back, and staging was in use since. The first machine's journal
-/// knows nothing of that.
+/// Another machine has rolled the run back, and staging was used later. The first machine's journal
+/// does not know that.
 #[test]
 fn a_journal_whose_run_was_ended_elsewhere_overwrites_nothing() {
     let world = World::new();
@@ -150,13 +151,13 @@ fn a_journal_whose_run_was_ended_elsewhere_overwrites_nothing() {
     world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).fails(4, &words);
     world.bcops(&["runs", "resume", &run]).fails(4, &["nothing was changed"]);
     assert_eq!(world.staging(), state);
-    // Whoever insists gets a backup of the present first.
+    // A forced run first makes a new backup.
     let insists = ["runs", "rollback", &run, "--dry-run", "--past-later-runs", "--json"];
     let looked = world.bcops(&insists).exits(0).json();
     assert_eq!(looked["result"]["backs_up_the_present"], true, "{looked:#}");
 }
 
-/// Between the lock and the first line of the journal there must be nothing that nobody can undo.
+/// A kill between the lock and the first line of the journal must be recoverable.
 #[test]
 fn a_run_that_was_killed_while_it_took_the_lock_can_be_resumed_or_unlocked() {
     for resumes in [true, false] {

@@ -1,4 +1,4 @@
-//! Accounts that exist on staging only, and putting them back after a reset, on real databases.
+//! Tests accounts that exist only on staging, and restoring them after a reset, on real databases.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn staging() -> String {
     database(&sql.concat())
 }
 
-/// What took staging's place: other ids everywhere, the id 5 taken, sequences as a restore sets them.
+/// The new staging: other ids everywhere, the id 5 taken, sequences as after a restore.
 fn replaced() -> String {
     let sql = [
         ACCOUNTS,
@@ -76,7 +76,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
     assert_eq!(ann.groups, ["Editors", "Testers"]);
     let chosen = choose(&found, &"ANN@example.org".parse::<Selection>().unwrap()).unwrap();
     assert_eq!(chosen, wanted(&["ann"]));
-    // The sessions are as free as before.
+    // The sessions are usable again.
     one.batch_execute("CREATE TABLE x ()").await.unwrap();
 
     for place in ["production", "staging"] {
@@ -85,24 +85,24 @@ async fn accounts_are_compared_by_their_exact_usernames() {
         let error = accounts::staging_only(pair.0, pair.1, USERS).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("{place} has no table users_user of users with the columns id and username")
+            format!("{place} has no users table users_user with the columns id and username")
         );
     }
 }
 
 #[tokio::test]
-async fn accounts_come_back_with_all_they_had() {
+async fn accounts_are_restored_completely() {
     let database = replaced();
     let session = session(&database).await;
     let accounts = stored_accounts(&["ann", "bob"]);
     let done = put_back(&session, &accounts, USERS).await.unwrap();
-    // Ann's id is somebody else's by now, and her new one is not one of the old ones.
+    // Ann's id now belongs to another user, and her new id is not an old one.
     assert_eq!(pairs(&done), [("ann", "7"), ("bob", "6")]);
     assert_eq!(
         done.warnings,
         [
-            "ann had the group Testers, which is not there",
-            "ann had the permission gone.add_thing (thing), which is not there"
+            "ann loses the group Testers, which no longer exists",
+            "ann loses the permission gone.add_thing (thing), which no longer exists"
         ]
     );
     assert_eq!(
@@ -134,7 +134,7 @@ async fn accounts_come_back_with_all_they_had() {
         ["cleo"]
     );
 
-    // What comes next finds the sequences where they have to be.
+    // The next rows get correct ids from the sequences.
     psql(
         &database,
         "INSERT INTO users_user SELECT nextval('users_user_id_seq'), password, last_login, false, \
@@ -144,7 +144,7 @@ async fn accounts_come_back_with_all_they_had() {
          INSERT INTO wagtailusers_userprofile (theme, dismissibles, user_id) VALUES ('', '{}', 6)",
     );
 
-    // Once more, nothing happens.
+    // A repeat changes nothing.
     let before = crate::scrub_pii::world::versions(Cluster::shared(), &database);
     let again = put_back(&session, &accounts, USERS).await.unwrap();
     assert_eq!(again.already_there, ["ann", "bob"]);
@@ -153,7 +153,7 @@ async fn accounts_come_back_with_all_they_had() {
 }
 
 #[tokio::test]
-async fn a_sequence_that_lags_behind_does_no_harm() {
+async fn an_outdated_sequence_does_no_harm() {
     let database = replaced();
     psql(&database, "SELECT setval('users_user_id_seq', 1, false)");
     let session = session(&database).await;
@@ -184,12 +184,12 @@ async fn migrations_may_have_changed_the_columns() {
     );
     assert_eq!(
         done.warnings[0],
-        "users_user has no column last_name any more: its values are lost"
+        "users_user no longer has the column last_name; its values are lost"
     );
     assert_eq!(
         done.warnings.last().unwrap(),
-        "the profile of ann was left out: wagtailusers_userprofile.density must not be empty, and \
-         the backup has no value for it"
+        "the profile of ann is skipped: wagtailusers_userprofile.density needs a value, and the \
+         backup has none"
     );
 
     psql(&database, "ALTER TABLE users_user ALTER phone DROP DEFAULT");
@@ -197,8 +197,8 @@ async fn migrations_may_have_changed_the_columns() {
     let error = put_back(&session, &source, USERS).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "users_user.phone must not be empty, has no default, and the backup has no value for it; \
-         no account was put back"
+        "users_user.phone needs a value, and neither a default nor the backup has one; no \
+         account was put back"
     );
     assert_eq!(not_there(&session, &wanted(&["bob"]), USERS).await.unwrap(), ["bob"]);
 }
@@ -218,8 +218,8 @@ async fn a_value_that_no_longer_fits_is_not_cut_off_silently() {
 }
 
 #[tokio::test]
-async fn ids_of_every_sort() {
-    // An identity that only the server may choose.
+async fn ids_of_every_kind() {
+    // An identity column that only the server may fill.
     let identity = replaced();
     psql(
         &identity,
@@ -230,7 +230,7 @@ async fn ids_of_every_sort() {
     let done = put_back(&one, &stored_accounts(&["ann", "bob"]), USERS).await.unwrap();
     assert_eq!(pairs(&done), [("ann", "7"), ("bob", "6")]);
 
-    // No sequence: a free id is no trouble, a taken one is.
+    // No sequence: a free id works, a taken id is an error.
     let without = replaced();
     psql(&without, "ALTER TABLE users_user ALTER id DROP DEFAULT; DROP SEQUENCE users_user_id_seq");
     let two = session(&without).await;
@@ -239,7 +239,7 @@ async fn ids_of_every_sort() {
     let error = put_back(&two, &stored_accounts(&["ann"]), USERS).await.unwrap_err();
     assert!(matches!(error, AccountsError::NoNewId { .. }), "{error}");
 
-    // A sequence that the default uses and no column owns.
+    // A sequence that the default uses but no column owns.
     let loose = replaced();
     psql(
         &loose,
@@ -278,7 +278,7 @@ async fn killed_in_the_middle_it_has_done_nothing() {
 }
 
 #[tokio::test]
-async fn a_site_with_users_and_nothing_else() {
+async fn a_site_with_only_users() {
     let bare =
         database("CREATE TABLE users_user (id int PRIMARY KEY, username text NOT NULL UNIQUE)");
     let session = session(&bare).await;
@@ -291,7 +291,7 @@ async fn a_site_with_users_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_real_site_s_accounts_come_back() {
+async fn the_real_sites_accounts_are_restored() {
     let Some((database, archive)) = small_site() else { return };
     let session = session(&database).await;
     let names: BTreeSet<String> =
@@ -301,7 +301,7 @@ async fn the_real_site_s_accounts_come_back() {
     let links = "SELECT count(*) FROM users_user_groups";
     let (linked, profiles) =
         (psql(&database, links), psql(&database, "SELECT count(*) FROM wagtailusers_userprofile"));
-    // Everybody's id is taken by somebody with another name.
+    // Every id is taken by a user with another name.
     let shape = "SELECT string_agg(to_jsonb(u)::jsonb - 'id' #>> '{}', ';' ORDER BY username) \
                  FROM users_user u";
     let before = psql(&database, shape);

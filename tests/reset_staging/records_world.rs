@@ -1,11 +1,11 @@
-//! What the tests of `reset_records` share: databases with the tables of a small site, sessions in
-//! them, and a backup of one.
+//! Builds the world for tests of `reset_records`: databases with the tables of a small site,
+//! sessions in them, and a backup.
 
 use bcops::adapters::postgres::{DatabaseUrl, Defaults, Session, SslMode, connect};
 
 use crate::support::postgres::Cluster;
 
-/// The tables of accounts, as Django makes them.
+/// The account tables of Django.
 pub const ACCOUNTS: &str = "
     CREATE TABLE users_user (id serial PRIMARY KEY, password varchar(128) NOT NULL,
         last_login timestamptz, is_superuser boolean NOT NULL, username varchar(150) NOT NULL UNIQUE,

@@ -1,5 +1,5 @@
-//! A rollback looks before it changes anything: at later runs, at the branch, at the old backup, and
-//! at what is lost. And the order in which it puts things back.
+//! Tests the checks of a rollback before any change: later runs, the branch, the old backup, and
+//! what is lost. Also tests the order of its steps.
 
 use crate::command::Run;
 use crate::reset_staging::calm::{deployed, reset_by};
@@ -16,7 +16,7 @@ fn roll_back(world: &World, run: &str, more: &[&str]) -> Run {
     world.bcops(&[&["runs", "rollback", run, "--confirm", STAGING], more].concat())
 }
 
-/// Refused, and nothing is other than before.
+/// Refused, and nothing has changed.
 #[track_caller]
 fn refuses(world: &World, run: &str, texts: &[&str]) {
     let (state, commit) = (world.staging(), deployed(world));
@@ -27,14 +27,14 @@ fn refuses(world: &World, run: &str, texts: &[&str]) {
 }
 
 #[test]
-fn a_later_run_is_named_and_only_given_up_on_request() {
+fn a_later_run_is_named_and_abandoned_only_on_request() {
     let world = World::new();
     let before = as_before(&world);
     let first = reset(&world);
     let second = reset(&world);
     assert!(second > first);
     refuses(&world, &first, &[&second, "--past-later-runs"]);
-    // Another machine knows of it by the tip that it keeps on the origin.
+    // Another machine learns of it from the tip that it keeps on the origin.
     let tip = world.whole.code.tips["staging"].to_string();
     let later = "r29991231-000000-0000";
     let origin = world.whole.code.origin();
@@ -54,13 +54,13 @@ fn commits_that_came_after_the_run_are_named() {
     let before = as_before(&world);
     let run = reset(&world);
     let pushed = world.whole.code.somebody_pushes("staging").to_string();
-    refuses(&world, &run, &["commits that came after", &pushed[..10], "--past-later-runs"]);
+    refuses(&world, &run, &["has later commits", &pushed[..10], "--past-later-runs"]);
     roll_back(&world, &run, &["--past-later-runs"]).exits(0).says(&[&pushed[..10]]);
     assert_eq!(as_before(&world), before);
 }
 
 #[test]
-fn a_backup_that_is_gone_is_found_out_before_anything_is_changed() {
+fn a_missing_backup_is_noticed_before_any_change() {
     let world = World::new();
     let run = reset(&world);
     let journal = world.journal();
@@ -74,7 +74,7 @@ fn a_backup_that_is_gone_is_found_out_before_anything_is_changed() {
 }
 
 #[test]
-fn what_is_lost_is_listed_and_backed_up_first() {
+fn lost_data_is_listed_and_backed_up_first() {
     let world = World::new();
     let before = as_before(&world);
     let run = reset(&world);
@@ -141,7 +141,7 @@ fn a_rollback_closes_first_and_opens_last() {
 }
 
 #[test]
-fn a_site_that_does_not_answer_after_a_rollback_is_said() {
+fn a_site_that_does_not_answer_after_a_rollback_is_reported() {
     use crate::reset_staging::world::Trouble;
     let world = World::new();
     let run = reset(&world);

@@ -1,5 +1,5 @@
-//! `reset-staging` from beginning to end: both ways of restoring, what is left afterwards, the way
-//! back.
+//! Tests `reset-staging` from beginning to end: both ways of restoring, the remains, and the
+//! rollback.
 
 use crate::command::Run;
 use crate::reset_staging::calm::{calm, differences, seen};
@@ -30,24 +30,24 @@ fn the_run(world: &World) -> String {
 }
 
 #[test]
-fn both_ways_of_restoring_end_in_the_same_place() {
+fn both_ways_of_restoring_have_the_same_result() {
     let streamed = calm("stream").state.clone().without_history();
     assert_eq!(streamed, calm("heroku").state.clone().without_history());
 }
 
-/// A network that closes the rendezvous's port is no obstacle: commands are followed by the log.
+/// If the network blocks the rendezvous's port, commands are followed through the log.
 #[test]
-fn without_a_rendezvous_it_ends_in_the_same_place() {
+fn without_a_rendezvous_the_result_is_the_same() {
     let world = World::new();
     world.make(Trouble::Rendezvous(Rendezvous::Refused));
     let run = world.bcops(&arguments(&[])).exits(0);
-    assert!(run.stderr.contains("what it says comes through the log"), "{}", run.stderr);
+    assert!(run.stderr.contains("reads its output from the log"), "{}", run.stderr);
     let (now, wanted) = (seen(&world), &calm("stream").state);
     assert!(now == *wanted, "{}", differences(&now, wanted));
 }
 
 #[test]
-fn what_was_done_is_put_back() {
+fn a_rollback_restores_everything() {
     for way in ["stream", "heroku"] {
         let world = World::new();
         let before = world.staging();

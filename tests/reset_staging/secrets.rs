@@ -1,5 +1,5 @@
-//! No secret, and nothing of the people in production's database, is in anything that a reset writes
-//! or prints, nor in the list of processes while it runs.
+//! Tests that no secret and no personal data of production is in the files or the output of a
+//! reset, or in the list of processes while it runs.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -19,7 +19,7 @@ use crate::whole_site::STAGING;
 const SLACK: &str = "T000/B000/planted-slack-secret";
 const GIT: &str = "planted-git-password";
 
-/// What must not be seen anywhere.
+/// Values that must not appear anywhere.
 const SECRETS: [&str; 9] = [
     "HRKU-stand-in-token",
     "db-password",
@@ -32,10 +32,10 @@ const SECRETS: [&str; 9] = [
     "django-secret",
 ];
 
-/// The marks of people in production's database.
+/// The marks of personal data in production's database.
 const PEOPLE: [&str; 2] = ["-Canary", "canary.example"];
 
-/// Accounts of staff, who are named in the journal, but not in what is passed on.
+/// Accounts of staff, who are named in the journal, but not in messages to others.
 const STAFF: [&str; 2] = ["staging.tester@torchbox.example", "trainee@council.example"];
 
 struct Furnished {
@@ -66,7 +66,7 @@ fn furnished() -> Furnished {
     Furnished { world, posted, _cloudflare: cloudflare, _search: search }
 }
 
-/// Takes messages as Slack does.
+/// Accepts messages like Slack.
 fn slack() -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -76,7 +76,7 @@ fn slack() -> (u16, Arc<Mutex<Vec<String>>>) {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut text = Vec::new();
             let mut buffer = [0; 16 * 1024];
-            // The whole request is there once the JSON is closed.
+            // The request is complete once the JSON is closed.
             while let Ok(length @ 1..) = stream.read(&mut buffer) {
                 text.extend_from_slice(&buffer[..length]);
                 if text.ends_with(b"}") {
@@ -116,7 +116,7 @@ fn assert_clean(place: &str, text: &str, words: &[&str]) {
     }
 }
 
-/// Looks at the arguments of every process until it is told to stop. Gives what must not be there.
+/// Checks the arguments of every process until it is stopped. Returns forbidden values.
 fn watch_processes(go_on: Arc<AtomicBool>) -> std::thread::JoinHandle<Vec<String>> {
     std::thread::spawn(move || {
         let mut seen = Vec::new();
@@ -185,12 +185,12 @@ fn assert_kept(way: &str, first: &[&str]) {
 }
 
 #[test]
-fn a_reset_by_stream_tells_no_secret() {
+fn a_reset_by_stream_shows_no_secret() {
     assert_kept("stream", &["-vv"]);
 }
 
 #[test]
-fn a_reset_by_heroku_tells_no_secret() {
+fn a_reset_by_heroku_shows_no_secret() {
     assert_kept("heroku", &["--json", "-vv"]);
 }
 

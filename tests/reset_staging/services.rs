@@ -1,4 +1,4 @@
-//! `reset-staging` at what staging has around it: Slack, a search index, Redis, Cloudflare.
+//! Tests `reset-staging` with other services: Slack, a search index, Redis, Cloudflare.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use crate::standins::elasticsearch::{ElasticsearchStandIn, Options};
 use crate::support::redis::{PASSWORD, RedisServer};
 use crate::whole_site::{PRODUCTION, STAGING};
 
-/// A part of the webhook's path, which is all that keeps others from posting.
+/// A part of the webhook's path, which is the only protection against posts by others.
 const HOOK_SECRET: &str = "T000-B000-slack-hook-secret";
 
 /// Slack's side of an incoming webhook, on loopback, for as long as the process lives.
@@ -80,11 +80,11 @@ fn receive(mut stream: TcpStream, status: &str) -> Option<String> {
 }
 
 #[test]
-fn colleagues_hear_of_it_once_in_slack() {
+fn colleagues_get_one_message_in_slack() {
     let mut world = World::new();
     let slack = Slack::start("200 OK");
     world.bcops.set("SLACK_WEBHOOK_URL", &slack.url);
-    // It is killed when all is done but the opening and the telling.
+    // It is killed when only the opening and the message remain.
     let line = calm("stream").line_of(&["\"step_started\"", "\"open\""]);
     world.kill_at_line(&arguments(&[]), line);
     assert_eq!(slack.texts(), Vec::<String>::new());
@@ -99,7 +99,7 @@ fn colleagues_hear_of_it_once_in_slack() {
         assert!(!printed.contains(HOOK_SECRET), "{printed}");
     }
     world.assert_not_in_files(HOOK_SECRET);
-    // Over is over.
+    // A finished run posts nothing more.
     let again = world.bcops(&["runs", "resume", &world.newest_run()]);
     assert_eq!(slack.texts().len(), 1, "{}", again.printed());
 }
@@ -139,7 +139,7 @@ fn the_search_index_is_built_from_the_new_rows() {
         assert_eq!(documents.len().to_string(), rows, "{table}");
         assert_ne!(rows, "0", "{table}");
     }
-    // The page of staging only is gone from both.
+    // The page that only staging had is gone from both.
     let ids: Vec<String> =
         staging.documents("wagtail__wagtailcore_page").into_iter().map(|(id, _)| id).collect();
     assert!(!ids.contains(&"90001".to_owned()), "{ids:?}");
@@ -150,7 +150,7 @@ fn the_search_index_is_built_from_the_new_rows() {
 }
 
 #[test]
-fn the_cache_in_redis_is_cleared_and_production_s_is_not() {
+fn only_stagings_cache_in_redis_is_cleared() {
     let world = World::new();
     let (staging, production) = (RedisServer::start(), RedisServer::start());
     let keys = [":1:wagtail_site_root_paths:2", ":1:a-page"];
@@ -177,7 +177,7 @@ fn the_zone_of_staging_is_purged_once_after_the_rows_are_new() {
     );
     assert_eq!(world.outcome("front-end-cache"), "done");
     world.assert_not_in_files(TOKEN);
-    // Both apps with one zone: production's pages would go.
+    // Both apps with one zone: production's pages would be purged.
     world.whole.heroku.set_config_var(STAGING, ZONE, PRODUCTION_ZONE);
     world.bcops(&arguments(&[])).fails(4, &["zone", "production"]);
     assert_eq!(cloudflare.purges().len(), 1);

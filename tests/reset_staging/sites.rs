@@ -1,4 +1,4 @@
-//! Rewriting Site records in real databases.
+//! Tests rewriting Site records in real databases.
 
 use bcops::reset::sites::{self, Address, Change, Reason, SitesError, read, rewrite, verify};
 
@@ -21,7 +21,7 @@ fn change(id: i64, from: Address, to: Address) -> Change {
     Change { id, root_page_id: id + 2, from, to, reason: Reason::Configured, warning: None }
 }
 
-/// The first two swap their hosts, and the third stays what it is.
+/// The first two swap their hosts, and the third does not change.
 fn swap() -> Vec<Change> {
     let (www, jobs) = (address("www.gov.example", 443), address("jobs.gov.example", 443));
     let third = address("x.gov.example", 80);
@@ -44,12 +44,12 @@ async fn two_records_swap_their_hosts() {
         psql(&database, ALL),
         "1|jobs.gov.example|443|t|3|Main\n2|www.gov.example|443|f|4|Jobs\n3|x.gov.example|80|f|5|"
     );
-    // The session is free again.
+    // The session is usable again.
     session.batch_execute("CREATE TABLE x ()").await.unwrap();
 }
 
 #[tokio::test]
-async fn run_again_it_changes_nothing() {
+async fn a_repeat_changes_nothing() {
     let database = database(SITES);
     let session = session(&database).await;
     let changes = [
@@ -64,7 +64,7 @@ async fn run_again_it_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_plan_stops_it() {
+async fn a_record_outside_the_plan_stops_the_rewrite() {
     for (sql, expected) in [
         (
             "INSERT INTO wagtailcore_site VALUES (9, 'new.gov.example', 443, false, 3, '')",
@@ -72,17 +72,17 @@ async fn what_is_not_in_the_plan_stops_it() {
         ),
         (
             "DELETE FROM wagtailcore_site WHERE id = 2",
-            "the site 2 (jobs.gov.example:443) is not there",
+            "the site 2 (jobs.gov.example:443) is missing",
         ),
         (
             "UPDATE wagtailcore_site SET hostname = 'other.example' WHERE id = 2",
-            "the site 2 (other.example:443) is to become www.gov.example:443",
+            "the site 2 (other.example:443) should become www.gov.example:443",
         ),
         (
             "UPDATE wagtailcore_site SET root_page_id = 77 WHERE id = 3",
             "the site 3 (x.gov.example:80) has another root page",
         ),
-        ("DROP TABLE wagtailcore_site", "the site 1 (www.gov.example:443) is not there"),
+        ("DROP TABLE wagtailcore_site", "the site 1 (www.gov.example:443) is missing"),
     ] {
         let database = database(SITES);
         psql(&database, sql);
@@ -92,16 +92,16 @@ async fn what_is_not_in_the_plan_stops_it() {
         let error = rewrite(&session, &swap()).await.unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("the Site records are not those of the plan: {expected}; nothing was changed")
+            format!("the Site records differ from the plan: {expected}; nothing was changed")
         );
         let error = verify(&session, &swap()).await.unwrap_err().to_string();
-        assert!(error.starts_with("the Site records are not what they were to become"), "{error}");
+        assert!(error.starts_with("the Site records were not rewritten as planned"), "{error}");
         assert_eq!(there.then(|| psql(&database, ALL)), before);
     }
 }
 
 #[tokio::test]
-async fn stopped_between_the_passes_nothing_has_changed() {
+async fn a_stop_between_the_passes_changes_nothing() {
     let database = database(SITES);
     psql(
         &database,

@@ -1,5 +1,5 @@
-//! A run is killed, and somebody with a fresh clone and an empty state folder goes on: by a rollback
-//! from the lock alone, or by taking over. Both end well from every transition.
+//! Tests a killed run that another person continues with a fresh clone and an empty state folder:
+//! by a rollback from the lock only, or by a takeover. Both succeed from every transition.
 
 use crate::command::Bcops;
 use crate::reset_staging::calm::{calm, deployed, differences, reset_by};
@@ -9,7 +9,7 @@ use crate::reset_staging::world::{World, visit};
 use crate::support::wait;
 use crate::whole_site::STAGING;
 
-/// What is wrong with a staging that is to be open and new.
+/// The faults of a staging that should be open and new.
 fn is_open(world: &World) -> Result<(), String> {
     let state = world.staging();
     let calm = &calm("stream").state;
@@ -42,7 +42,7 @@ fn is_open(world: &World) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
 }
 
-/// Breaks the lock, if the run had come to have one, and resets staging.
+/// Removes the lock, if the run had taken one, and resets staging.
 fn take_over(world: &World, other: &Bcops, way: &'static str) -> Result<(), String> {
     if let Some(run) = world.run_on_disk() {
         let unlocked = other.run(&["runs", "unlock", &run, "--confirm", &run, "--force"]);
@@ -76,7 +76,7 @@ fn a_killed_run_is_taken_over_by_a_fresh_clone() {
     });
 }
 
-/// The one that takes over is killed as well, and a third one goes on.
+/// The run that takes over is killed too, and a third one continues.
 #[test]
 fn a_takeover_that_is_killed_is_taken_over() {
     let line = calm("heroku").line_of(&["\"step_started\"", "\"scrub\""]);
@@ -85,7 +85,7 @@ fn a_takeover_that_is_killed_is_taken_over() {
         let run = world.run_on_disk().expect("a run");
         let unlock = ["runs", "unlock", &run, "--confirm", &run, "--force"];
         world.another_operator().run(&unlock).exits(0);
-        // Killed before it has seen what the first one closed.
+        // Killed before it has seen that the first run closed staging.
         let told = world.bcops(&["runs", "list"]).exits(0).stdout;
         if !told.contains(&run) || !told.contains("staging is in maintenance") {
             return Err(told);
@@ -101,7 +101,7 @@ fn a_takeover_that_is_killed_is_taken_over() {
 }
 
 #[test]
-fn a_killed_run_is_put_back_from_its_lock_alone() {
+fn a_killed_run_is_rolled_back_from_its_lock_only() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 38), ("heroku", 55)] {
         cases.extend(sample(calm(way).lines(), 60, offset).into_iter().map(|line| (way, line)));
@@ -136,9 +136,9 @@ fn a_killed_run_is_put_back_from_its_lock_alone() {
     });
 }
 
-/// What a person reads in the lock, and nothing of what the journal says about people.
+/// The lock's content for a person, without the journal's personal data.
 #[test]
-fn the_lock_names_what_was_there_before() {
+fn the_lock_names_the_state_from_before() {
     let world = World::new();
     let tip = world.whole.code.tips["staging"].to_string();
     let line = calm("stream").line_of(&["\"step_started\"", "\"load\""]);

@@ -1,4 +1,4 @@
-//! `reset-staging` with a person at a terminal, who answers all of its questions, or does not.
+//! Tests `reset-staging` with a person at a terminal, who answers its questions or not.
 
 use crate::reset_staging::world::{StagingState, World};
 use crate::support::terminal::Terminal;
@@ -7,14 +7,14 @@ use crate::whole_site::{STAGING, history};
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 const HIDE_CURSOR: &str = "\u{1b}[?25l";
 
-/// The end of input, as Ctrl-D types it on an empty line.
+/// The end of input, as with Ctrl-D on an empty line.
 const END_OF_INPUT: &str = "\u{4}";
 
 const QUESTIONS: [&str; 4] = [
     "Merge which of them? (all, none, or names with commas)",
     "Put back which of them? (all, none, or e-mail addresses)",
     "Do the client and the other developers know, and agree?",
-    "Type buckinghamshire-staging to go on: ",
+    "Type buckinghamshire-staging to continue: ",
 ];
 const ANSWERS: [&str; 4] = ["feature/footer, feature/search-page", "all", "yes", STAGING];
 
@@ -24,7 +24,7 @@ fn assert_cursor_is_shown(screen: &str) {
     assert!(screen.rfind(SHOW_CURSOR) >= screen.rfind(HIDE_CURSOR), "{screen:?}");
 }
 
-/// Answers so many questions as wanted, and waits for the next one.
+/// Answers this many questions, and waits for the next one.
 fn at_question(world: &World, number: usize) -> Terminal {
     let mut terminal = world.bcops.start_on_terminal(&["reset-staging"]);
     for (question, answer) in QUESTIONS.iter().zip(ANSWERS).take(number) {
@@ -45,11 +45,11 @@ fn assert_untouched(world: &World, before: &StagingState) {
 }
 
 #[test]
-fn whoever_answers_every_question_gets_a_new_staging() {
+fn answering_every_question_makes_a_new_staging() {
     let world = World::new();
     let clone = world.clone_state();
     let mut terminal = at_question(&world, 3);
-    let screen = terminal.text();
+    let screen = terminal.plain_text();
     for told in [
         "from  production (buckinghamshire-production)",
         "to    staging (buckinghamshire-staging)",
@@ -59,7 +59,7 @@ fn whoever_answers_every_question_gets_a_new_staging() {
         "Draft of a leaflet",
         "staging.tester@torchbox.example",
         "2 accounts that only staging has",
-        "quarantine maintenance",
+        "quarantine  maintenance",
         ", stale)",
         "objects to copy",
     ] {
@@ -97,9 +97,9 @@ fn a_name_that_is_not_exactly_staging_s_changes_nothing() {
     assert_untouched(&world, &before);
 }
 
-/// A slip is asked again. Three of them are a no.
+/// A typing error is asked again. Three errors mean no.
 #[test]
-fn a_slip_in_the_name_is_asked_again() {
+fn a_typing_error_in_the_name_is_asked_again() {
     let world = World::new();
     let before = world.staging();
     let mut terminal = at_question(&world, 3);
@@ -113,7 +113,7 @@ fn a_slip_in_the_name_is_asked_again() {
     }
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(5), "{screen}");
-    assert!(screen.contains("that is not exactly the name"), "{screen}");
+    assert!(screen.contains("that is not exactly buckinghamshire-staging; try again"), "{screen}");
     assert_cursor_is_shown(&screen);
     assert_untouched(&world, &before);
 }
@@ -132,14 +132,14 @@ fn a_no_changes_nothing() {
     assert_untouched(&world, &before);
 }
 
-/// An answer that cannot be used is asked again with the reason, and three of them are a no.
+/// An invalid answer is asked again with the reason. Three mean no.
 #[test]
-fn an_answer_that_cannot_be_used_is_asked_again() {
+fn an_invalid_answer_is_asked_again() {
     let world = World::new();
     let before = world.staging();
     let mut terminal = at_question(&world, 0);
     terminal.type_line("feature/none");
-    terminal.wait_for("cannot use that answer: there is no branch feature/none");
+    terminal.wait_for("cannot use that answer: the origin has no branch feature/none");
     terminal.wait_for_nth(QUESTIONS[0], 2);
     terminal.type_line("none");
     terminal.wait_for(QUESTIONS[1]);
@@ -162,14 +162,11 @@ fn an_answer_that_cannot_be_used_is_asked_again() {
     }
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(5), "{screen}");
-    assert!(
-        screen.contains("there is no branch feature/none on the origin; nothing was"),
-        "{screen}"
-    );
+    assert!(screen.contains("the origin has no branch feature/none; nothing was"), "{screen}");
     assert_untouched(&world, &before);
 }
 
-/// A conflict is found before anything is decided, and decided right there.
+/// A conflict is found before any decision, and decided at once.
 #[test]
 fn a_conflict_is_asked_about() {
     let world = World::new();
@@ -183,7 +180,7 @@ fn a_conflict_is_asked_about() {
         "--recreate-users",
         "none",
     ];
-    const QUESTION: &str = "Leave feature/clashing-header out, and merge the others?";
+    const QUESTION: &str = "Skip feature/clashing-header and merge the others?";
     for answer in ["no", "yes"] {
         let mut terminal = world.bcops.start_on_terminal(&flags);
         terminal.wait_for("bc/templates/header.html");
@@ -250,5 +247,46 @@ fn an_old_backup_is_asked_about() {
     terminal.type_line("no");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(5), "{screen}");
+    assert_untouched(&world, &before);
+}
+
+/// The list to pick from shows who wrote each branch and how old it is, and marks conflicts.
+#[test]
+fn branches_can_be_picked_from_a_list_that_typed_words_narrow() {
+    let world = World::new();
+    let before = world.staging();
+    let mut terminal = at_question(&world, 0);
+    assert!(terminal.text().contains("CONFLICTS with master)"), "{}", terminal.text());
+    // A slip in a name is answered with the name that is near.
+    terminal.type_line("feature/foter");
+    terminal.wait_for("did you mean feature/footer?");
+    terminal.wait_for_nth(QUESTIONS[0], 2);
+    // A word that is a part of names shows those branches only.
+    terminal.type_line("foot");
+    terminal.wait_for("[ ] feature/footer");
+    assert!(!terminal.text().contains("[ ] feature/search-page"), "{}", terminal.text());
+    terminal.press(b"\x1b");
+    terminal.wait_for("nothing was picked");
+    // Enter alone shows all that can be merged.
+    terminal.wait_for_nth(QUESTIONS[0], 3);
+    terminal.type_line("");
+    terminal.wait_for("[ ] feature/search-page");
+    terminal.press(b" ");
+    terminal.wait_for("[x] ");
+    terminal.press(b"\r");
+    terminal.wait_for(QUESTIONS[1]);
+    terminal.interrupt();
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(130), "{screen}");
+    assert_cursor_is_shown(&screen);
+
+    // Ctrl-C at the list changes nothing, and gives the terminal back.
+    let mut terminal = at_question(&world, 0);
+    terminal.type_line("");
+    terminal.wait_for("[ ] feature/search-page");
+    terminal.press(b"\x03");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(130), "{screen}");
+    assert_cursor_is_shown(&screen);
     assert_untouched(&world, &before);
 }

@@ -1,5 +1,5 @@
-//! The ways in which `reset-staging` can be told to go: what is copied, merged, put back, taken and
-//! left out, and where it is run.
+//! Tests the options of `reset-staging`: what is copied, merged, restored, used and skipped, and
+//! where it runs.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::standins::heroku::Outcome;
 use crate::support::git::text;
 use crate::whole_site::{PRODUCTION, STAGING, databases::Templates, history};
 
-/// The usual flags with other values for some, and with more flags.
+/// The usual flags, some with other values, and additional flags.
 fn with<'a>(changed: &[(&str, &'a str)], more: &[&'a str]) -> Vec<&'a str> {
     let mut all = arguments(&[]);
     for (flag, value) in changed {
@@ -52,11 +52,11 @@ fn without_media_the_bucket_stays() {
     assert_eq!(world.staging().objects, before);
     let s3 = world.whole.s3.requests();
     assert!(!s3.iter().any(|request| request.writes()), "{s3:?}");
-    let run = world.bcops(&["runs", "show"]).exits(0);
-    assert!(!run.stdout.contains("images are those of the live site"), "{}", run.stdout);
+    let run = world.bcops(&["runs", "show", "--markdown"]).exits(0);
+    assert!(!run.stdout.contains("images come from the live site"), "{}", run.stdout);
 }
 
-/// The branches that a tip was merged from, the last one first, and the tip below them all.
+/// The branches that were merged into a tip, last one first, and the tip below them.
 fn merged(world: &World) -> (Vec<String>, String) {
     let tips = &world.whole.code.tips;
     let name = |commit: &str| tips.iter().find(|(_, tip)| tip.to_string() == commit);
@@ -77,14 +77,14 @@ fn merged(world: &World) -> (Vec<String>, String) {
 }
 
 #[test]
-fn all_branches_are_those_that_master_has_not() {
+fn all_branches_are_those_that_master_lacks() {
     let world = World::new();
-    // Two of them cannot be merged with master as it is.
+    // Two of them conflict with master.
     let stopped = world.bcops(&with(&[("--branches", "all")], &[]));
     stopped.fails(11, &[history::CLASH, "bc/templates/header.html", "--on-conflict skip"]);
     let run = world.newest_run();
     let resumed = world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]);
-    // What is left has two leaf nodes, and that is found out before anything is pushed.
+    // The rest has two leaf nodes, which is noticed before any push.
     resumed.fails(4, &["merge migration", history::SECOND_LEAF]);
     let tips = &world.whole.code.tips;
     let now = world.whole.code.origin_tip("refs/heads/staging");
@@ -93,7 +93,7 @@ fn all_branches_are_those_that_master_has_not() {
 }
 
 #[test]
-fn a_branch_in_conflict_is_left_out_with_a_warning() {
+fn a_branch_in_conflict_is_skipped_with_a_warning() {
     let world = World::new();
     let branches = "feature/footer,feature/clashing-header,feature/old-map";
     let flags = with(&[("--branches", branches)], &["--on-conflict", "skip", "--json"]);
@@ -106,8 +106,8 @@ fn a_branch_in_conflict_is_left_out_with_a_warning() {
     assert_eq!(branches, [history::OLD_MAP, history::FOOTER]);
     assert_eq!(base, "master");
     assert_eq!(world.report()["status"], "done, with warnings");
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
-    assert!(told.contains("left out because of conflicts: feature/clashing-header"), "{told}");
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
+    assert!(told.contains("skipped because of conflicts: feature/clashing-header"), "{told}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_branch_that_was_never_on_staging_can_be_chosen() {
 }
 
 #[test]
-fn no_branches_make_staging_what_master_is() {
+fn without_branches_staging_equals_master() {
     let world = World::new();
     let flags = with(&[("--branches", "none"), ("--recreate-users", "none")], &[]);
     world.bcops(&flags).exits(0);
@@ -132,7 +132,7 @@ fn no_branches_make_staging_what_master_is() {
 }
 
 #[test]
-fn one_account_is_put_back_by_its_address() {
+fn one_account_is_restored_by_its_address() {
     let world = World::new();
     let address = "trainee@council.example";
     world.bcops(&with(&[("--recreate-users", address)], &[])).exits(0);
@@ -144,9 +144,9 @@ fn one_account_is_put_back_by_its_address() {
 }
 
 #[test]
-fn the_backup_that_was_named_is_the_one_that_is_taken() {
+fn the_named_backup_is_used() {
     let world = World::new();
-    // This one is of another time: production had no redirects then.
+    // This backup is older: production had no redirects then.
     let databases = &world.whole.databases;
     let cluster = databases.cluster();
     let old = format!("{}_old", databases.staging);
@@ -165,7 +165,7 @@ fn the_backup_that_was_named_is_the_one_that_is_taken() {
     for way in ["stream", "heroku"] {
         let run = world.bcops(&with(&[], &["--backup", &name, "--restore-via", way])).exits(0);
         assert_eq!(databases.staging(count), "0", "{way}");
-        // Whoever named it knows its age, and is told all the same.
+        // Its age is still printed, although the user named it.
         assert!(run.says(&[&name, "old"]).stdout.contains(&name));
         world.bcops(&with(&[], &["--restore-via", way, "--backup", "newest"])).exits(0);
         assert_ne!(databases.staging(count), "0", "{way}");
@@ -173,7 +173,7 @@ fn the_backup_that_was_named_is_the_one_that_is_taken() {
 }
 
 #[test]
-fn an_old_backup_has_to_be_named() {
+fn an_old_backup_must_be_named() {
     let world = World::new();
     let limit = format!("backup_max_age = \"2h\"\n{}", world.config());
     world.configure(&limit);
@@ -186,7 +186,7 @@ fn an_old_backup_has_to_be_named() {
 }
 
 #[test]
-fn without_the_clean_up_staging_opens_under_its_own_names() {
+fn without_the_clean_up_staging_opens_with_its_own_hosts() {
     let world = World::new();
     let sites = world.staging().sites;
     let visitors = world.send_visitors();
@@ -199,13 +199,13 @@ fn without_the_clean_up_staging_opens_under_its_own_names() {
         (world.outcome("sites"), world.outcome("search")),
         ("done".into(), "left out".into())
     );
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
-    assert!(told.contains("left out with --skip cleanup"), "{told}");
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
+    assert!(told.contains("skipped with --skip cleanup"), "{told}");
     world.assert_production_untouched();
 }
 
 #[test]
-fn a_plan_is_stale_when_master_moves_or_a_newer_backup_is_there() {
+fn a_plan_is_stale_after_a_move_of_master_or_a_newer_backup() {
     let world = World::new();
     let plan = world.bcops.directory().join("plan.json");
     let plan = text(&plan);
@@ -230,15 +230,15 @@ fn a_plan_is_stale_when_master_moves_or_a_newer_backup_is_there() {
     world.whole.heroku.add_backup(PRODUCTION, dump, Duration::from_secs(60), completed);
     follow().fails(6, &["stale", "the newest backup of production was b003 and is a newer one"]);
     assert!(!begun() && world.whole.heroku.writes(STAGING).is_empty());
-    // Whoever names an older one means that one, and a newer one changes nothing.
+    // A named older backup stays valid if a newer one appears.
     let named = ["reset-staging", "--branches", "none", "--recreate-users", "all"];
     world.bcops(&[&named[..], &["--backup", "b003", "--plan-out", &plan]].concat()).exits(0);
     world.whole.heroku.add_backup(PRODUCTION, dump, Duration::from_secs(10), completed);
     follow().exits(0);
-    assert!(world.bcops(&["runs", "show"]).exits(0).stdout.contains("b003"));
+    assert!(world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout.contains("b003"));
 }
 
-/// Runs it where there is no whole clone of the operator's, and looks that all was done.
+/// Runs it without a complete clone of the operator, and checks that everything was done.
 #[track_caller]
 fn check_reset(world: &World) -> Run {
     let run = world.bcops(&arguments(&[])).exits(0);
@@ -269,7 +269,7 @@ fn it_runs_where_there_is_no_clone() {
     assert_eq!(world.whole.code.origin_tip("refs/heads/staging"), Some(staging));
 }
 
-/// Puts another clone in the place of the operator's.
+/// Replaces the operator's clone.
 fn clone_again(world: &World, arguments: &[&str]) {
     fs::remove_dir_all(world.clone_folder()).expect("removed");
     let url = format!("file://{}", text(&world.whole.code.origin()));

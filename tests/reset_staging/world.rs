@@ -1,6 +1,6 @@
-//! What the tests of `reset-staging` share: the council's whole site, the program in clean
-//! surroundings with the operator's clone as its working directory, ways to look at everything
-//! afterwards, and ways to make things go wrong.
+//! Builds the world for tests of `reset-staging`: the council's whole site, the program in a clean
+//! environment with the operator's clone as its working directory, checks of every state, and
+//! faults.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
@@ -49,13 +49,13 @@ impl World {
         World { whole, bcops, at_first, runtime }
     }
 
-    /// Brings everything back to the beginning, faults and the program's own state included. All
-    /// servers are new, so that nothing that a killed run left under way can reach them.
+    /// Restores everything to the beginning, including faults and the program's own state. All
+    /// servers are new, so jobs of a killed run cannot reach them.
     pub fn reset(&mut self) {
         let now = self.production();
         let is_as_it_was =
             now.rows == self.at_first.rows && now.sequences == self.at_first.sequences;
-        // Copying takes longer than looking.
+        // Copying takes longer than comparing.
         let production = is_as_it_was.then(|| self.whole.databases.keep_production());
         *self = World::with(production);
     }
@@ -85,13 +85,13 @@ impl World {
         ProductionState::of(&self.whole)
     }
 
-    /// Takes production as it is now for how it was at the beginning: for what a test gives it.
+    /// Takes production's current state as its beginning, after changes by a test.
     pub fn furnished(&mut self) {
         self.at_first = self.production();
     }
 
-    /// Checks that nothing of production is other than it was at the beginning, and that nobody
-    /// even asked for a change.
+    /// Checks that production has not changed since the beginning, and that no request tried to
+    /// change it.
     #[track_caller]
     pub fn assert_production_untouched(&self) {
         let writes = self.whole.heroku.writes(crate::whole_site::PRODUCTION);
@@ -116,13 +116,13 @@ impl World {
         StagingState::of(&self.whole)
     }
 
-    /// The program as a second operator has it, who shares nothing with the first but the origin and
-    /// Heroku: another home, state folder and clone.
+    /// The program of a second operator, who shares only the origin and Heroku with the first:
+    /// another home, state folder and clone.
     pub fn another_operator(&self) -> Bcops {
         surroundings(&self.whole)
     }
 
-    /// For calls of the library and of the stand-ins that have to wait.
+    /// For asynchronous calls of the library and of the stand-ins.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
@@ -134,7 +134,7 @@ fn surroundings(whole: &WholeSite) -> Bcops {
     for (name, value) in whole.variables() {
         bcops.set(name, &value);
     }
-    // The user's own git does the network's work, and finds its helpers itself.
+    // The user's own git uses the network, and finds its helpers itself.
     bcops.set("PATH", &std::env::var("PATH").expect("a path"));
     bcops.set("GIT_CONFIG_NOSYSTEM", "1");
     let local = whole.databases.cluster().url("nobodys");

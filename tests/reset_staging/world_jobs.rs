@@ -1,5 +1,5 @@
-//! That the long jobs of the world of `reset-staging` do what they say: resets, restores and
-//! backups of real databases by roles with few rights, and an index that is filled.
+//! Tests the long jobs of the world of `reset-staging`: resets, restores and backups of real
+//! databases by roles with few rights, and filling an index.
 
 use std::future::pending;
 use std::io::{Read, Write};
@@ -28,7 +28,7 @@ fn a_backup_of_production_is_restored_into_a_database_that_was_reset() {
         let database = database.expect("its database");
         heroku.reset_database(&database, &[]).await.expect("empty");
         assert_eq!(databases.staging(COUNT), "0");
-        // What Heroku gives a database comes back.
+        // Heroku's own objects in a database come back.
         let extensions = "SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'";
         assert_eq!(databases.staging(extensions), databases.production(extensions));
 
@@ -44,7 +44,7 @@ fn a_backup_of_production_is_restored_into_a_database_that_was_reset() {
 }
 
 #[test]
-fn staging_is_backed_up_and_put_back() {
+fn staging_is_backed_up_and_restored() {
     let world = World::new();
     let before = world.staging();
     let heroku = client(&world.whole.heroku, quick());
@@ -68,7 +68,7 @@ fn staging_is_backed_up_and_put_back() {
 }
 
 #[test]
-fn transfers_and_dynos_go_wrong_as_told() {
+fn transfers_and_dynos_fail_as_set() {
     let world = World::new();
     let heroku = client(&world.whole.heroku, Timing { tries: 1, ..quick() });
     world.runtime().block_on(async {
@@ -124,14 +124,14 @@ fn an_index_gets_a_document_for_each_row() {
             format!("POST {index}/_refresh"),
         ]
     );
-    // Two lines for each document: what to do, and the document.
+    // Two lines for each document: the action, and the document.
     let pages = world.whole.databases.staging("SELECT count(*) FROM wagtailcore_page");
     assert_eq!((of_pages[2].1 / 2).to_string(), pages);
 }
 
 type Requests = Arc<Mutex<Vec<(String, usize)>>>;
 
-/// Says yes to everything, and writes down method and path with the number of lines of the body.
+/// Accepts everything, and records method and path with the number of lines of the body.
 fn search_server() -> (String, Requests) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let url = format!("http://user:db-password@{}", listener.local_addr().expect("an address"));

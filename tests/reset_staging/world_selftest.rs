@@ -1,4 +1,4 @@
-//! That the world of `reset-staging` is one: pushes build, commands work on the database, hooks
+//! Tests the world of `reset-staging` itself: pushes build, commands use the database, hooks
 //! refuse, and a change of one row is noticed.
 
 use std::future::pending;
@@ -52,7 +52,7 @@ fn a_change_is_noticed_and_a_reset_undoes_it() {
     assert_eq!(world.staging(), staging);
     assert_eq!(world.production().rows, production.rows);
     world.assert_production_untouched();
-    // Generous, for a machine that has a lot to do.
+    // Generous, for a busy machine.
     assert!(took < Duration::from_secs(20), "{took:?}");
     eprintln!("a reset of the world took {took:?}");
 }
@@ -90,7 +90,7 @@ fn a_push_builds_migrates_and_releases() {
     let before = world.staging();
     let clone = world.bcops.directory().join("work");
     let heroku = format!("{}/{STAGING}.git", code.heroku_host());
-    // Without force the history does not fit; another branch is not built.
+    // Without force the push is refused. Another branch is not built.
     let (pushed, said) = code.try_git(&clone, &["push", &heroku, "origin/master:master"]);
     assert!(!pushed && said.contains("rejected"), "{said}");
     code.git(&clone, &["push", &heroku, "origin/master:refs/heads/other"]);
@@ -115,13 +115,13 @@ fn a_push_builds_migrates_and_releases() {
     assert_eq!(code.app_tip(STAGING), Some(tip));
     world.assert_production_untouched();
 
-    // Once more: there is nothing to build.
+    // A repeat builds nothing.
     code.git(&clone, &["push", &heroku, &format!("{search}:master")]);
     assert_eq!(world.staging().builds, after.builds);
 }
 
 #[test]
-fn builds_and_releases_fail_when_they_are_told_to() {
+fn builds_and_releases_fail_as_set() {
     let world = World::new();
     let code = &world.whole.code;
     let clone = world.bcops.directory().join("work");
@@ -204,10 +204,10 @@ fn commands_on_dynos_work_on_the_database() {
 }
 
 #[test]
-fn makemigrations_tells_three_failures_apart() {
+fn makemigrations_distinguishes_three_failures() {
     let world = World::new();
     let check = "python manage.py makemigrations --check";
-    // The database was never scrubbed, and staging insists on it.
+    // The database was never scrubbed, and staging requires that.
     world.whole.databases.staging("DELETE FROM birdbath_execution");
     let (status, said) = on_staging(&world, check);
     assert!(status == 1 && said.contains("birdbath.E001"), "{said}");
@@ -233,7 +233,7 @@ fn two_leaf_nodes_in_the_tree_stop_a_release() {
     let world = World::new();
     let code = &world.whole.code;
     let clone = world.bcops.directory().join("work");
-    // What a careless merge makes of master and the branch.
+    // A careless merge of master and the branch.
     code.git(&clone, &["checkout", "-q", "-b", "careless", "origin/master"]);
     let leaf = format!("origin/{}", history::SECOND_LEAF);
     code.git(&clone, &["merge", "-q", "--no-edit", &leaf]);
@@ -241,7 +241,7 @@ fn two_leaf_nodes_in_the_tree_stop_a_release() {
     let (pushed, said) = code.try_git(&clone, &["push", "--force", &heroku, "careless:master"]);
     assert!(pushed, "{said}");
     assert_eq!(world.staging().releases.last(), Some(&"failed"));
-    // Master and the clashing branch do not go together.
+    // Master and the clashing branch conflict.
     code.git(&clone, &["checkout", "-q", "-b", "clash", "origin/master"]);
     let clash = format!("origin/{}", history::CLASH);
     let (merged, said) = code.try_git(&clone, &["merge", "-q", "--no-edit", &clash]);
@@ -255,7 +255,7 @@ fn a_reset_ends_what_hangs() {
     world.make(Trouble::CommandHangs("migrate"));
     let code = &world.whole.code;
     let heroku = format!("{}/{STAGING}.git", code.heroku_host());
-    // The release phase of a push that nobody waits for any longer.
+    // The release phase of an abandoned push.
     let mut push = std::process::Command::new("git")
         .current_dir(world.bcops.directory().join("work"))
         .args(["push", "--quiet", "--force", &heroku, "origin/master:master"])
@@ -264,7 +264,7 @@ fn a_reset_ends_what_hangs() {
         .expect("git runs");
     let is_pending = || world.staging().releases.last() == Some(&"pending");
     wait::until("a release begins", is_pending);
-    // And a dyno that nobody is attached to.
+    // And a dyno without a client.
     let real = client(&world.whole.heroku, quick());
     world.runtime().block_on(async {
         let app = real.destination_app(&staging_destination()).await.expect("staging");

@@ -1,5 +1,5 @@
-//! That visitors of the world of `reset-staging` see what there is to see, and notice what they
-//! must not see.
+//! Tests the visitors of the world of `reset-staging`: they see the site, and notice what must not
+//! be visible.
 
 use crate::heroku::world::{client, quick, staging_destination};
 use crate::reset_staging::world::{Trouble, World, visit};

@@ -1,5 +1,5 @@
-//! `bcops scrub-pii` on real inputs that were restored whole. The variable `BCOPS_FIXTURES` names
-//! their folder; without it these tests are skipped.
+//! Tests `bcops scrub-pii` on fully restored real inputs. The variable `BCOPS_FIXTURES` names their
+//! folder; without it these tests are skipped.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::standins::heroku::Options;
 
 const STAFF: [&str; 3] = ["users_user", "users_user_groups", "auth_group"];
 
-/// The local database is the whole of an archive, as `pg_restore` loads it.
+/// The local database is a whole archive, loaded by `pg_restore`.
 fn restored(name: &str) -> Option<World> {
     let archive = fixtures()?.join(name);
     let world = World::empty(Options::default());
@@ -27,7 +27,7 @@ fn digests(world: &World, tables: &[&str]) -> Vec<String> {
     tables.iter().map(digest).collect()
 }
 
-/// Scrubs, and checks what has to hold whatever the database and the policy.
+/// Scrubs, and checks the rules for every database and policy.
 #[track_caller]
 fn scrub_and_check(world: &World, policy: &str) {
     let before = schema(world.cluster, &world.target);

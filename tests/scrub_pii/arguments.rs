@@ -1,9 +1,9 @@
-//! `scrub-pii` with flags that do not go together, and what it knows without Heroku.
+//! Tests `scrub-pii` with conflicting flags, and without Heroku.
 
 use crate::scrub_pii::world::{local_with, people, scrub, versions};
 
 #[test]
-fn no_flag_is_quietly_left_alone() {
+fn no_flag_is_silently_ignored() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     let file = ["--file", "x.dump"];
@@ -20,7 +20,7 @@ fn no_flag_is_quietly_left_alone() {
 }
 
 #[test]
-fn what_variables_tell_of_production_is_known_without_heroku() {
+fn production_in_variables_is_recognized_without_heroku() {
     let mut world = people();
     let before = versions(world.cluster, &world.target);
     let url = world.cluster.url(&world.target).replace("127.0.0.1", "localhost");

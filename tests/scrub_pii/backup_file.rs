@@ -1,4 +1,4 @@
-//! Rewriting a backup file, judged by the real `pg_restore` and a real server.
+//! Tests rewriting a backup file, with the real `pg_restore` and a real server.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn scrubbed(folder: &Path) -> PathBuf {
     path
 }
 
-/// What `pg_restore` prints, without the key that it makes up at each run.
+/// What `pg_restore` prints, without the random key of each run.
 fn printed(cluster: &Cluster, options: &[&str], archive: &Path) -> Vec<String> {
     let output = cluster.tool("pg_restore").args(options).arg(archive).output().expect("output");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -44,7 +44,7 @@ fn printed(cluster: &Cluster, options: &[&str], archive: &Path) -> Vec<String> {
     text.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect()
 }
 
-/// Every row, but for the mark's moment.
+/// Every row, except the time in the mark.
 fn rows(cluster: &Cluster, database: &str) -> Vec<String> {
     assert_eq!(cluster.psql(database, "SELECT count(*) FROM birdbath_execution"), "1");
     let mut lines = digest(cluster, database);
@@ -53,7 +53,7 @@ fn rows(cluster: &Cluster, database: &str) -> Vec<String> {
     lines
 }
 
-/// An empty database with the schema that Heroku's backups take for granted.
+/// An empty database with the schema that Heroku's backups expect.
 fn database(cluster: &Cluster, prefix: &str) -> String {
     let database = cluster.create_database(prefix);
     cluster.psql(&database, "CREATE SCHEMA heroku_ext");
@@ -121,13 +121,13 @@ fn a_rewritten_backup_is_rewritten_to_itself() {
     }
 }
 
-/// Every table of an archive as published content: nothing is to be changed.
+/// Every table of an archive as published content, so nothing is changed.
 fn without_rules(archive: &Path) -> Manifest {
     let file = BackupFile::open(Input::File(archive.to_owned())).expect("an archive");
     let mut text = "schema_version = 1\nlarge_objects = \"content\"\n\
                     [revisions]\nkeep_members = [\"*.*\"]\n"
         .to_owned();
-    // Published numbers would be findings, and this is about what passes as it is.
+    // Published numbers would be findings, but this test is about unchanged data.
     text += "[audit]\nallow = { nino = [\"*\"] }\n";
     for (name, table) in &file.schema().tables {
         let columns = table.columns.iter().filter(|column| !column.generated);

@@ -1,5 +1,5 @@
-//! One database has one schema, whether it is read from the server or from a backup: a manifest is
-//! judged alike in both places.
+//! Tests that a database has the same schema read from the server and from a backup, so a manifest
+//! is checked equally.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::pull_data::world::sample;
 use crate::support::postgres::Cluster;
 use crate::support::site;
 
-/// Lists whose order means nothing are brought into one.
+/// Sorts lists whose order has no meaning.
 fn sorted(mut schema: Schema) -> Schema {
     for table in schema.tables.values_mut() {
         table.unique_keys.sort_by(|one, other| one.name.cmp(&other.name));
@@ -41,8 +41,8 @@ fn of_database(cluster: &Cluster, database: &str) -> Schema {
     })
 }
 
-/// A partition may have a key of its own beside the same one of its parent, where they differ in what
-/// follows a deletion or in MATCH. For a scrub they are one.
+/// A partition may have its own key beside the same key of its parent, with other actions on
+/// deletion or another MATCH. For a scrub they are the same.
 fn with_each_key_once(table: &Table) -> Table {
     let mut table = table.clone();
     let mut seen = BTreeSet::new();

@@ -1,5 +1,5 @@
-//! `bcops scrub-pii` when it cannot go through: killed, interrupted, locked out, too slow, or not
-//! clean in the end. The database is then as it was.
+//! Tests failures of `bcops scrub-pii`: killed, interrupted, blocked by locks, too slow, or not
+//! clean in the end. The database is then unchanged.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::support::wait;
 
 #[test]
 fn killed_at_any_moment_it_has_done_everything_or_nothing() {
-    // Some tables of the site: enough to do, and soon made again.
+    // Some tables of the site: enough work, and quickly recreated.
     let template = Cluster::shared().create_database("small_site");
     Cluster::shared().pg_restore(&template, &sample().small).expect("pg_restore");
     let fresh = || local_copy_of(&template);
@@ -52,20 +52,20 @@ fn killed_at_any_moment_it_has_done_everything_or_nothing() {
 }
 
 #[test]
-fn a_lock_of_somebody_else_is_waited_for_and_then_named() {
+fn a_foreign_lock_is_waited_for_and_then_named() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     for (sql, table) in [
         ("LOCK TABLE letter", "letter"),
         ("LOCK TABLE person IN SHARE MODE", "person"),
         ("UPDATE person SET note = 'y' WHERE id = 7", "person"),
-        // A reader is in the way of a table that is emptied.
+        // A reader blocks a table that is emptied.
         ("SELECT * FROM letter", "letter"),
     ] {
         let holder = Holder::hold(&world, sql);
         let started = Instant::now();
         let run = scrub(&world, &["--yes", "--lock-timeout", "1s"]);
-        let words = [table, "locked by another session", "holder of", "--lock-timeout"];
+        let words = [table, "another session holds a lock", "holder of", "--lock-timeout"];
         run.fails(7, &words);
         assert!(started.elapsed() < Duration::from_secs(20), "{sql}");
         drop(holder);
@@ -76,7 +76,7 @@ fn a_lock_of_somebody_else_is_waited_for_and_then_named() {
 }
 
 #[test]
-fn locks_that_are_met_on_the_way_are_told_alike() {
+fn locks_during_the_scrub_are_reported_equally() {
     let world = local_with(
         "CREATE TABLE person (id serial PRIMARY KEY, name text NOT NULL); \
          INSERT INTO person (name) VALUES ('Ann Canary'); \
@@ -90,7 +90,7 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
     for (sql, table) in [("SELECT * FROM person", "person"), ("SELECT * FROM names", "names")] {
         let holder = Holder::hold(&world, sql);
         scrub(&world, &["--yes", "--lock-timeout", "1s"])
-            .fails(7, &[table, "locked by another session", "holder of"]);
+            .fails(7, &[table, "another session holds a lock", "holder of"]);
         drop(holder);
         wait_until_alone(&world);
         assert_eq!(versions(world.cluster, &world.target), before, "{sql}");
@@ -98,7 +98,7 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
     let holder = Holder::hold(&world, "LOCK TABLE page");
     for arguments in [&["--yes", "--lock-timeout", "1s"][..], &["--check", "--lock-timeout", "1s"]]
     {
-        scrub(&world, arguments).fails(7, &["page", "locked by another session", "holder of"]);
+        scrub(&world, arguments).fails(7, &["page", "another session holds a lock", "holder of"]);
     }
     drop(holder);
     wait_until_alone(&world);
@@ -106,11 +106,11 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
 }
 
 #[test]
-fn a_column_that_comes_while_a_lock_is_waited_for_is_seen() {
+fn a_column_added_during_the_wait_for_a_lock_is_noticed() {
     let world = people();
-    // Whoever adds a column keeps everybody out; the look before the question is over by then.
+    // Adding a column takes an exclusive lock. The check before the question is over by then.
     let mut terminal = world.bcops.start_on_terminal(&["scrub-pii", "--lock-timeout", "1m"]);
-    terminal.wait_for("to go on: ");
+    terminal.wait_for("to continue: ");
     let holder = Holder::hold(
         &world,
         "ALTER TABLE person ADD COLUMN home text; UPDATE person SET home = 'ann@canary.example'",
@@ -152,7 +152,7 @@ fn a_statement_that_takes_too_long_ends_it() {
 }
 
 #[test]
-fn ctrl_c_leaves_the_database_as_it_was() {
+fn ctrl_c_leaves_the_database_unchanged() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     let after = "[[after]]\npolicies = [\"local\"]\nsql = \"SELECT pg_sleep(60)\"\n";
@@ -185,7 +185,7 @@ fn ctrl_c_leaves_the_database_as_it_was() {
 }
 
 #[test]
-fn a_server_that_ends_the_session_is_told_as_such() {
+fn a_session_that_the_server_ends_is_reported() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     let after = "[[after]]\npolicies = [\"local\"]\nsql = \"SELECT pg_sleep(60)\"\n";
@@ -202,7 +202,7 @@ fn a_server_that_ends_the_session_is_told_as_such() {
 }
 
 #[test]
-fn a_finding_of_the_audit_takes_everything_back() {
+fn a_finding_of_the_audit_undoes_everything() {
     let world = people();
     world.psql("UPDATE person SET note = 'ask ann.canary@canary.example' WHERE id <= 3");
     let before = (versions(world.cluster, &world.target), schema(world.cluster, &world.target));
@@ -217,7 +217,7 @@ fn a_finding_of_the_audit_takes_everything_back() {
 }
 
 #[test]
-fn a_statement_of_the_manifest_cannot_end_the_transaction_unseen() {
+fn a_statement_of_the_manifest_cannot_end_the_transaction_unnoticed() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     for (sql, code) in [

@@ -1,4 +1,4 @@
-//! `scrub-pii --dump` and `--manifest`, as a user types them.
+//! Tests `scrub-pii --dump` and `--manifest`, as a user types them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +38,7 @@ fn a_copy_of_a_backup_holds_no_personal_data() {
     let sql = Cluster::shared().run_tool("pg_restore", &["-f", "-", text(&out)]);
     let left = Needles::of_sample(|_| true).find(sql.as_bytes());
     assert_eq!(left, Vec::<String>::new());
-    // Nothing was put beside it.
+    // No other file was created.
     let names: Vec<_> = fs::read_dir(bcops.directory().join("work")).expect("a folder").collect();
     assert_eq!(names.len(), 1);
 }
@@ -69,13 +69,13 @@ fn standard_input_and_output_are_streams_of_bytes() {
 }
 
 #[test]
-fn what_is_there_is_not_replaced_without_being_told() {
+fn an_existing_file_is_replaced_only_on_request() {
     let bcops = Bcops::new();
     let archive = text(&sample().archive).to_owned();
     bcops.write("out.dump", "precious");
     bcops
         .run(&dump(&archive, "out.dump"))
-        .fails(4, &["exists already", "hint: to replace it: --force"]);
+        .fails(4, &["exists already", "hint: add --force to replace the file"]);
     assert_eq!(fs::read(bcops.directory().join("work/out.dump")).expect("it"), b"precious");
     bcops.run(&[&dump(&archive, "out.dump")[..], &["--force"]].concat()).exits(0);
     bcops
@@ -92,7 +92,7 @@ fn a_damaged_backup_leaves_nothing_behind() {
     bytes.truncate(bytes.len() / 2);
     let half = bcops.directory().join("half.dump");
     fs::write(&half, bytes).expect("a file");
-    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot be read"]);
+    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot read the backup"]);
     assert_eq!(fs::read_dir(bcops.directory().join("work")).expect("a folder").count(), 0);
 }
 
@@ -114,7 +114,7 @@ fn a_finding_leaves_no_file_and_names_no_value() {
 }
 
 #[test]
-fn the_tools_look_at_a_backup_file() {
+fn the_tools_read_a_backup_file() {
     let mut bcops = Bcops::new();
     let archive = text(&sample().archive).to_owned();
     let tool = |words: &[&'static str]| {
@@ -136,7 +136,7 @@ fn the_tools_look_at_a_backup_file() {
     run(&bcops, &with_file(&["explain", "user_user"])).fails(2, &["did you mean users_user"]);
     run(&bcops, &with_file(&["draw"])).fails(2, &["validate, suggest, explain TABLE"]);
 
-    // A manifest of one's own that knows nothing: everything is drafted, and the draft is valid.
+    // An empty manifest: everything is drafted, and the draft is valid.
     let empty = bcops.write("empty.toml", "schema_version = 1\n");
     bcops.set("BCOPS_SCRUB_MANIFEST", text(&empty));
     let mut arguments = with_file(&["validate"]);

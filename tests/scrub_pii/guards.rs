@@ -1,4 +1,4 @@
-//! `bcops scrub-pii ENV`: whose database it scrubs, whose it refuses, and that a check only reads.
+//! Tests `bcops scrub-pii ENV`: which databases it scrubs and refuses, and that a check only reads.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ fn staging_is_scrubbed_by_its_own_policy_when_its_app_is_confirmed() {
 }
 
 #[test]
-fn protected_environments_are_refused_before_anything_is_asked_of_them() {
+fn protected_environments_are_refused_before_any_request_to_them() {
     let world = people();
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     let before = versions(world.cluster, &world.target);
@@ -63,7 +63,7 @@ fn protected_environments_are_refused_before_anything_is_asked_of_them() {
 }
 
 #[test]
-fn productions_database_is_recognised_in_stagings_config_vars() {
+fn productions_database_is_recognized_in_stagings_config_vars() {
     let world = as_staging(people());
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     let spellings = [
@@ -105,8 +105,8 @@ fn the_apps_themselves_are_compared() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
-    // Nothing shows that the database is staging's own.
+fn a_resource_that_cannot_be_compared_is_refused() {
+    // Nothing proves that the database is staging's own.
     let mut world = people();
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
@@ -117,7 +117,7 @@ fn what_cannot_be_compared_is_refused() {
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", "postgres://[broken");
     assert_refused_once(&world, &["production"]);
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", "postgres://u:p@127.0.0.1:1/other");
-    // A protected app that somebody has configured has to be there.
+    // A protected app in the configuration must exist.
     let configured = format!(
         "[scrub]\nmanifest = \"manifest.toml\"\n[environments.production]\napp = \"{PRODUCTION}\"\n"
     );
@@ -140,7 +140,7 @@ fn assert_refused_once(world: &World, words: &[&str]) {
 }
 
 #[test]
-fn a_variable_of_this_process_stands_in_for_the_config_var_and_is_guarded_too() {
+fn a_variable_of_this_process_replaces_the_config_var_and_is_guarded_too() {
     let mut world = people();
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &world.cluster.url("nobodys"));
@@ -151,17 +151,17 @@ fn a_variable_of_this_process_stands_in_for_the_config_var_and_is_guarded_too() 
     world.bcops.set("BCOPS_PRODUCTION_DATABASE_URL", &url);
     assert_refused(&world, &["production", "DATABASE_URL"]);
     world.bcops.unset("BCOPS_PRODUCTION_DATABASE_URL");
-    // Heroku says that it is staging's own, whatever the protected ones answer.
+    // Heroku confirms that it is staging's own, whatever the protected servers answer.
     world.standin.add_database(STAGING, "DATABASE", &url);
     scrub(&world, &CONFIRMED).exits(0);
 
-    // Without a login there is nothing to compare with, unless it is given.
+    // Without a login there is nothing to compare with, unless a variable names it.
     world.bcops.unset("HEROKU_API_KEY");
     scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "protected"]);
-    // What is given has to answer.
+    // The named database must answer.
     world.bcops.set("BCOPS_PRODUCTION_DATABASE_URL", "postgres://u:p@127.0.0.1:1/other");
     world.bcops.set("BCOPS_CONTENT_PREP_DATABASE_URL", "postgres://u:p@127.0.0.1:1/another");
-    scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "cannot be asked"]);
+    scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "cannot ask"]);
     for name in ["PRODUCTION", "CONTENT_PREP"] {
         let other = format!("{}?sslmode=disable", world.cluster.url("postgres"));
         world.bcops.set(&format!("BCOPS_{name}_DATABASE_URL"), &other);
@@ -170,7 +170,7 @@ fn a_variable_of_this_process_stands_in_for_the_config_var_and_is_guarded_too() 
 }
 
 #[test]
-fn the_local_database_must_be_nobodys_else() {
+fn the_local_database_must_not_belong_to_an_environment() {
     let mut world = people();
     let url = world.cluster.url(&world.target);
     let before = versions(world.cluster, &world.target);
@@ -223,7 +223,7 @@ fn a_check_of_production_only_reads() {
     assert!(statements.iter().any(|one| one.contains("BEGIN TRANSACTION READ ONLY")));
     assert_eq!(versions(&cluster, "production_site"), before);
 
-    // One that has been scrubbed passes.
+    // A scrubbed database passes.
     let local = local_site();
     scrub(&local, &["--yes", "--policy", "staging"]).exits(0);
     let url = format!("{}?sslmode=disable", local.cluster.url(&local.target));

@@ -1,5 +1,5 @@
-//! `bcops scrub-pii` on the local database, from end to end: what it takes out, what it leaves, and
-//! what it says about it.
+//! Tests `bcops scrub-pii` on the local database from end to end: what it removes, keeps and
+//! prints.
 
 mod archives;
 mod arguments;
@@ -20,7 +20,7 @@ use crate::pull_data::world::{Needles, World, sample, sequences};
 use crate::scrub_pii::world::{local_site, of_table, rows, schema, scrub, set_manifest, versions};
 use crate::support::site;
 
-/// A number of a document, which has to be there.
+/// A number in a document, which must exist.
 #[track_caller]
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("not a number: {value}"))
@@ -32,7 +32,7 @@ fn assert_no_value_is_printed(text: &str) {
 }
 
 #[test]
-fn the_local_policy_leaves_what_a_pull_brings() {
+fn the_local_policy_equals_a_pull() {
     let world = local_site();
     let (cluster, target) = (world.cluster, world.target.as_str());
     let before = (schema(cluster, target), sequences(cluster, target));
@@ -76,7 +76,7 @@ fn the_local_policy_leaves_what_a_pull_brings() {
 }
 
 #[test]
-fn the_staging_policy_keeps_the_staff_and_nothing_of_the_public() {
+fn the_staging_policy_keeps_staff_and_removes_the_public() {
     let world = local_site();
     let (cluster, target) = (world.cluster, world.target.as_str());
     let staff = "SELECT md5(string_agg(u::text, ',' ORDER BY id)) FROM users_user u";
@@ -119,12 +119,12 @@ fn the_staging_policy_keeps_the_staff_and_nothing_of_the_public() {
     scrub(&world, &["--yes", "--policy", "staging"]).exits(0);
     assert_eq!(versions(cluster, target), versions_before);
     scrub(&world, &["--check", "--policy", "staging"]).exits(0);
-    // What staging keeps is not what a developer may have.
+    // A developer may not have everything that staging keeps.
     scrub(&world, &["--check", "--policy", "local"]).fails(9, &["users_user.email"]);
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells_what_is_then_done() {
+fn a_dry_run_changes_nothing_and_predicts_the_scrub() {
     let world = local_site();
     let before = versions(world.cluster, &world.target);
     let planned = scrub(&world, &["--dry-run", "--json"]).exits(0).json();
@@ -151,7 +151,7 @@ fn a_dry_run_changes_nothing_and_tells_what_is_then_done() {
 }
 
 #[test]
-fn without_a_yes_nothing_happens() {
+fn without_a_confirmation_nothing_happens() {
     let world = local_site();
     let before = versions(world.cluster, &world.target);
     let confirm = format!("--confirm {}", world.target);
@@ -174,7 +174,7 @@ fn without_a_yes_nothing_happens() {
 fn typing_the_name_scrubs_the_database() {
     let world = local_site();
     let before = versions(world.cluster, &world.target);
-    let question = format!("Type {} to go on: ", world.target);
+    let question = format!("Type {} to continue: ", world.target);
     for wrong in ["y", "yes", ""] {
         let mut terminal = world.bcops.start_on_terminal(&["scrub-pii"]);
         terminal.wait_for(&question);
@@ -192,11 +192,11 @@ fn typing_the_name_scrubs_the_database() {
     terminal.interrupt();
     assert_eq!(terminal.finish().0, Some(130));
     assert_eq!(versions(world.cluster, &world.target), before);
-    // A blank too many is asked about again, and not taken for the name.
+    // A name with an extra blank is refused and asked again.
     let mut terminal = world.bcops.start_on_terminal(&["scrub-pii"]);
     terminal.wait_for(&question);
     terminal.type_line(&format!("{} ", world.target));
-    terminal.wait_for("that is not exactly the name");
+    terminal.wait_for(&format!("that is not exactly {}; try again", world.target));
     assert_eq!(versions(world.cluster, &world.target), before);
     terminal.type_line(&world.target);
     let (code, screen) = terminal.finish();
@@ -206,7 +206,7 @@ fn typing_the_name_scrubs_the_database() {
 }
 
 #[test]
-fn old_rows_are_off_the_disk_when_that_is_asked_for() {
+fn old_rows_are_removed_from_the_disk_on_request() {
     let world = local_site();
     scrub(&world, &["--yes", "--vacuum"]).exits(0);
     world.psql("CHECKPOINT");
@@ -217,7 +217,7 @@ fn old_rows_are_off_the_disk_when_that_is_asked_for() {
 }
 
 #[test]
-fn what_nobody_has_classified_stops_the_scrub_with_the_lines_to_add() {
+fn unclassified_data_stops_the_scrub_with_the_lines_to_add() {
     let world = local_site();
     world.psql("ALTER TABLE auth_group ADD COLUMN nickname text");
     world.psql("CREATE TABLE people_person (id serial PRIMARY KEY, full_name text)");

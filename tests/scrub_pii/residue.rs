@@ -1,5 +1,5 @@
-//! What a scrub could leave behind outside of the rows that it changes: statistics, edits that were
-//! undone, old files, materialized views, and tables that it cannot reach.
+//! Tests data that a scrub could leave outside the changed rows: statistics, undone edits, old
+//! files, materialized views, and unreachable tables.
 
 use crate::command::Run;
 use crate::pull_data::world::World;
@@ -8,7 +8,7 @@ use crate::scrub_pii::world::{
 };
 use crate::support::site;
 
-/// What the planner knows of the values of these tables.
+/// The planner's statistics about the values of these tables.
 fn remembered(world: &World, tables: &str) -> String {
     world.psql(&format!(
         "SELECT coalesce(string_agg(concat_ws(' ', tablename, attname, most_common_vals::text, \
@@ -16,7 +16,7 @@ fn remembered(world: &World, tables: &str) -> String {
     ))
 }
 
-/// The world's database belongs to a user who is no superuser, and is scrubbed by that user.
+/// The world's database belongs to a user who is not a superuser and who scrubs it.
 fn as_owner(world: &mut World) -> String {
     let role = format!("owner_of_{}", world.target);
     world.psql(&format!(
@@ -29,7 +29,7 @@ fn as_owner(world: &mut World) -> String {
 }
 
 #[test]
-fn the_planner_forgets_what_is_gone() {
+fn the_planner_forgets_deleted_values() {
     let world = local_site();
     world.psql("ANALYZE");
     let tables = "recruitment_jobalertsubscription|users_user";
@@ -60,7 +60,7 @@ fn the_planner_forgets_for_an_owner_too() {
     assert!(!remembered(&world, ".").contains("anary"), "{}", remembered(&world, "."));
     world.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 
-    // A view forbids the change that takes them away.
+    // A view forbids the change that removes them.
     let mut world = people();
     world.psql("CREATE VIEW letters AS SELECT body FROM letter; ANALYZE letter");
     world.psql("INSERT INTO letter (body) SELECT 'Canary' || n FROM generate_series(1, 9) n; ANALYZE letter");
@@ -77,13 +77,13 @@ const VERSIONS_MANIFEST: &str = "[tables.version]\nclass = \"content\"\ncontent 
      [tables.version.policy.any]\nremove_members = { content = [\"by\"] }\n";
 
 #[test]
-fn a_check_finds_what_an_edit_would_take_out() {
+fn a_check_finds_what_an_edit_would_remove() {
     let world = local_with(VERSIONS, VERSIONS_MANIFEST);
     let run = scrub(&world, &["--check", "--json"]).fails(9, &["version: 1 row"]);
     assert_eq!(run.json()["result"]["pending"][0]["to_edit"], 1);
     scrub(&world, &["--yes"]).exits(0);
     scrub(&world, &["--check"]).exits(0);
-    // A statement of the manifest's own brings the member back: the proof objects.
+    // A statement of the manifest restores the member, so the proof fails.
     let back = r#"UPDATE version SET content = content || jsonb_build_object('by', 'Ann')"#;
     let after = format!("[[after]]\npolicies = [\"local\"]\nsql = \"{back}\"\n");
     set_manifest(&world, &format!("{VERSIONS_MANIFEST}{after}"));
@@ -91,7 +91,7 @@ fn a_check_finds_what_an_edit_would_take_out() {
 }
 
 #[test]
-fn what_hides_an_address_is_redacted_as_well() {
+fn text_that_hides_an_address_is_redacted_too() {
     let sql = "CREATE TABLE page (id int PRIMARY KEY, title text, body jsonb); INSERT INTO page VALUES \
          (1, 'write to jo%40canary.example', '{\"t\": \"am9AZXhhbXBsZS5vcmcsIGNhbGw=\", \"n\": 1}'), \
          (2, 'amoAZXhhbXBsZSBvcmcgY2FsbA', '{\"t\": \"[{\\\"by\\\": \\\"jo\\\\u0040canary.example\\\"}]\"}')";
@@ -110,7 +110,7 @@ fn what_hides_an_address_is_redacted_as_well() {
 }
 
 #[test]
-fn a_file_that_stays_is_told() {
+fn a_file_that_remains_is_reported() {
     let mut world = people();
     let role = as_owner(&mut world);
     scrub(&world, &["--yes", "--vacuum"]).exits(0);
@@ -118,12 +118,12 @@ fn a_file_that_stays_is_told() {
         "ALTER TABLE person OWNER TO postgres; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
     ));
     let run = scrub(&world, &["--yes", "--vacuum", "--json"]);
-    let run = run.fails(1, &["the files of 1 table are the old ones", "VACUUM FULL"]);
+    let run = run.fails(1, &["cannot rewrite the files of 1 table", "VACUUM FULL"]);
     assert_eq!(run.json()["result"]["deleted"], 0, "the scrub itself is told in full");
     world.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
-/// The bytes of the table's file, once everything is written.
+/// The bytes of the table's file, after everything is written.
 fn file_of(world: &World, table: &str) -> Vec<u8> {
     world.psql("CHECKPOINT");
     let path = world.psql(&format!("SELECT pg_relation_filepath('{table}')"));
@@ -134,13 +134,13 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
-/// Scrubs until the session that is named is one of this database: other tests on the same server
+/// Scrubs until the named session is one of this database, because other tests on the same server
 /// may hold an older transaction for a while.
 fn scrub_beside(world: &World, database: &str) -> Run {
     let mut run = scrub(world, &["--yes", "--vacuum", "--statement-timeout", "1s"]);
     for _ in 0..60 {
-        let waits_for_another = run.stderr.contains("may still see the rows of before")
-            && !run.stderr.contains(database);
+        let waits_for_another =
+            run.stderr.contains("may still see the old rows") && !run.stderr.contains(database);
         if !waits_for_another {
             break;
         }
@@ -149,11 +149,11 @@ fn scrub_beside(world: &World, database: &str) -> Run {
     run
 }
 
-/// The server keeps what a transaction may still see when it rewrites a file, and says nothing.
+/// When the server rewrites a file, it silently keeps rows that a transaction may still see.
 #[test]
-fn rows_that_somebody_may_still_see_are_waited_for() {
+fn rows_that_another_transaction_may_see_are_waited_for() {
     let mut world = people();
-    // Who is no superuser sees whom to wait for as well.
+    // A user who is not a superuser also sees the session to wait for.
     let role = as_owner(&mut world);
     let elsewhere = people();
     let written = "UPDATE person SET note = 'y'";
@@ -162,8 +162,8 @@ fn rows_that_somebody_may_still_see_are_waited_for() {
         let holder = Holder::hold(whose, sql);
         world.psql("UPDATE person SET name = 'Ann Canary ' || id");
         let run = scrub_beside(&world, &whose.target);
-        let told = ["the database is scrubbed", "may still see the rows of before", &whose.target];
-        run.fails(1, &told).says(&["pg_terminate_backend", "run the same again"]);
+        let told = ["the database is scrubbed", "may still see the old rows", &whose.target];
+        run.fails(1, &told).says(&["pg_terminate_backend", "run the same command again"]);
         assert!(!world.psql("SELECT string_agg(name, ' ') FROM person").contains("Canary"));
         assert!(holds(&file_of(&world, "person"), "Ann Canary"), "there is nothing to wait for");
         holder.commit();
@@ -174,7 +174,7 @@ fn rows_that_somebody_may_still_see_are_waited_for() {
 }
 
 #[test]
-fn the_reason_why_a_file_stays_holds_no_value() {
+fn the_reason_why_a_file_remains_holds_no_value() {
     let world = people();
     world.psql(
         "UPDATE person SET note = 'of-somebody'; \
@@ -182,13 +182,13 @@ fn the_reason_why_a_file_stays_holds_no_value() {
          CREATE INDEX ON person (sized(note))",
     );
     scrub(&world, &["--yes"]).exits(0);
-    // From now on the index cannot be built, and the server says because of which value.
+    // From now on the index cannot be built, and the server's message names the value.
     world.psql(
         "CREATE OR REPLACE FUNCTION sized(text) RETURNS int IMMUTABLE LANGUAGE sql \
          AS 'SELECT $1::int'",
     );
     let run = scrub(&world, &["--yes", "--vacuum"]);
-    let run = run.fails(1, &["person could not be rewritten: invalid input syntax", "22P02"]);
+    let run = run.fails(1, &["cannot rewrite the files of person: invalid input syntax", "22P02"]);
     assert!(!run.printed().contains("of-somebody"), "{}", run.printed());
 }
 
@@ -208,11 +208,11 @@ fn materialized_views_are_audited() {
     scrub(&world, &["--check"]).exits(0);
     let rule = "[tables.book.policy.any]\ndelete = true\n";
     set_manifest(&world, &format!("{manifest}{class}{rule}"));
-    scrub(&world, &["--check"]).fails(9, &["book: it is a materialized view"]);
+    scrub(&world, &["--check"]).fails(9, &["book: no rule can change rows of a materialized view"]);
 }
 
 #[test]
-fn what_cannot_be_reached_is_told() {
+fn unreachable_tables_are_reported() {
     let world = people();
     world.psql(
         "CREATE EXTENSION citext; CREATE TABLE of_extension (a text); \

@@ -1,11 +1,11 @@
-//! `bcops scrub-pii` on databases with everything that a database can have. Each has to come out as
-//! a pull of its backup does, with its schema as it was, and a second run must find nothing to do.
+//! Tests `bcops scrub-pii` on databases with every feature. Each result must equal a pull of its
+//! backup, with an unchanged schema, and a second run must change nothing.
 
 use crate::pull_data::world::World;
 use crate::scrub_pii::world::{local_with, rows, schema, scrub, versions};
 use crate::support::site;
 
-/// Scrubs a database of this kind in both ways, and gives the one that was scrubbed in place.
+/// Scrubs a database of this kind in both ways, and returns the one scrubbed in place.
 #[track_caller]
 fn scrubbed(sql: &str, manifest: &str) -> World {
     let world = local_with(sql, manifest);
@@ -35,7 +35,7 @@ fn scrubbed(sql: &str, manifest: &str) -> World {
     world
 }
 
-/// A personal table whose column `name` is set, and whatever else is said.
+/// A personal table whose column `name` is set, plus further rules.
 fn person(rest: &str) -> String {
     format!(
         "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n\
@@ -46,7 +46,7 @@ fn person(rest: &str) -> String {
 const PERSON: &str = "CREATE TABLE person (id int PRIMARY KEY, name text); \
      INSERT INTO person VALUES (1, 'Ann Canary'), (2, 'Bob Canary'), (3, NULL);";
 
-/// A table of which every row goes.
+/// A table whose rows are all deleted.
 fn deleted(table: &str, personal: &str) -> String {
     format!(
         "[tables.{table}]\nclass = \"personal\"\npersonal = [{personal}]\n\
@@ -86,7 +86,7 @@ fn names_that_are_hard_to_quote() {
              INSERT INTO {quoted} VALUES (1, 'Ann Canary', '{{\"a\": \"a@canary.example\"}}', 1), \
                (2, 'Bob Canary', '{{}}', 2), (3, NULL, NULL, 3);\n"
         ));
-        // A table in `public` is named without a dot; none of these has one.
+        // A table in `public` is named without a dot, and none of these names has one.
         manifest.push_str(&format!(
             "[tables.{key}]\nclass = \"personal\"\npersonal = [{key}, \"j\"]\n\
              operational = [\"id\", \"number\"]\n\
@@ -341,7 +341,7 @@ fn types_of_text() {
 }
 
 #[test]
-fn large_objects_go_where_the_manifest_says_so() {
+fn large_objects_are_deleted_if_the_manifest_says_so() {
     let sql = format!("{PERSON} SELECT lo_from_bytea(70001, 'Ann Canary');");
     let world = local_with(&sql, &person(""));
     scrub(&world, &["--yes"]).fails(9, &["large objects", "large_objects = \"delete\""]);
@@ -352,7 +352,7 @@ fn large_objects_go_where_the_manifest_says_so() {
 }
 
 #[test]
-fn rows_that_a_policy_hides_are_not_taken_for_absent() {
+fn rows_that_a_policy_hides_do_not_count_as_absent() {
     let sql = format!(
         "{PERSON} ALTER TABLE person ENABLE ROW LEVEL SECURITY; ALTER TABLE person FORCE ROW LEVEL SECURITY; \
          CREATE POLICY part ON person USING (id = 1);"
@@ -374,7 +374,7 @@ fn rows_that_a_policy_hides_are_not_taken_for_absent() {
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn bytes_that_are_not_text() {
     let world = local_with("", &person("[audit.allow]\nemail = [\"*@x.invalid\"]\n"));
     let name = format!("{}_ascii", world.target);
     let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'");
@@ -385,7 +385,7 @@ fn bytes_that_are_no_text() {
     let redact = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n\
                   [tables.person.policy.any]\nredact = { name = [\"email\"] }\n";
     crate::scrub_pii::world::set_manifest(&world, redact);
-    // The server itself does not hand them out as text.
+    // The server itself does not return them as text.
     scrub(&world, &["--yes", "--target", &name]).fails(1, &["invalid byte sequence"]);
     let left = "SELECT encode(convert_to(name, 'SQL_ASCII'), 'hex') LIKE '636166e9%' FROM person";
     assert_eq!(world.cluster.psql(&name, left), "t");

@@ -1,5 +1,5 @@
-//! Values that a manifest writes and that the database refuses: found before the first row, by each
-//! command that applies a manifest.
+//! Tests manifest values that the database refuses: every command that applies a manifest finds
+//! them before the first row.
 
 use crate::pull_data::world::World;
 use crate::scrub_pii::world::{local_with, rows, scrub};
@@ -30,7 +30,7 @@ fn pull(world: &World) -> crate::command::Run {
     world.bcops.run(&["pull-data", "--file", "whole.dump", "--yes", "--target", &target])
 }
 
-/// A server refuses it, and `--dump` says what it did not evaluate.
+/// A server refuses it, and `--dump` reports what it did not evaluate.
 #[track_caller]
 fn refused(world: &World, words: &[&str]) {
     let before = rows(world.cluster, &world.target);
@@ -53,7 +53,7 @@ fn a_check_that_only_the_server_understands() {
     let words = ["person.phone", "person_phone_check", "'^Z[0-9]+$'", "\"000\"", "hint:"];
     refused(&world, &words);
     let run = world.bcops.run(&DUMP).exits(0);
-    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not evaluated"]);
+    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not checked"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn domains_and_functions_of_the_archive() {
 }
 
 #[test]
-fn what_is_sure_needs_no_server() {
+fn certain_failures_need_no_server() {
     let world = world(
         "CREATE DOMAIN filled AS text NOT NULL; CREATE DOMAIN short AS varchar(4); \
          CREATE TABLE person (id int PRIMARY KEY, kind text CHECK (kind IN ('a', 'b')), \
@@ -104,8 +104,12 @@ fn what_is_sure_needs_no_server() {
             "set = { kind = \"c\", age = \"0\", nick = \"longer\" }\nnull = [\"name\"]",
         ),
     );
-    let words =
-        ["person_kind_check", "adult", "domain public.filled is NOT NULL", "the column takes 4"];
+    let words = [
+        "person_kind_check",
+        "adult",
+        "domain public.filled is NOT NULL",
+        "the column allows only 4",
+    ];
     refused(&world, &words);
     world.bcops.run(&DUMP).fails(9, &words);
     let validate = ["scrub-pii", "--manifest", "validate", "--file", "whole.dump"];
@@ -113,7 +117,7 @@ fn what_is_sure_needs_no_server() {
     assert!(printed.contains("person_kind_check") && printed.contains("adult"), "{printed}");
 }
 
-/// One of two columns is NULL in each row: what the rule writes is right in every row that has it.
+/// One of two columns is NULL in each row, so the rule's value is valid wherever it is written.
 #[test]
 fn a_check_that_depends_on_the_rest_of_the_row_stops_nothing() {
     let world = world(

@@ -1,4 +1,4 @@
-//! What the tests of `scrub-pii` share: databases to scrub, and what can be told of them before and
+//! Builds the world for tests of `scrub-pii`: databases to scrub, and their states before and
 //! after.
 
 use crate::command::Run;
@@ -21,7 +21,7 @@ pub fn local_copy_of(source: &str) -> World {
     world
 }
 
-/// The local database is what this SQL makes, and this is the manifest.
+/// The local database comes from this SQL, with this manifest.
 pub fn local_with(sql: &str, manifest: &str) -> World {
     let world = World::empty(Options::default());
     world.cluster.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0", world.target));
@@ -46,13 +46,13 @@ pub fn people() -> World {
     local_with(PEOPLE, PEOPLE_MANIFEST)
 }
 
-/// Writes the manifest, after the line with which every one begins.
+/// Writes the manifest after its common first line.
 pub fn set_manifest(world: &World, text: &str) {
     world.bcops.write("manifest.toml", &format!("schema_version = 1\n{text}"));
     world.bcops.write("bcops.toml", "[scrub]\nmanifest = \"manifest.toml\"\n");
 }
 
-/// Makes the world's database staging's, and takes it away from this machine's user.
+/// Makes the world's database staging's, with another owner than this machine's user.
 pub fn as_staging(mut world: World) -> World {
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     world.standin.add_database(STAGING, "DATABASE", &url);
@@ -64,8 +64,8 @@ pub fn scrub(world: &World, arguments: &[&str]) -> Run {
     world.bcops.run(&[&["scrub-pii"], arguments].concat())
 }
 
-/// For every table a sum over the rows, their places and the transactions that wrote them: the same
-/// before and after means that no row was written, not even as it was.
+/// For every table a sum over the rows, their places and their transactions: equal sums mean that
+/// no row was written, not even with the same values.
 #[track_caller]
 pub fn versions(cluster: &Cluster, database: &str) -> Vec<String> {
     let query = cluster.psql(
@@ -82,7 +82,7 @@ pub fn versions(cluster: &Cluster, database: &str) -> Vec<String> {
     lines
 }
 
-/// The rows of every table, with those left out that hold the moment of the scrub.
+/// The rows of every table, without those that hold the time of the scrub.
 #[track_caller]
 pub fn rows(cluster: &Cluster, database: &str) -> Vec<String> {
     let mut lines = crate::pull_data::world::digest(cluster, database);
@@ -94,12 +94,12 @@ pub fn rows(cluster: &Cluster, database: &str) -> Vec<String> {
 #[track_caller]
 pub fn schema(cluster: &Cluster, database: &str) -> String {
     let text = cluster.run_tool("pg_dump", &["--schema-only", "-d", database]);
-    // Newer versions begin and end with a word of chance.
+    // Newer versions begin and end with a random word.
     let lines = text.lines().filter(|line| !line.starts_with("\\restrict"));
     lines.filter(|line| !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
 }
 
-/// What a JSON document says of one table.
+/// The part of a JSON document about one table.
 #[track_caller]
 pub fn of_table(document: &serde_json::Value, table: &str) -> serde_json::Value {
     let tables = document["result"]["tables"].as_array().expect("tables");
@@ -107,7 +107,7 @@ pub fn of_table(document: &serde_json::Value, table: &str) -> serde_json::Value 
     found.unwrap_or_else(|| panic!("nothing is said of {table}: {document}")).clone()
 }
 
-/// Another session that holds something until it is let go.
+/// Another session that holds a lock until it is released.
 pub struct Holder {
     child: std::process::Child,
     cluster: &'static Cluster,
@@ -124,7 +124,7 @@ impl Holder {
         );
         let mut psql = world.cluster.tool("psql");
         psql.env("PGAPPNAME", &name).args(["-qAtX", "-d", &world.target]);
-        // Each statement of a file is sent by itself, so that what sleeps can be seen.
+        // Each statement of a file is sent alone, so that the sleeping one is visible.
         let file = world.bcops.write("hold.sql", &script);
         psql.arg("-f").arg(file);
         psql.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
@@ -163,7 +163,7 @@ impl Drop for Holder {
     }
 }
 
-/// Waits until nobody is in the world's database.
+/// Waits until the world's database has no sessions.
 #[track_caller]
 pub fn wait_until_alone(world: &World) {
     let others =

@@ -1,4 +1,4 @@
-//! `bcops search`: how the cluster is, and its console.
+//! Tests `bcops search`: the state of the cluster, and its console.
 
 mod reindex;
 pub mod world;
@@ -20,7 +20,7 @@ use crate::standins::heroku;
 use crate::support::wait;
 
 #[test]
-fn the_status_tells_what_is_there_and_whom_it_serves() {
+fn the_status_shows_indices_and_their_tables() {
     for flavour in [Flavour::Elasticsearch, Flavour::OpenSearch] {
         let world = SearchWorld::of(flavour);
         world.staging.fill("wagtail__documents_customdocument_abc1234", 3);
@@ -42,7 +42,12 @@ fn the_status_tells_what_is_there_and_whom_it_serves() {
         ] {
             assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
         }
-        assert!(run.stderr.contains("14 shards are more than the 10"), "{}", run.stderr);
+        assert!(
+            run.stderr
+                .contains("14 shards: the plan allows 10, so the provider will block changes"),
+            "{}",
+            run.stderr
+        );
 
         let document = world.search(&["status", "staging", "--json"]).exits(0).json();
         let result = &document["result"];
@@ -64,10 +69,10 @@ fn the_status_tells_what_is_there_and_whom_it_serves() {
 }
 
 #[test]
-fn what_cannot_be_found_fails_the_status() {
+fn missing_documents_fail_the_status() {
     let world = SearchWorld::new();
     let pages = "wagtail__wagtailcore_page";
-    // Some rows are not in the index, or some too many: a person should know, and search works.
+    // Missing or extra documents are a warning, because search still works.
     world.staging.remove(pages);
     world.staging.fill(pages, 4);
     world.staging.fill("wagtail__utils_toptask", 3);
@@ -108,7 +113,7 @@ fn what_cannot_be_found_fails_the_status() {
 }
 
 #[test]
-fn an_alias_is_as_good_as_a_name() {
+fn an_alias_counts_as_a_name() {
     let world = SearchWorld::new();
     let pages = "wagtail__wagtailcore_page";
     world.staging.remove(pages);
@@ -154,12 +159,12 @@ fn the_configuration_says_which_rows_count() {
 }
 
 #[test]
-fn without_the_database_the_cluster_is_still_told_of() {
+fn without_the_database_the_cluster_is_still_reported() {
     let world = SearchWorld::new();
     world.production.fill("wagtail__wagtailcore_page", 7);
-    // Nobody listens at production's database.
+    // No server listens at production's database.
     let run = world.search(&["status", "production"]).exits(0);
-    run.says(&["not compared with the database"]);
+    run.says(&["cannot compare the indices with the database"]);
     let document = world.search(&["status", "production", "--json"]).exits(0).json();
     assert_eq!(document["result"]["compared_with_database"], false);
     let pages = index(&document, "wagtail__wagtailcore_page");
@@ -169,7 +174,7 @@ fn without_the_database_the_cluster_is_still_told_of() {
 }
 
 #[test]
-fn what_a_cluster_refuses_is_told_with_its_mend() {
+fn refusals_of_a_cluster_are_reported_with_their_fix() {
     let world = SearchWorld::new();
     for (path, fault, code, texts) in [
         ("/", Fault::Unauthorized, 3, &["401", "credentials"][..]),
@@ -189,7 +194,7 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
         ),
         ("/", Fault::HtmlUnavailable, 1, &["503"]),
         ("/", Fault::HtmlPage, 1, &["looks like HTML"]),
-        ("/_cluster", Fault::OtherJson, 1, &["JSON of another form"]),
+        ("/_cluster", Fault::OtherJson, 1, &["JSON in another form"]),
         ("/", Fault::CloseBefore, 1, &["no answer from"]),
     ] {
         world.staging.misbehave(Rule::always(path, fault.clone()));
@@ -199,7 +204,7 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
         assert_eq!(document["status"], "failed", "{fault:?}");
         world.staging.behave();
     }
-    // Once is not always.
+    // A single failure is retried.
     world.staging.misbehave(Rule::once("/_cat", Fault::ServerError("a hiccup")));
     world.staging.misbehave(Rule::once("/_cluster", Fault::TooManyRequests(Some(0))));
     world.search(&["status", "staging"]).exits(0);
@@ -211,12 +216,12 @@ fn one_index_that_cannot_be_counted_is_one_row() {
     let world = SearchWorld::new();
     let pages = "wagtail__wagtailcore_page";
     for (fault, reason) in [
-        (Fault::HalfJson, "cut short"),
-        (Fault::FailedShard, "shards took no part"),
+        (Fault::HalfJson, "incomplete"),
+        (Fault::FailedShard, "shards of the index did not take part"),
         (Fault::ReadOnly, "Cluster Read Only"),
         (Fault::ServerError("all shards failed"), "all shards failed"),
         (Fault::HtmlPage, "looks like HTML"),
-        (Fault::OtherJson, "JSON of another form"),
+        (Fault::OtherJson, "JSON in another form"),
     ] {
         let path = format!("{pages}/_count");
         world.staging.misbehave(Rule::always(&path, fault.clone()));
@@ -236,7 +241,7 @@ fn one_index_that_cannot_be_counted_is_one_row() {
 }
 
 #[test]
-fn indices_of_others_are_not_looked_at() {
+fn foreign_indices_are_ignored() {
     let world = SearchWorld::new();
     for (name, documents) in [(".kibana_1", 1), (".security-7", 1), ("somebody-elses", 4)] {
         world.staging.fill(name, documents);
@@ -259,7 +264,7 @@ fn without_its_aliases_a_cluster_is_still_counted() {
     world.staging.add_alias(pages, "wagtail__wagtailcore_page_ab12cd3");
     world.staging.misbehave(Rule::always("/_alias", Fault::ReadOnly));
     let run = world.search(&["status", "staging"]).exits(8);
-    run.says(&["the other names of the indices are not known"]);
+    run.says(&["cannot read the aliases of the indices"]);
     let document = world.search(&["status", "staging", "--json"]).exits(8).json();
     // The alias was counted under its name: nothing is missing.
     assert_eq!(differences(&document), []);
@@ -267,7 +272,7 @@ fn without_its_aliases_a_cluster_is_still_counted() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_says_nothing_is_given_up() {
+async fn a_silent_cluster_ends_the_command() {
     let standin = ElasticsearchStandIn::start(Options::default()).await;
     standin.misbehave(Rule::always("/_cluster", Fault::Hang));
     let url = Secret::new(standin.url());
@@ -283,7 +288,7 @@ async fn a_cluster_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn ctrl_c_ends_the_wait_for_a_cluster_that_says_nothing() {
+fn ctrl_c_ends_the_wait_for_a_silent_cluster() {
     let world = SearchWorld::new();
     world.staging.misbehave(Rule::always("/", Fault::Hang));
     let running = world.world.bcops.start(&["search", "status", "staging"]);
@@ -293,7 +298,7 @@ fn ctrl_c_ends_the_wait_for_a_cluster_that_says_nothing() {
 }
 
 #[test]
-fn a_cluster_that_is_not_known_is_named_with_its_config_var() {
+fn a_missing_cluster_is_named_with_its_config_var() {
     let world = World::empty(heroku::Options::default());
     let status = |world: &World| world.bcops.run(&["search", "status", "staging"]);
     status(&world)
@@ -315,7 +320,7 @@ fn a_cluster_that_is_not_known_is_named_with_its_config_var() {
 }
 
 #[test]
-fn a_variable_of_the_process_comes_before_the_config_var() {
+fn a_variable_of_the_process_has_priority_over_the_config_var() {
     let mut world = SearchWorld::new();
     world.world.bcops.unset("HEROKU_API_KEY");
     world.world.bcops.set("BCOPS_PRODUCTION_BONSAI_URL", &world.staging.url());
@@ -338,12 +343,12 @@ fn the_console_is_opened_or_its_url_printed() {
         (&PRODUCTION.into(), &false.into())
     );
 
-    // On a terminal a browser is opened, and where that fails the URL is printed.
+    // On a terminal a browser is opened. If that fails, the URL is printed.
     let open = ["search", "open", "production"];
     let (code, screen) = world.world.bcops.start_on_terminal(&open).finish();
     assert_eq!(code, Some(0), "{screen}");
     assert!(
-        screen.contains("no browser was opened") && screen.contains("https://addons-sso"),
+        screen.contains("cannot open a browser") && screen.contains("https://addons-sso"),
         "{screen}"
     );
     let opener = world.world.bcops.directory().join("path/xdg-open");
@@ -353,6 +358,6 @@ fn the_console_is_opened_or_its_url_printed() {
     fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).expect("a mode");
     let (code, screen) = world.world.bcops.start_on_terminal(&open).finish();
     assert_eq!(code, Some(0), "{screen}");
-    assert!(screen.contains("was opened in the browser"), "{screen}");
+    assert!(screen.contains("in the browser"), "{screen}");
     assert!(fs::read_to_string(&seen).expect("what was opened").starts_with("https://addons-sso"));
 }

@@ -1,4 +1,4 @@
-//! `bcops search reindex`: the index built anew on a dyno, refreshed and counted.
+//! Tests `bcops search reindex`: the index is rebuilt on a dyno, refreshed and counted.
 
 use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::search::world::{SearchWorld, differences, index, rebuilding};
@@ -11,8 +11,12 @@ fn the_index_is_built_refreshed_and_counted() {
     world.reindex_with(&rebuilding(5, 2));
     world.staging.remove("wagtail__wagtailcore_page");
     let run = world.reindex(&[]).exits(0);
-    assert!(run.stdout.contains("the search index is whole"), "{}", run.stdout);
-    let run = run.says(&["default: Rebuilding index wagtail__wagtailcore_page", "anew", STAGING]);
+    assert!(run.stdout.contains("Rebuilt the search indices in "), "{}", run.stdout);
+    let run = run.says(&[
+        "default: Rebuilding index wagtail__wagtailcore_page",
+        "deletes and rebuilds each index",
+        STAGING,
+    ]);
     assert!(run.stderr.contains("7 documents in 3 indices"), "{}", run.stderr);
     assert_eq!(world.staging.documents("wagtail__wagtailcore_page").len(), 5);
 
@@ -24,7 +28,7 @@ fn the_index_is_built_refreshed_and_counted() {
 }
 
 #[test]
-fn a_command_that_ends_well_proves_nothing() {
+fn a_successful_command_proves_nothing() {
     let world = SearchWorld::new();
     for (pages, tasks, lacking) in [
         (0, 2, "wagtail__wagtailcore_page is empty, but the database has 5 rows"),
@@ -41,12 +45,12 @@ fn a_command_that_ends_well_proves_nothing() {
         found.contains(&("wagtail__utils_toptask".to_owned(), "missing".to_owned())),
         "{found:?}"
     );
-    // More than there is in the database hides nothing.
+    // Extra documents are reported too.
     world.reindex_with(&rebuilding(6, 2));
     world.reindex(&[]).exits(0).says(&["1 more than the database"]);
-    // A refresh that failed is no count.
+    // A failed refresh makes the count invalid.
     world.staging.misbehave(Rule::always("_refresh", Fault::FailedShard));
-    world.reindex(&[]).fails(1, &["shards took no part"]);
+    world.reindex(&[]).fails(1, &["shards of the index did not take part"]);
     world.staging.behave();
     world.staging.misbehave(Rule::always("_refresh", Fault::ReadOnly));
     world.reindex(&[]).fails(3, &["Cluster Read Only"]);
@@ -64,18 +68,18 @@ fn a_command_that_fails_is_quoted_without_secrets() {
         .world
         .standin
         .misbehave(heroku::Rule::once("/dynos", heroku::Fault::Forbidden).on("POST"));
-    world.reindex(&[]).fails(3, &["may not"]);
+    world.reindex(&[]).fails(3, &["lacks permission"]);
 }
 
 #[test]
-fn ctrl_c_stops_the_dyno_and_says_what_may_be_left() {
+fn ctrl_c_stops_the_dyno_and_reports_what_may_remain() {
     let world = SearchWorld::new();
     let folder = world.reindex_with("touch begun; echo deleted; sleep 600; touch ended");
     let mut running =
         world.world.bcops.start(&["search", "reindex", "staging", "--confirm", STAGING]);
     assert!(running.wait_for("deleted"));
     running.interrupt();
-    running.finish().fails(130, &["asked to stop", "bcops search status staging"]);
+    running.finish().fails(130, &["asked the dyno to stop", "bcops search status staging"]);
     assert!(folder.join("begun").exists() && !folder.join("ended").exists());
     let stops = world.world.standin.writes(STAGING);
     assert!(stops.iter().any(|request| request.path.ends_with("/actions/stop")));
@@ -120,11 +124,12 @@ fn a_protected_environments_index_is_never_built() {
         world.reindex(&[]).fails(4, &["search cluster", "production"]);
         world.world.bcops.unset("BCOPS_PRODUCTION_BONSAI_URL");
     }
-    // A third one is not production's, and not the one that the dyno fills either.
+    // A third cluster is neither production's nor the one that the dyno fills.
     world.world.bcops.set("BCOPS_STAGING_BONSAI_URL", "https://u:bonsai-password@other.example");
     world.reindex(&[]).fails(3, &["other.example", "unset BCOPS_STAGING_BONSAI_URL"]);
     world.world.bcops.unset("BCOPS_STAGING_BONSAI_URL");
-    // What cannot be compared is refused, unless Heroku says that it is staging's own.
+    // A cluster that cannot be compared is refused, unless Heroku confirms that it is staging's
+    // own.
     world.world.standin.set_config_var(PRODUCTION, "BONSAI_URL", "nonsense");
     world.search(&["reindex", "staging", "--dry-run"]).exits(0);
     let by_hand = world.staging.url().replace("127.0.0.1", "localhost");
@@ -134,7 +139,7 @@ fn a_protected_environments_index_is_never_built() {
 }
 
 #[test]
-fn what_could_not_be_checked_is_not_begun() {
+fn an_unchecked_cluster_is_not_rebuilt() {
     let world = SearchWorld::new();
     world.reindex_with(&rebuilding(5, 2));
     let database = format!("{}?sslmode=disable", world.world.cluster.url("no_such_database"));
@@ -151,7 +156,7 @@ fn what_could_not_be_checked_is_not_begun() {
 }
 
 #[test]
-fn an_end_that_was_not_seen_is_no_success() {
+fn an_unseen_end_is_not_a_success() {
     let world = SearchWorld::new();
     world.reindex_with(&rebuilding(5, 2));
     world.world.standin.plan_rendezvous(heroku::Rendezvous::CutAfter(10));

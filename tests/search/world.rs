@@ -1,5 +1,5 @@
-//! What the tests of `search` share: the council's apps at the Heroku stand-in, a search cluster for
-//! staging and one for production, and a database of the site's for staging.
+//! Builds the world for tests of `search`: the council's apps at the Heroku stand-in, search
+//! clusters for staging and production, and a site database for staging.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::pull_data::world::World;
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Flavour, Options};
 use crate::standins::heroku;
 
-/// Some of the site's tables: the others are another site's for all that `search` knows.
+/// Some of the site's tables. `search` treats the others as missing.
 const TABLES: &str = "CREATE TABLE wagtailcore_page (id serial PRIMARY KEY, live boolean); \
      INSERT INTO wagtailcore_page (live) SELECT n <> 3 FROM generate_series(1, 5) n; \
      CREATE TABLE utils_toptask (id serial PRIMARY KEY); \
@@ -31,7 +31,7 @@ pub struct SearchWorld {
 }
 
 impl SearchWorld {
-    /// Staging's index holds what its database holds.
+    /// Staging's index matches its database.
     pub fn new() -> SearchWorld {
         SearchWorld::of(Flavour::Elasticsearch)
     }
@@ -62,8 +62,8 @@ impl SearchWorld {
         SearchWorld { world, staging, production, _runtime: runtime }
     }
 
-    /// What a dyno does when it is told to build the index. `$PAGES` and `$TASKS` documents are put
-    /// in, and nobody refreshes the index.
+    /// The dyno's command to build the index. It adds `$PAGES` and `$TASKS` documents, and does not
+    /// refresh the index.
     pub fn reindex_with(&self, script: &str) -> PathBuf {
         let folder = self.world.bcops.directory().join("dyno");
         fs::create_dir_all(&folder).expect("a folder");
@@ -93,8 +93,8 @@ impl SearchWorld {
     }
 }
 
-/// A script that deletes, makes and fills the indices of pages and tasks with so many documents, as
-/// `update_index` does, and leaves the refresh out.
+/// A script that deletes, makes and fills the indices of pages and tasks with this many documents,
+/// as `update_index` does, without a refresh.
 pub fn rebuilding(pages: u32, tasks: u32) -> String {
     format!(
         r#"set -e
@@ -116,7 +116,7 @@ rebuild utils_toptask {tasks}
     )
 }
 
-/// What a document says of one index.
+/// The part of a document about one index.
 #[track_caller]
 pub fn index(document: &Value, name: &str) -> Value {
     let indices = document["result"]["indices"].as_array().expect("indices");

@@ -1,6 +1,6 @@
--- Every personal value of the sample site, with its kind and the column that holds it: none of
--- them may be found anywhere in a database that the policy `local` made from it. Run against the
--- unscrubbed database. Values inside a text are cut out of it by their marks.
+-- Every personal value of the sample site, with its kind and the column that holds it: none may be
+-- in a database that the policy `local` made from it. Run against the unscrubbed database. Values
+-- inside a text are cut out of it by their marks.
 
 WITH clear (kind, place, value) AS (
     SELECT 'email', 'users_user.email', email FROM users_user WHERE email <> ''

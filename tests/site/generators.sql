@@ -1,5 +1,5 @@
--- What the rows of the sample site are made of: people, published contacts, prose. All of it
--- depends on the arguments only.
+-- Generates the values of the sample site: people, published contacts, prose. Everything depends
+-- only on the arguments.
 
 CREATE SCHEMA sample;
 
@@ -59,7 +59,7 @@ CREATE FUNCTION sample.postcode(person integer) RETURNS text
 $$ SELECT 'HP99' || CASE WHEN person % 4 = 0 THEN '' ELSE ' ' END || person % 10
           || chr(65 + person / 10 % 2) || chr(65 + person / 20 % 2) $$;
 
--- What somebody writes into a free text: always with something personal in it.
+-- A person's free text, always with personal data.
 CREATE FUNCTION sample.personal_note(person integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE person % 4
@@ -72,7 +72,7 @@ $$ SELECT CASE person % 4
           ELSE sample.full_name(person) || ' of 4 Mill Lane, ' || sample.postcode(person)
                || ' (' || sample.email(person) || ') waits for an answer.' END $$;
 
--- What a page publishes about whom to ask.
+-- A page's published contact.
 
 CREATE FUNCTION sample.published_contact(page integer) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS

@@ -1,9 +1,9 @@
--- Revisions, comments, workflows and logs: copies upon copies of what was ever written.
+-- Revisions, comments, workflows and logs: many copies of every text.
 
 ANALYZE;
 
--- Each page has two to twelve revisions; the newest is published or a draft. Contact data of
--- staff that was removed from a page since then lives on in its older revisions.
+-- Each page has two to twelve revisions; the newest is published or a draft. Contact data of staff
+-- that was later removed from a page is still in its older revisions.
 CREATE TABLE sample.revision AS
 SELECT row_number() OVER (ORDER BY p.id, n) AS id, p.id AS page, n,
        n = last AS is_latest, n = CASE WHEN p.has_unpublished_changes THEN last - 1 ELSE last END AS is_live
@@ -72,8 +72,8 @@ INSERT INTO wagtailcore_workflow (id, name, active) VALUES (1, 'Moderators appro
 INSERT INTO wagtailcore_workflowtask (id, sort_order, task_id, workflow_id) VALUES (1, 0, 1, 1);
 INSERT INTO wagtailcore_workflowpage (page_id, workflow_id) VALUES (1, 1);
 
--- Every third workflow is over; the state points to its task and the task back to the state. The
--- revision of a workflow is one that nothing else points to any more.
+-- Every third workflow is over; the state points to its task and the task back to the state.
+-- Nothing else points to the revision of a workflow.
 INSERT INTO wagtailcore_workflowstate (
     id, status, created_at, current_task_state_id, object_id, requested_by_id, workflow_id,
     content_type_id, base_content_type_id)
@@ -91,7 +91,7 @@ SELECT s.id, CASE s.id % 3 WHEN 0 THEN 'approved' WHEN 1 THEN 'in_progress' ELSE
        CASE WHEN s.id % 3 = 2 THEN sample.personal_note(3000 + s.id) ELSE '' END
   FROM wagtailcore_workflowstate s JOIN wagtailcore_page p ON p.id::text = s.object_id;
 
--- The page log keeps the text of comments, also of those that were deleted since.
+-- The page log keeps the text of comments, also of comments that were deleted later.
 INSERT INTO wagtailcore_pagelogentry (
     id, label, action, data, "timestamp", content_changed, deleted, content_type_id, page_id,
     revision_id, user_id, uuid)
@@ -120,7 +120,7 @@ SELECT r.id, p.title, 'wagtail.' || made.action, made.data, sample.moment('log' 
        (6, 'edit', '{}')) AS made (kind, action, data)
  WHERE made.kind = CASE WHEN r.id % 12 > 6 THEN 6 ELSE r.id % 12 END;
 
--- The log of everything else names users as they were called then, deleted ones too.
+-- The log of other models holds old names of users, including deleted users.
 INSERT INTO wagtailcore_modellogentry (
     id, label, action, data, "timestamp", content_changed, deleted, object_id, content_type_id,
     user_id, uuid)
@@ -158,7 +158,7 @@ INSERT INTO wagtailcore_uploadedfile (id, file, for_content_type_id, uploaded_by
 SELECT n, 'wagtail_uploads/' || lower(replace(sample.last_name(n), '''', '')) || '_cv.pdf', 1, n
   FROM generate_series(1, 6) n;
 
--- Search indices hold the words of pages and of what pages once said.
+-- Search indices hold current and old words of pages.
 INSERT INTO wagtailsearch_indexentry (
     id, object_id, title_norm, content_type_id, autocomplete, title, body)
 SELECT p.id, p.id::text, 1.0, p.content_type_id, to_tsvector('simple', p.title),

@@ -1,4 +1,4 @@
--- What the public sent, and what sessions and caches remember.
+-- Data from the public, sessions and caches.
 
 INSERT INTO wagtailforms_formsubmission (id, form_data, submit_time, page_id)
 SELECT n, jsonb_build_object(
@@ -44,7 +44,7 @@ SELECT n, sample.moment('useful' || n), n % 3 > 0, 14 + n % 380,
        'https://www.sample-council.example/page-' || n || '/'
   FROM generate_series(1, 2500) n;
 
--- What people typed into the search: now and then their own data. Editors' promotions keep some.
+-- Search queries, which sometimes hold personal data. Editors' promotions keep some.
 INSERT INTO wagtailsearchpromotions_query (id, query_string)
 SELECT n, CASE WHEN n % 25 = 7 THEN lower(sample.full_name(n)) || ' ' || n
                WHEN n % 25 = 8 THEN sample.email(n)

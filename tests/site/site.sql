@@ -1,8 +1,8 @@
 -- The sample site: a council's Wagtail site in its production state, made up from nothing.
 -- usage: createdb NAME; psql -X --single-transaction -d NAME -f site.sql
 --
--- Everything is derived from row numbers, so two runs give the same database. Personal data can be
--- told by its marks wherever it ends up: surnames that end in -Canary, addresses at
+-- Everything is derived from row numbers, so two runs give the same database. Personal data has
+-- marks that are recognizable everywhere: surnames that end in -Canary, addresses at
 -- canary.example, telephone numbers 07700 900nnn, National Insurance numbers that begin with QQ,
 -- postcodes in HP99, secrets that hold the word canary. Published contact data, which a scrub
 -- keeps, uses published.example and 01632 960nnn. canaries.sql lists every personal value.
@@ -23,7 +23,7 @@ SET jit = off;
 
 DROP SCHEMA sample CASCADE;
 
--- The rows were given their ids: let each sequence go on after them.
+-- The rows have explicit ids, so each sequence must continue after them.
 DO $$
 DECLARE
     found record;

@@ -1,4 +1,4 @@
-//! Certificates of every kind for hosts on loopback: good ones, and all those that are not.
+//! Makes good and bad certificates of every kind for hosts on loopback.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// By way of a certificate in between, which is sent along.
+    /// Through an intermediate certificate, which is sent too.
     Good,
-    /// For so many days yet.
+    /// Valid for this many days.
     Ends(i64),
     Expired,
     NotYet,
     WrongName,
     SelfSigned,
-    /// Of an authority that nobody trusts, with its certificate.
+    /// From an untrusted authority, with its certificate.
     Stranger,
-    /// What is in between is not sent along.
+    /// The intermediate certificate is not sent.
     Incomplete,
 }
 
-/// An authority that the tests' clients trust, one in between, and one that nobody trusts.
+/// An authority that the tests' clients trust, an intermediate one, and an untrusted one.
 pub struct Authorities {
     trusted: Issuer<'static, KeyPair>,
     between: (Issuer<'static, KeyPair>, CertificateDer<'static>),
@@ -64,7 +64,7 @@ impl Authorities {
             Kind::Ends(days) => (-10, days),
             _ => (-10, 80),
         };
-        // The day after, so that at least so many whole days are left.
+        // One day more, so that at least this many whole days are left.
         let [from, until] = [from, until].map(|days| {
             let now = Timestamp::now().to_zoned(TimeZone::UTC);
             let date = now.checked_add(Span::new().days(days + 1)).expect("a date").date();

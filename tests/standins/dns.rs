@@ -1,4 +1,4 @@
-//! A small DNS server on loopback: addresses, aliases, and every way of having none.
+//! Runs a small DNS server on loopback: addresses, aliases, and every kind of failure.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,25 +9,25 @@ use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
-/// What is said of a name.
+/// The answer for a name.
 #[derive(Debug, Clone)]
 pub enum Zone {
     Addresses(Vec<IpAddr>),
-    /// Another name, whose own zone comes with it.
+    /// Another name, with its own zone.
     Alias(String),
-    /// The name is there, and has no address.
+    /// The name exists, but has no address.
     Empty,
     ServerFailure,
     Refused,
     /// No answer at all.
     Silence,
-    /// Something that is no DNS.
+    /// An answer that is not DNS.
     Garbage,
 }
 
 type Zones = Arc<Mutex<BTreeMap<String, Zone>>>;
 
-/// A running server. It stops when it is dropped. Names that it was told nothing of are not there.
+/// A running server. It stops when it is dropped. Unknown names do not exist.
 pub struct DnsStandIn {
     zones: Zones,
     server: tokio::task::JoinHandle<()>,

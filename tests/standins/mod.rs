@@ -1,5 +1,5 @@
-//! Stand-ins for the services that cannot be had on a developer's machine. They behave, take their
-//! time, and can be told to misbehave. The tests and the sandbox share them.
+//! Plays services that do not run on a developer's machine. The stand-ins have realistic delays,
+//! and faults on demand. The tests and the sandbox share them.
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
 pub mod certificates;

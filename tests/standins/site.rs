@@ -1,5 +1,5 @@
-//! The websites of apps, as visitors see them: each host is a port on loopback. While an app is in
-//! maintenance, or has no web dyno, Heroku's router answers in its place.
+//! Plays the websites of apps: each host is a port on loopback. While an app is in maintenance, or
+//! has no web dyno, Heroku's router answers instead.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ const NO_DYNO: &str = "<!DOCTYPE html><html><head><title>Application Error</titl
     <body><h1>Application error</h1><p>An error occurred in the application and your page could \
     not be served.</p></body></html>";
 
-/// A request that came, and what it got.
+/// A request, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
     pub host: String,
@@ -53,7 +53,7 @@ pub struct SiteStandIn {
 }
 
 impl SiteStandIn {
-    /// One more host of an app, whose state `look` tells.
+    /// Another host of an app, whose state comes from `look`.
     pub async fn add_host(
         &mut self,
         name: &str,
@@ -95,13 +95,13 @@ impl SiteStandIn {
         self.shared.visits.lock().expect("no panic").clone()
     }
 
-    /// From now on the state is asked for at every request that gets content. See
+    /// Checks the state at every request that gets content from now on. See
     /// [`SiteStandIn::exposed`].
     pub fn served_while(&self, is_unsafe: impl Fn() -> bool + Send + Sync + 'static) {
         *self.shared.probe.lock().expect("no panic") = Some(Arc::new(is_unsafe));
     }
 
-    /// Requests that got content although the state was found unsafe while they were answered.
+    /// Requests that got content while the state was unsafe.
     pub fn exposed(&self) -> Vec<Visit> {
         self.shared.exposed.lock().expect("no panic").clone()
     }
@@ -134,7 +134,7 @@ async fn answer(
             Some(probe) => tokio::task::spawn_blocking(move || probe()).await.unwrap_or(true),
             None => false,
         };
-        // Only if the site is still there afterwards were both true at one moment.
+        // Both were true at one moment only if the site is still up afterwards.
         if is_unsafe && look().is_reachable() {
             shared.exposed.lock().expect("no panic").push(visit.clone());
         }

@@ -1,4 +1,4 @@
-//! A certificate authority for loopback and one server certificate from it.
+//! Makes a certificate authority for loopback and a server certificate from it.
 
 use std::sync::Arc;
 

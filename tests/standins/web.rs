@@ -1,4 +1,4 @@
-//! Hosts over TLS and without it on loopback, each with its certificate and its planned answers.
+//! Runs hosts on loopback with and without TLS, each with its certificate and its planned answers.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -106,7 +106,7 @@ impl Web {
         format!("http://{host}:{}/", self.http.port())
     }
 
-    /// Hosts and paths, in the order of their coming.
+    /// Hosts and paths, in order.
     pub fn requests(&self) -> Vec<String> {
         self.plan.lock().expect("no panic").requests.clone()
     }

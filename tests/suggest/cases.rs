@@ -1,4 +1,4 @@
-//! Drafts for small databases, each after something that went wrong once.
+//! Tests drafts for small databases, each after an earlier fault.
 
 use super::{case, configure, contents, line, pull, suggest, world};
 use crate::pull_data::world::World;
@@ -44,16 +44,16 @@ fn a_draft_passes_its_own_audit() {
     let Some(sql) = case("s_draft") else { return };
     let world = world(&sql);
     let draft = suggest(&world, "site.dump");
-    assert!(!draft.contains("To decide, before"), "{draft}");
+    assert!(!draft.contains("Decide these before"), "{draft}");
     pull(&world, &draft).exits(0);
     nothing_of(&world, &["zebedia", "private.org"]);
     assert_eq!(world.psql("SELECT count(*) FROM people"), "30");
-    // Over a draft that is in use there is nothing left to draft.
+    // With the draft in use, nothing is left to draft.
     assert!(suggest(&world, "site.dump").contains("Everything that needs a class has one."));
 }
 
 #[test]
-fn secrets_are_known_by_the_names_of_columns_and_tables() {
+fn secrets_are_recognized_by_the_names_of_columns_and_tables() {
     let hex = "substr(md5(i::text) || md5(i::text || 'x'), 1, 40)";
     let sql = format!(
         "CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, created timestamptz, user_id int); \
@@ -158,7 +158,7 @@ fn every_name_can_be_written_in_a_manifest_and_on_the_command_line() {
     ]);
     let document = run.exits(0).json();
     assert!(document["result"].to_string().contains("ta.ble"), "{document}");
-    // A rule can look into such a column.
+    // A rule can read such a column.
     let rule = "[tables.\"public.dot.ted\".policy.any]\ndelete = true";
     assert!(draft.contains(rule), "{draft}");
     let condition = r#"{ column = "id", in = "\"we.ird\".\"ta.ble\".\"id\"" }"#;
@@ -170,7 +170,7 @@ fn every_name_can_be_written_in_a_manifest_and_on_the_command_line() {
 }
 
 #[test]
-fn a_site_of_its_own_hears_nothing_of_the_councils_tables() {
+fn another_site_gets_nothing_about_the_councils_tables() {
     let world = world("CREATE TABLE page (id int PRIMARY KEY, slug varchar(50));");
     let valid = ["scrub-pii", "--manifest", "validate", "--file", "site.dump"];
     for manifest in [
@@ -183,7 +183,7 @@ fn a_site_of_its_own_hears_nothing_of_the_councils_tables() {
             assert!(!said.contains(word), "{word}: {said}");
         }
     }
-    // What the site's own lines say in vain is told.
+    // Useless lines of the site's own are reported.
     configure(
         &world,
         "schema_version = 1\nextends = \"built-in\"\n[tables.pag]\nclass = \"content\"\n",

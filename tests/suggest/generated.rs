@@ -1,12 +1,12 @@
-//! Generated sites with people in some columns: the draft is applied as it is, and nobody is found in
-//! what a pull makes of it, or the pull stopped where the draft says that something is to be decided.
+//! Tests generated sites with people in some columns: with the unchanged draft, a pull holds no
+//! personal data, or stops where the draft needs a decision.
 
 use super::generator::Site;
 use super::{contents, pull, suggest, world};
 
 #[test]
-fn nobody_is_found_in_a_database_that_was_pulled_with_a_draft() {
-    // A number above 1 says how many.
+fn a_database_pulled_with_a_draft_holds_no_personal_data() {
+    // A number above 1 is the number of cases.
     let soak = std::env::var("BCOPS_SOAK").ok();
     let seeds = soak.map_or(20, |soak| soak.parse().ok().filter(|n| *n > 1).unwrap_or(500));
     let first: u64 =
@@ -21,7 +21,7 @@ fn nobody_is_found_in_a_database_that_was_pulled_with_a_draft() {
         }
         let run = pull(&world, &draft);
         if run.code != Some(0) {
-            let decided = draft.contains("# To decide, before a scrub can use this:");
+            let decided = draft.contains("# Decide these before a scrub can use the manifest:");
             assert!(run.code == Some(9) && decided, "seed {seed}: {}\n{draft}", run.printed());
             stopped += 1;
             continue;

@@ -1,8 +1,8 @@
-//! Databases like those that Django makes, with people in some of their columns.
+//! Generates databases like Django's, with people in some columns.
 
 use std::fmt::Write;
 
-/// A site, and every value that belongs to a person or is a secret.
+/// A site, and all its personal and secret values.
 pub struct Site {
     pub sql: String,
     pub planted: Vec<String>,
@@ -28,7 +28,7 @@ enum Holds {
     Flag,
 }
 
-/// Names that say nothing, or something else, of what is in the column.
+/// Names of columns that do not describe the content.
 const VAGUE: [&str; 8] = ["ref", "label", "value", "extra", "x1", "info", "detail", "line"];
 const TABLES: [&str; 12] = [
     "shop_order",
@@ -74,7 +74,7 @@ struct Column {
     holds: Holds,
     not_null: bool,
     unique: bool,
-    /// How many of the values are empty: one in so many is not.
+    /// One in this many values is not empty.
     filled: usize,
 }
 

@@ -1,4 +1,5 @@
-//! `bcops scrub-pii --manifest suggest`: its draft, used as it is, lets nothing personal through.
+//! Tests that the draft of `bcops scrub-pii --manifest suggest`, used unchanged, removes all
+//! personal data.
 
 mod cases;
 mod generated;
@@ -11,10 +12,10 @@ use crate::pull_data::world::World;
 use crate::standins::heroku::Options;
 use crate::support::site;
 
-/// A site of its own, with a manifest that says nothing yet.
+/// A separate site, with an empty manifest.
 pub const NOTHING: &str = "schema_version = 1\npolicies = [\"local\", \"staging\"]\n";
 
-/// Another site, with the database that this SQL makes as `site.dump`.
+/// Another site, with a database from this SQL as `site.dump`.
 #[track_caller]
 pub fn world(sql: &str) -> World {
     let world = World::empty(Options::default());
@@ -44,7 +45,7 @@ pub fn suggest(world: &World, file: &str) -> String {
     document["result"]["manifest"].as_str().expect("a draft").to_owned()
 }
 
-/// Uses a draft as it is, and pulls.
+/// Uses a draft unchanged, and pulls.
 pub fn pull(world: &World, draft: &str) -> Run {
     configure(world, draft);
     world.bcops.run(&["pull-data", "--file", "site.dump", "--yes"])
@@ -55,7 +56,7 @@ pub fn contents(world: &World) -> String {
     world.cluster.run_tool("pg_dump", &["-d", &world.target])
 }
 
-/// What a draft says of a column: its class and the remark.
+/// A draft's class and remark for a column.
 #[track_caller]
 pub fn line<'d>(draft: &'d str, column: &str) -> &'d str {
     let column = format!("    \"{column}\",");

@@ -1,7 +1,7 @@
-//! The `bcops` binary under test, in surroundings that hold nothing but what a test puts there.
+//! Runs the `bcops` binary under test, in an environment with only the test's own values.
 //!
-//! `PATH` is an empty folder: a pull needs no program but itself. Whatever a run prints is
-//! searched for secrets when its exit code is looked at.
+//! `PATH` is an empty folder, because a pull needs no other program. The check of the exit code
+//! also searches the output for secrets.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::support::terminal::Terminal;
 
-/// What no run may print: the stand-in's token, a database's password, a signature.
+/// Values that no run may print: the stand-in's token, a database's password, a signature.
 const SECRETS: [&str; 7] = [
     "HRKU-stand-in-token",
     "db-password",
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Bcops {
     directory: TempDir,
     variables: Vec<(String, String)>,
-    /// Whether a bcops.toml in the working directory is found, and not named as CI names it.
+    /// Whether a bcops.toml in the working directory is found, and not named as in CI.
     finds_its_file: bool,
 }
 
@@ -49,7 +49,7 @@ impl Bcops {
             ("HOME", "home"),
             ("PATH", "path"),
             ("TMPDIR", "temporary"),
-            // The program makes this one itself.
+            // The program creates this folder itself.
             ("BCOPS_STATE_DIR", "state"),
         ] {
             let folder = bcops.directory().join(folder);
@@ -58,8 +58,8 @@ impl Bcops {
         bcops
     }
 
-    /// The council's site as a file of its own, which may say something else of it: no file changes
-    /// what is built in.
+    /// The council's site as a separate configuration, which may change it, because no file changes
+    /// built-in environments.
     #[track_caller]
     pub fn describe_the_council(&self, known: &str, other: &str) -> PathBuf {
         let built_in = bcops::settings::keys::BUILT_IN;
@@ -82,7 +82,7 @@ impl Bcops {
         self.variables.retain(|(known, _)| known != name);
     }
 
-    /// Holds every folder that a run knows of.
+    /// Holds every folder of a run.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -110,7 +110,7 @@ impl Bcops {
         command
     }
 
-    /// Another program, which finds the binary in `$BCOPS` and everything else as a run does.
+    /// Another program in the environment of a run, with the binary in `$BCOPS`.
     pub fn in_its_surroundings<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env_clear().current_dir(self.directory().join("work"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -138,20 +138,25 @@ impl Bcops {
         Terminal::start(&mut self.command(arguments))
     }
 
+    /// The same on a terminal of this width.
+    pub fn start_on_narrow_terminal(&self, columns: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start_with_columns(&mut self.command(arguments), columns)
+    }
+
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::spawn(&mut self.command(arguments))
     }
 }
 
-/// Where `BCOPS_TEST_FIRST_PROGRAM` names another bcops, runs are begun by that one, and what comes
-/// after is left to the one under test.
+/// If `BCOPS_TEST_FIRST_PROGRAM` names another bcops, that one begins runs, and the one under test
+/// continues them.
 fn program(arguments: &[&str]) -> OsString {
     let begins_a_run = arguments.first() == Some(&"reset-staging");
     let other = std::env::var_os("BCOPS_TEST_FIRST_PROGRAM").filter(|_| begins_a_run);
     other.unwrap_or_else(|| env!("CARGO_BIN_EXE_bcops").into())
 }
 
-/// A run under way.
+/// A running program.
 pub struct Running {
     child: Child,
     stdout: JoinHandle<String>,
@@ -173,14 +178,14 @@ impl Running {
         let (sender, stderr) = channel();
         thread::spawn(move || {
             for line in messages.lines().map_while(Result::ok) {
-                // Whoever ended the test early reads no more.
+                // A test that ended early reads no more.
                 let _ = sender.send(line);
             }
         });
         Running { child, stdout, stderr, said: String::new(), peak_memory: 0 }
     }
 
-    /// Waits for a line on stderr; false if the run ended without one.
+    /// Waits for a line on stderr. False if the run ended without it.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> bool {
         loop {
@@ -220,7 +225,7 @@ impl Running {
         self.child.try_wait().expect("its status").is_none()
     }
 
-    /// Ends it without a chance to put anything away.
+    /// Kills it without a chance to clean up.
     pub fn kill(mut self) -> Run {
         self.child.kill().expect("a signal");
         self.finish()
@@ -248,7 +253,7 @@ impl Running {
     }
 }
 
-/// The most memory that a process has had in RAM, in bytes, where the system tells.
+/// The peak of a process's memory in RAM, in bytes, if the system reports it.
 fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -261,7 +266,7 @@ pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
-    /// In bytes; zero where the system does not tell.
+    /// In bytes. Zero if the system does not report it.
     pub peak_memory: u64,
 }
 
@@ -278,7 +283,7 @@ impl Run {
         self
     }
 
-    /// Checks that stderr tells of each of these.
+    /// Checks that stderr holds each of these.
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> Run {
         for text in texts {
@@ -287,7 +292,7 @@ impl Run {
         self
     }
 
-    /// Checks that a failure was told as the contract has it: one error, and how to mend it.
+    /// Checks that a failure follows the contract: one error, and its hints.
     #[track_caller]
     pub fn fails(self, code: i32, texts: &[&str]) -> Run {
         let run = self.exits(code).says(texts);

@@ -1,4 +1,4 @@
-//! A port that leads to another one: the same server under another address.
+//! Forwards a port to another one: the same server under another address.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! Real git repositories in a temporary folder: an origin, and clones of it.
+//! Creates real git repositories in a temporary folder: an origin, and clones of it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -55,7 +55,7 @@ impl World {
         self.path("clone")
     }
 
-    /// What keeps the settings of whoever runs the tests out of them.
+    /// Variables that keep the developer's own settings out of the tests.
     fn environment(&self) -> Vec<(OsString, Option<OsString>)> {
         let mut variables: Vec<(OsString, Option<OsString>)> = vec![
             ("HOME".into(), Some(self.folder.path().into())),
@@ -109,7 +109,7 @@ impl World {
         repository
     }
 
-    /// Runs git, which has to end well, and gives what it prints.
+    /// Runs git, which must succeed, and returns its output.
     pub fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let (ended_well, output) = self.try_git(folder, arguments);
         assert!(ended_well, "git {arguments:?}: {output}");
@@ -149,7 +149,7 @@ impl World {
         let repository = git2::Repository::open(self.origin()).expect("the origin");
         let mut index = git2::Index::new().expect("an index");
         for (path, content) in files {
-            // A path that ends in `@` stands for a link.
+            // A path that ends in `@` means a link.
             let (path, mode) = match path.strip_suffix('@') {
                 Some(path) => (path, 0o120_000),
                 None => (path.as_str(), 0o100_644),
@@ -181,7 +181,7 @@ impl World {
         }
     }
 
-    /// What a ref of the origin points at.
+    /// The commit of a ref of the origin.
     pub fn origin_tip(&self, reference: &str) -> Option<Oid> {
         let repository = git2::Repository::open(self.origin()).expect("the origin");
         repository.refname_to_id(reference).ok()
@@ -197,7 +197,7 @@ impl World {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
     }
 
-    /// A git that writes down what it is called with.
+    /// A git that records its arguments.
     pub fn recorded_program(&self) -> (GitProgram, PathBuf) {
         use std::os::unix::fs::PermissionsExt;
         let (script, log) = (self.path("recorded-git"), self.path("recorded"));

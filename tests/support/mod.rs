@@ -1,4 +1,4 @@
-//! What the tests and the sandbox share: real servers, started here and ended here.
+//! Holds what the tests and the sandbox share: real servers, started and stopped here.
 
 #![allow(dead_code, reason = "the tests and the sandbox each use a part of it")]
 

@@ -1,9 +1,8 @@
-//! A real Postgres cluster for the tests and the sandbox.
+//! Runs a real Postgres cluster for the tests and the sandbox.
 //!
-//! The server belongs to a small shell process, its keeper, which waits on a pipe from this
-//! process. However this process ends (return, panic, `exit`, SIGKILL), the pipe closes, and the
-//! keeper stops the server and removes its files. So even a cluster in a `static` leaves nothing
-//! behind.
+//! A small shell process, the keeper, owns the server and waits on a pipe from this process.
+//! However this process ends (return, panic, `exit`, SIGKILL), the pipe closes, and the keeper
+//! stops the server and removes its files. So even a cluster in a `static` leaves nothing behind.
 //!
 //! Postgres refuses to run as root: there the account `postgres`, or else `nobody`, runs it.
 
@@ -39,10 +38,10 @@ wait "$server"
 cd / && rm -rf "$2"
 "#;
 
-/// How a cluster differs from what `initdb` makes.
+/// How a cluster differs from `initdb`'s defaults.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Off for tests, which never need to survive a power cut; on, as stock, for measurements.
+    /// Off for tests, which never need to survive a power cut. On, the default, for measurements.
     pub fsync: bool,
     /// Further lines of `postgresql.conf`.
     pub settings: Vec<(String, String)>,
@@ -55,7 +54,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What a test wants: everything stock, and no waiting for the disk.
+    /// The options for tests: defaults, without waiting for the disk.
     pub fn for_tests() -> Options {
         Options { fsync: false, ..Options::default() }
     }
@@ -91,7 +90,7 @@ impl Cluster {
         bail!("every port chosen for the Postgres server was taken by another process")
     }
 
-    /// The cluster that all tests of one binary share, each in databases of its own.
+    /// The cluster that all tests of one binary share, each with its own databases.
     #[track_caller]
     pub fn shared() -> &'static Cluster {
         static SHARED: LazyLock<Result<Cluster>> =
@@ -102,7 +101,7 @@ impl Cluster {
         }
     }
 
-    /// A copy of this cluster as it is now: one that follows it, or a fork that goes its own way.
+    /// A copy of this cluster in its current state: a follower, or an independent fork.
     pub fn copied(&self, follows: bool) -> Result<Cluster> {
         let account = unprivileged_account()?;
         let directory = new_directory(account)?;
@@ -198,7 +197,7 @@ impl Cluster {
         format!("postgres://postgres@{host}:{}/{database}", self.port)
     }
 
-    /// A program of the server's version, told by its environment which server to use.
+    /// A program of the server's version, with the server in its environment.
     pub fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         for (variable, _) in env::vars_os() {
@@ -217,13 +216,13 @@ impl Cluster {
         run(self.tool(name).args(arguments)).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// Runs SQL and returns the rows: one a line, fields parted by `|`, no header.
+    /// Runs SQL and returns the rows: one in each line, fields separated by `|`, no header.
     #[track_caller]
     pub fn psql(&self, database: &str, sql: &str) -> String {
         self.try_psql(database, sql).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// A question that is asked many times.
+    /// A query that is repeated many times.
     pub fn question(&self, database: &str, sql: &str) -> Question {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port).user("postgres").dbname(database);
@@ -248,13 +247,13 @@ impl Cluster {
         psql
     }
 
-    /// Creates an empty database whose name begins so, and returns the name.
+    /// Creates an empty database whose name begins with this text, and returns the name.
     #[track_caller]
     pub fn create_database(&self, prefix: &str) -> String {
         self.copy_database("template0", prefix)
     }
 
-    /// Copies a database that nobody is connected to, and returns the copy's name.
+    /// Copies a database without sessions, and returns the copy's name.
     #[track_caller]
     pub fn copy_database(&self, template: &str, prefix: &str) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -283,7 +282,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Runs a command to its end; a failure carries what it said on standard error.
+/// Runs a command to its end. A failure holds its standard error.
 fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("starting {command:?}"))?;
     if !output.status.success() {
@@ -345,7 +344,7 @@ fn versions_in(parent: &str, prefix: &str) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// Whom to run the server as: nobody in particular unless this process is root's.
+/// The account for the server, if this process runs as root.
 fn unprivileged_account() -> Result<Option<Account>> {
     if id("-u", None)? != 0 {
         return Ok(None);
@@ -369,8 +368,8 @@ fn run_as(command: &mut Command, account: Option<Account>) {
     }
 }
 
-/// A new folder in the temporary one, or in /tmp where the path of a socket there would be too
-/// long for the operating system, or where the account may not be let in.
+/// A new folder in the temporary folder, or in /tmp if the path of a socket would be too long, or
+/// if the account lacks access.
 fn new_directory(account: Option<Account>) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let mut parent = env::temp_dir();
@@ -407,7 +406,7 @@ fn initialise(
     configure(directory, port, options)
 }
 
-/// Of several lines with one name the last counts.
+/// If several lines have one name, the last counts.
 fn configure(directory: &Path, port: u16, options: &Options) -> Result<()> {
     let data = directory.join("data");
     let mut lines = vec![
@@ -416,7 +415,7 @@ fn configure(directory: &Path, port: u16, options: &Options) -> Result<()> {
         ("unix_socket_directories".to_owned(), directory.display().to_string()),
     ];
     if !options.fsync {
-        // Nothing of this server outlives the tests, so that none of it has to survive a crash.
+        // The server does not outlive the tests, so it need not survive a crash.
         let hasty = [
             ("fsync", "off"),
             ("full_page_writes", "off"),
@@ -479,7 +478,7 @@ mod tests {
         assert!(error.to_string().contains("column \"nonsense\" does not exist"), "{error}");
     }
 
-    /// Not a test: what [`a_killed_process_leaves_no_server_behind`] starts and kills.
+    /// Not a test: the process that [`a_killed_process_leaves_no_server_behind`] starts and kills.
     #[test]
     #[ignore = "waits for ever: it is run and killed by another test"]
     fn hold_a_cluster() {

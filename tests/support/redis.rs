@@ -1,7 +1,7 @@
-//! A real Redis for the tests, with a password and TLS.
+//! Runs a real Redis for the tests, with a password and TLS.
 //!
-//! Like the Postgres cluster's, its keeper waits on a pipe from this process, so that nothing is
-//! left behind however this process ends.
+//! Like the Postgres cluster's, its keeper waits on a pipe from this process, so nothing is left
+//! behind, however this process ends.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::wait;
 
-/// What the passwords begin with. Each server has one of its own, as at Heroku.
+/// The beginning of all passwords. Each server has its own, as on Heroku.
 pub const PASSWORD: &str = "redis-password-0123456789";
 
 const KEEPER: &str = r#"
@@ -39,7 +39,7 @@ fn free_port() -> u16 {
 }
 
 impl RedisServer {
-    /// With a certificate that nobody has signed, as Heroku's.
+    /// With a self-signed certificate, like Heroku's.
     pub fn start() -> RedisServer {
         RedisServer::configured("")
     }
@@ -65,7 +65,7 @@ impl RedisServer {
     }
 
     fn configured(more: &str) -> RedisServer {
-        // Two that start at once may be given the same free port.
+        // Two servers that start at once may get the same free port.
         static STARTING: Mutex<()> = Mutex::new(());
         let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let directory =

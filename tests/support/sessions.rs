@@ -1,4 +1,4 @@
-//! SQL over a connection of this process, without a `psql` for each question.
+//! Runs SQL over a connection of this process, without a `psql` for each query.
 
 use std::sync::mpsc;
 use std::thread;
@@ -7,8 +7,8 @@ use anyhow::{Context, Result, anyhow};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-/// One question to one database, asked again and again over a connection that is kept, and made
-/// anew once the server has ended it.
+/// One query to one database, repeated over a kept connection, which is replaced after the server
+/// has ended it.
 pub struct Question {
     asked: mpsc::Sender<mpsc::Sender<Result<String>>>,
 }
@@ -16,11 +16,11 @@ pub struct Question {
 impl Question {
     pub fn new(config: Config, sql: String) -> Question {
         let (asked, questions) = mpsc::channel::<mpsc::Sender<Result<String>>>();
-        // A thread of its own, as whoever asks may be a task of some runtime.
+        // A separate thread, because the caller may be a task of a runtime.
         thread::spawn(move || {
             let mut session = None;
             for answers in questions {
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = answers.send(Session::ask(&mut session, &config, &sql));
             }
         });
@@ -55,7 +55,7 @@ impl Session {
             None => Session::open(config)?,
         };
         let answer = open.runtime.block_on(open.client.simple_query(sql));
-        // After an error the next question gets a connection of its own.
+        // After an error the next query gets a new connection.
         let messages = answer?;
         *session = Some(open);
         let row = messages.into_iter().find_map(|message| match message {

@@ -1,4 +1,4 @@
-//! The sample site of `tests/site/` as a database and as a backup.
+//! Provides the sample site of `tests/site/` as a database and as a backup.
 
 use std::fs::File;
 use std::io;
@@ -36,8 +36,8 @@ pub fn create(prefix: &str) -> String {
     Cluster::shared().copy_database(template, prefix)
 }
 
-/// Backs a database up the way Heroku does: the custom format, written through a pipe, so that
-/// the archive has no offsets, and without the creation of the schema that holds extensions.
+/// Backs a database up like Heroku: in the custom format through a pipe, so the archive has no
+/// offsets, and without creating the schema of the extensions.
 pub fn back_up(cluster: &Cluster, database: &str, archive: &Path) -> Result<()> {
     let mut dump = cluster.tool("pg_dump");
     let mut dump = dump
@@ -66,10 +66,10 @@ pub fn canaries(cluster: &Cluster, database: &str) -> Vec<Canary> {
     rows.lines().map(|row| canary(row).unwrap_or_else(|| panic!("not a canary: {row}"))).collect()
 }
 
-/// The columns (`table.column`) where anything bears the mark of a made-up person.
+/// The columns (`table.column`) with marks of made-up people.
 ///
-/// This looks at every column's text, so it finds what a list of places would have forgotten.
-/// What a session or the cache holds is encoded: there every row counts.
+/// This reads every column's text, so it finds what a list of places could miss. Sessions and the
+/// cache are encoded, so there every row counts.
 #[track_caller]
 pub fn marked_columns(cluster: &Cluster, database: &str) -> Vec<String> {
     let statements = cluster.psql(

@@ -1,4 +1,4 @@
-//! A program on a terminal of its own, with somebody who reads and types.
+//! Runs a program on its own terminal, and plays a person who reads and types.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ pub struct Terminal {
     reader: JoinHandle<()>,
 }
 
-/// Wide enough that no message is broken into lines.
+/// Wide enough that no message wraps.
 const WIDE: u16 = 400;
 
 /// Both ends of a new terminal.
@@ -36,7 +36,7 @@ fn open(columns: u16) -> (OwnedFd, OwnedFd) {
         )
     };
     assert_eq!(result, 0, "no terminal: {}", std::io::Error::last_os_error());
-    // SAFETY: the call succeeded, so both are open and nobody else's.
+    // SAFETY: the call succeeded, so both are open and owned by this code.
     unsafe { (OwnedFd::from_raw_fd(controller), OwnedFd::from_raw_fd(terminal)) }
 }
 
@@ -46,13 +46,16 @@ impl Terminal {
         Terminal::start_with_columns(command, WIDE)
     }
 
-    /// The same on a terminal of this width.
+    /// The same on a terminal of this width, which can do what terminals do.
     pub fn start_with_columns(command: &mut Command, columns: u16) -> Terminal {
+        if columns != WIDE {
+            command.env("TERM", "xterm-256color");
+        }
         let (controller, terminal) = open(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());
         let child = command.spawn().expect("the program");
-        // Else the reader would never see the end: the command keeps its copies.
+        // Otherwise the reader would never see the end, because the command keeps its copies.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         drop(terminal);
         let mut output = File::from(controller.try_clone().expect("a copy of the other end"));
@@ -60,7 +63,7 @@ impl Terminal {
         let seen = Arc::clone(&screen);
         let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // When nobody holds the terminal any longer, reading fails.
+            // Reading fails when no process holds the terminal any longer.
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 seen.lock().expect("no panic").extend_from_slice(&buffer[..length]);
             }
@@ -72,7 +75,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.screen.lock().expect("no panic")).into_owned()
     }
 
-    /// The same without colours and links.
+    /// Like `text`, without colours and links.
     pub fn plain_text(&self) -> String {
         console::strip_ansi_codes(&self.text()).into_owned()
     }
@@ -87,7 +90,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until this is on the screen as many times.
+    /// Waits until this is on the screen this many times.
     #[track_caller]
     pub fn wait_for_nth(&self, text: &str, times: usize) {
         let started = Instant::now();
@@ -105,8 +108,8 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }
 
-    /// Types what the program hides. What is typed before it hides it is thrown away, as of every
-    /// program that asks for a password.
+    /// Types hidden input. Input before the program hides it is discarded, as in every program that
+    /// asks for a password.
     #[track_caller]
     pub fn type_hidden_line(&mut self, line: &str) {
         let started = Instant::now();
@@ -135,7 +138,7 @@ impl Terminal {
     /// The terminal's settings: of local, input and output modes.
     pub fn settings(&self) -> [u64; 3] {
         let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
-        // SAFETY: the pointer is valid, and the value is only used where the call has filled it.
+        // SAFETY: the pointer is valid, and the value is only used if the call has filled it.
         let settings = unsafe {
             let read = libc::tcgetattr(self.keyboard.as_raw_fd(), settings.as_mut_ptr());
             assert_eq!(read, 0, "{}", std::io::Error::last_os_error());
@@ -149,7 +152,7 @@ impl Terminal {
         self.settings()[0] & u64::from(libc::ICANON | libc::ECHO | libc::ISIG) == 0
     }
 
-    /// Waits for the end of the program, and leaves the terminal open to be looked at.
+    /// Waits for the end of the program, and keeps the terminal open for checks.
     #[track_caller]
     pub fn wait_for_end(&mut self) -> Option<i32> {
         let started = Instant::now();
@@ -162,7 +165,7 @@ impl Terminal {
         }
     }
 
-    /// The exit code, and all that was on the screen.
+    /// The exit code, and everything on the screen.
     #[track_caller]
     pub fn finish(mut self) -> (Option<i32>, String) {
         let started = Instant::now();

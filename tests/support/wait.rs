@@ -1,19 +1,19 @@
-//! Waits for what becomes so by itself, however long a busy machine takes.
+//! Waits for conditions, however long a busy machine takes.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes that a test waits for.
+/// Longer than any condition of a test takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
-/// Looks again and again until it is so.
+/// Checks repeatedly until the condition is true.
 #[track_caller]
 pub fn until(what: &str, is_so: impl FnMut() -> bool) {
     within(PATIENCE, what, is_so);
 }
 
-/// The same with a limit that is part of what is tested.
+/// The same with a limit that the test checks.
 #[track_caller]
 pub fn within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -23,7 +23,7 @@ pub fn within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The same in a task that leaves its thread to others.
+/// The same in an asynchronous task.
 pub async fn until_async(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {

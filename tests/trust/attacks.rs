@@ -1,10 +1,11 @@
-//! What was done with a file that came with a clone, each time with exit 3 before any server is asked.
+//! Tests attacks with a file that comes with a clone: each ends with exit 3 before any request to a
+//! server.
 
 use crate::pull_data::world::World;
 
 const PRODUCTION_ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 
-/// What an attack is about, its file, and the keys that have to be named.
+/// An attack's subject, its file, and the keys that must be named.
 fn attacks() -> Vec<(&'static str, String, Vec<&'static str>)> {
     let by_id = format!("[environments.staging]\napp = \"{PRODUCTION_ID}\"\n");
     let own = |rest: &str| format!("inherit = false\n{rest}");
@@ -105,7 +106,7 @@ fn a_file_that_is_not_trusted_stops_every_command_before_a_server_is_asked() {
         }
     }
     assert!(world.standin.requests().is_empty());
-    // A copy further up is found as well, and so is one with a stronger setting by variable.
+    // A copy further up is found too, also with a stronger setting by variable.
     world.bcops.write("bcops.toml", "[local]\ndatabase_url = \"postgres:///other\"\n");
     world.pull(&["--yes"]).fails(3, &["`local.database_url`", "bcops config trust"]);
     world.bcops.write("bcops.toml", "backup_max_age = \"7d\"\n[network]\ntimeout = \"30s\"\n");
@@ -132,7 +133,7 @@ const KEEPS_SUBMISSIONS: &str = "[tables.wagtailforms_formsubmission]\nclass = \
     audit_allow = [\"form_data\"]\n";
 
 #[test]
-fn a_manifest_that_is_not_trusted_only_takes_away() {
+fn an_untrusted_manifest_only_removes() {
     let mut world = World::site();
     world.bcops.finds_its_file();
     world.bcops.write("bcops.toml", "[scrub]\nmanifest = \"scrub.toml\"\n");
@@ -152,14 +153,14 @@ fn a_manifest_that_is_not_trusted_only_takes_away() {
         let doctor = world.bcops.run(&["doctor"]).exits(3);
         assert!(doctor.stdout.contains(&format!("`{key}`")), "{}", doctor.printed());
     }
-    // Named as CI names it, or trusted, it is as good as any other.
+    // If it is named as in CI, or trusted, it works like any other.
     world.bcops.set("BCOPS_CONFIG", "bcops.toml");
     world.bcops.write("scrub.toml", &format!("{head}[audit]\nallow = {{ email = [\"*\"] }}\n"));
     world.pull(&["--yes"]).exits(0);
     world.bcops.unset("BCOPS_CONFIG");
     world.bcops.run(&["config", "trust", "--yes"]).exits(0);
     world.pull(&["--yes"]).exits(0);
-    // Less than the built-in manifest keeps needs no trust.
+    // Keeping less than the built-in manifest needs no trust.
     let fewer = "[tables.users_user]\nclass = \"personal\"\n\
         personal = [\"password\", \"username\", \"first_name\", \"last_name\", \"email\", \"last_login\"]\n\
         operational = [\"date_joined\", \"id\", \"is_active\", \"is_staff\", \"is_superuser\"]\n\

@@ -1,5 +1,5 @@
-//! A `bcops.toml` that was found, and not named: what it can do before it is trusted, which is next to
-//! nothing, and how trust is given, kept and lost.
+//! Tests a found `bcops.toml` that was not named: it can do almost nothing before it is trusted.
+//! Also tests how trust is given, kept and lost.
 
 mod attacks;
 mod records;
@@ -7,7 +7,7 @@ mod without_protection;
 
 use crate::command::Bcops;
 
-/// A clone with a file that is only found.
+/// A clone with a found file.
 fn clone_with(text: &str) -> Bcops {
     let mut bcops = Bcops::new();
     bcops.finds_its_file();

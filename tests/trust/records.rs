@@ -1,4 +1,4 @@
-//! Trust: given after a look, kept outside of any clone, lost with every change.
+//! Tests trust: given after the content is shown, kept outside any clone, lost with every change.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,7 +17,7 @@ fn shows_live(bcops: &crate::command::Bcops) -> bool {
 fn a_file_is_trusted_as_it_was_shown() {
     let bcops = clone_with(OWN_SITE);
     assert!(!shows_live(&bcops));
-    // Nobody to ask: nothing is recorded.
+    // Without a terminal nothing is recorded.
     let run = bcops.run(&["config", "trust"]).fails(5, &["--yes", "environments.live.app"]);
     assert!(run.stderr.contains("[secret]"), "{}", run.printed());
     let folder = bcops.directory().join("home/.config/bcops/trusted");
@@ -35,7 +35,7 @@ fn a_file_is_trusted_as_it_was_shown() {
     assert_eq!(mode(&records[0].path()), 0o600);
     let record = fs::read_to_string(records[0].path()).expect("a record");
     assert!(!record.contains("db-password"), "{record}");
-    assert!(bcops.run(&["config", "trust"]).exits(0).stdout.contains("trusted already"));
+    assert!(bcops.run(&["config", "trust"]).exits(0).stdout.contains("is already trusted"));
     assert!(bcops.run(&["config", "path"]).exits(0).stdout.contains("# trusted"));
 
     bcops.write("bcops.toml", &format!("{OWN_SITE}[git]\nremote = \"evil\"\n"));
@@ -65,7 +65,7 @@ fn a_person_is_asked_below_what_the_file_sets() {
 }
 
 #[test]
-fn what_the_file_names_is_part_of_it() {
+fn files_that_the_file_names_are_covered() {
     let bcops = clone_with("[scrub]\nmanifest = \"scrub.toml\"\n[git]\nremote = \"origin\"\n");
     let manifest = "schema_version = 1\nextends = \"built-in\"\n";
     bcops.write("scrub.toml", manifest);
@@ -81,11 +81,11 @@ fn what_the_file_names_is_part_of_it() {
 }
 
 #[test]
-fn no_trust_is_kept_or_believed_in_a_working_tree() {
+fn no_trust_is_kept_or_accepted_in_a_working_tree() {
     let mut bcops = clone_with(OWN_SITE);
     bcops.run(&["config", "trust", "--yes"]).exits(0);
     let record = bcops.directory().join("home/.config/bcops");
-    // The record comes with the clone, as its author wrote it.
+    // The record comes with the clone, written by its author.
     let clone = bcops.directory().join("work");
     fs::create_dir_all(clone.join(".git")).expect("a folder");
     fs::create_dir_all(clone.join("inner/bcops")).expect("a folder");
@@ -96,12 +96,12 @@ fn no_trust_is_kept_or_believed_in_a_working_tree() {
     bcops.set("BCOPS_STATE_DIR", &inner);
     bcops.run(&["check", "live"]).fails(3, &["bcops config trust", "git working tree"]);
     bcops.run(&["config", "trust", "--yes"]).fails(3, &["git working tree", "XDG_CONFIG_HOME"]);
-    // Nor behind a link.
+    // Also through a link.
     let link = bcops.directory().join("link");
     symlink(clone.join("inner"), &link).expect("a link");
     bcops.set("XDG_CONFIG_HOME", &link.display().to_string());
     bcops.run(&["check", "live"]).fails(3, &["git working tree"]);
-    // A relative folder would be one of the clone.
+    // A relative folder would be inside the clone.
     bcops.set("XDG_CONFIG_HOME", "inner");
     bcops.run(&["check", "live"]).fails(3, &["you have not trusted it"]);
     bcops.set("HOME", "inner");
@@ -122,7 +122,7 @@ fn no_trust_is_kept_or_believed_in_a_working_tree() {
 }
 
 #[test]
-fn a_file_of_somebody_else_is_used_where_it_is_named() {
+fn a_file_of_another_user_is_used_if_named() {
     let mut bcops = clone_with("backup_max_age = \"7d\"\n");
     let path = bcops.directory().join("work/bcops.toml");
     if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
@@ -135,7 +135,7 @@ fn a_file_of_somebody_else_is_used_where_it_is_named() {
     bcops.run(&["--config", "bcops.toml", "runs", "list"]).exits(0);
     bcops.set("BCOPS_CONFIG", "bcops.toml");
     bcops.run(&["runs", "list"]).exits(0);
-    // The user's own file has to be the user's own.
+    // The user's own file must belong to the user.
     let own = bcops.directory().join("home/.config/bcops");
     fs::create_dir_all(&own).expect("a folder");
     fs::write(own.join("config.toml"), "backup_max_age = \"7d\"\n").expect("written");
@@ -151,7 +151,8 @@ fn help_and_everything_about_the_configuration_work_without_trust() {
     assert!(bcops.run(&["pull-live-data", "--help"]).exits(0).stdout.contains("live"));
     bcops.run(&["completions", "bash"]).exits(0);
     bcops.run(&["man"]).exits(0);
-    let shown = bcops.run(&["config", "show"]).exits(0).says(&["bcops.toml", "nothing of it"]);
+    let shown =
+        bcops.run(&["config", "show"]).exits(0).says(&["bcops.toml", "none of its settings"]);
     assert!(shown.stdout.contains("# not in force: environments.live.app"), "{}", shown.stdout);
     assert!(shown.stdout.contains("environments.production.app"), "{}", shown.stdout);
     assert!(shown.stdout.parse::<toml::Table>().is_ok(), "{}", shown.stdout);
@@ -159,7 +160,7 @@ fn help_and_everything_about_the_configuration_work_without_trust() {
     assert!(paths.contains("not in force") && paths.contains("`environments.live.app`"), "{paths}");
     let doctor = bcops.run(&["doctor"]).exits(3).stdout;
     assert!(
-        doctor.contains("fail  configuration") && doctor.contains("bcops config trust"),
+        doctor.contains("fail    configuration") && doctor.contains("bcops config trust"),
         "{doctor}"
     );
     bcops.write("bcops.toml", "colour = 1\n");
@@ -198,7 +199,7 @@ fn a_file_that_was_just_written_is_trusted() {
     }
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
-    assert!(screen.contains("is written and trusted"), "{screen}");
+    assert!(screen.contains("wrote and trusted"), "{screen}");
     assert!(shows_live(&bcops));
 }
 

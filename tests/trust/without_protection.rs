@@ -1,4 +1,4 @@
-//! A configuration in which nothing is protected writes to nothing remote.
+//! Tests that a configuration without protected environments writes to nothing remote.
 
 use crate::pull_data::world::World;
 
@@ -6,7 +6,7 @@ const OPEN: &str = "inherit = false\n[environments.staging]\napp = \"buckinghams
     branch = \"staging\"\nprotected = false\n[environments.dev]\napp = \"buckinghamshire-dev\"\nprotected = false\n";
 
 #[test]
-fn nothing_remote_is_written_where_nothing_is_protected() {
+fn nothing_remote_is_written_without_a_protected_environment() {
     let world = World::small();
     world.bcops.write("bcops.toml", OPEN);
     let app = "buckinghamshire-staging";
@@ -28,7 +28,7 @@ fn nothing_remote_is_written_where_nothing_is_protected() {
     }
     let writes = world.standin.requests().into_iter().filter(|one| one.method != "GET");
     assert_eq!(writes.count(), 0);
-    // Reading is no matter of protection.
+    // Reading needs no protection.
     world.bcops.run(&["addons", "staging"]).exits(0);
 }
 

@@ -1,19 +1,19 @@
-//! Which site the made-up world is: the council's, or the one of a configuration file.
+//! Describes the site of the world: the council's, or the one of a configuration file.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bcops::settings::{Environment, ProcessEnv, Settings};
 
-/// Everything in which the worlds of two sites differ.
+/// The differences between the worlds of two sites.
 #[derive(Clone)]
 pub struct Blueprint {
-    /// What the names of databases and roles begin with, and what tells templates apart.
+    /// The prefix of the names of databases and roles, which distinguishes templates.
     pub name: String,
     pub settings: Settings,
     pub production: Environment,
     pub staging: Environment,
-    /// The other environments whose apps are there.
+    /// The other environments with apps.
     pub others: Vec<Environment>,
     pub sample: Sample,
     /// The Python package of the site, and the apps in it that have migrations. The first two of
@@ -22,17 +22,17 @@ pub struct Blueprint {
     pub apps: Vec<String>,
 }
 
-/// Where production's rows come from.
+/// The source of production's rows.
 #[derive(Clone)]
 pub enum Sample {
-    /// `tests/site/`, or the real site's schema where the fixtures are.
+    /// `tests/site/`, or the real site's schema if the fixtures exist.
     Council,
-    /// `site.sql` of this folder, and `staging.sql` makes staging out of it.
+    /// `site.sql` of this folder, and `staging.sql` turns a copy into staging.
     Folder(PathBuf),
 }
 
 impl Blueprint {
-    /// The built-in configuration, with the three apps that are known to be there.
+    /// The built-in configuration, with the three known apps.
     pub fn council() -> Blueprint {
         let mut blueprint = Blueprint::built_in().expect("the built-in settings are good");
         blueprint.others.retain(|one| one.name == "content-prep");
@@ -45,7 +45,7 @@ impl Blueprint {
     }
 
     /// The site of a configuration file. Its rows are in the folder `rehearsal` beside the file;
-    /// where there is none, they are the council's.
+    /// otherwise they are the council's.
     pub fn of_file(path: &Path) -> Result<Blueprint> {
         let folder = path.parent().map(|parent| parent.join("rehearsal"));
         Blueprint::of_settings(
@@ -83,7 +83,7 @@ impl Blueprint {
         Ok(Blueprint { name, settings, production, staging, others: all, sample, package, apps })
     }
 
-    /// The branch that production is, and the one that staging is.
+    /// The branches of production and of staging.
     pub fn branches(&self) -> [&str; 2] {
         [
             self.production.branch.as_deref().unwrap_or("master"),
@@ -100,7 +100,7 @@ impl Blueprint {
         format!("{}-{}", self.package.replace('_', "-"), environment.name)
     }
 
-    /// The script that makes staging's rows out of production's.
+    /// The script that turns production's rows into staging's.
     pub fn staging_script(&self) -> PathBuf {
         match &self.sample {
             Sample::Council => {
@@ -111,7 +111,7 @@ impl Blueprint {
     }
 }
 
-/// What the variables and the user's own file say is left out.
+/// Ignores the variables and the user's own file.
 fn load(config_file: Option<&Path>) -> Result<Settings> {
     let nowhere = tempfile::tempdir()?;
     let process = ProcessEnv {
@@ -123,7 +123,7 @@ fn load(config_file: Option<&Path>) -> Result<Settings> {
     Ok(Settings::load(&process)?)
 }
 
-/// The apps that are the site's own, by the migrations that the sample has applied.
+/// The site's own apps, according to the sample's applied migrations.
 fn apps_of(folder: &Path) -> Result<Vec<String>> {
     const DJANGO: [&str; 6] = ["admin", "auth", "contenttypes", "sessions", "sites", "taggit"];
     let path = folder.join("site.sql");

@@ -1,5 +1,5 @@
-//! The code of the made-up site: an origin as GitLab has it, with master, staging and features, and
-//! the repositories of the Heroku apps, which build what is pushed to them.
+//! Creates the code of the site: an origin like GitLab's, with master, staging and features, and
+//! the repositories of the Heroku apps, which build pushes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use super::history;
 use crate::standins::heroku::HerokuStandIn;
 use crate::support::git::{self, text};
 
-/// What the origin's `pre-receive` reads: branches that may not be rewritten, branches that nobody
-/// may push to, and a ref that somebody else moves while a push is under way.
+/// The input of the origin's `pre-receive`: branches without force push, branches without any push,
+/// and a ref that another person moves during a push.
 const PROTECTED: &str = "protected-branches";
 const CLOSED: &str = "closed-branches";
 const RACE: &str = "race";
 
-/// Refuses with GitLab's own words. Git forbids moving refs while the objects of a push are in
-/// quarantine, which is what another pusher would do.
+/// Refuses with GitLab's own words. Leaves the quarantine of the push to move a ref as another
+/// pusher would.
 const ORIGIN_HOOK: &str = r#"
 pushed=
 while read -r old new ref; do
@@ -104,9 +104,9 @@ impl Code {
         self.folder("heroku").join(format!("{app}.git"))
     }
 
-    /// What plays Python on the dynos: `psql` is the program that it reaches the database with.
-    /// `vars` are the config vars with the URLs of the database and of the search server; `indices`
-    /// are those of the search, each with its table.
+    /// The program that plays Python on the dynos, with `psql` for the database. `vars` are the
+    /// config vars with the URLs of the database and of the search server; `indices` are those of
+    /// the search, each with its table.
     pub fn write_python(
         &self,
         psql: &Path,
@@ -132,7 +132,7 @@ impl Code {
     pub fn deploy_first(&self, heroku: &HerokuStandIn, app: &str, commit: Oid, python: &Path) {
         let path = self.app_repository(app);
         let repository = git2::Repository::init_bare(&path).expect("a repository");
-        // Its objects are the origin's, which saves the copying.
+        // It shares the origin's objects, which saves copying.
         let alternates = text(&self.repositories.origin().join("objects")) + "\n";
         fs::write(path.join("objects/info/alternates"), alternates).expect("written");
         drop(repository);
@@ -149,7 +149,8 @@ impl Code {
         heroku.add_deployed(app, &commit.to_string(), Some(&tree));
     }
 
-    /// Clones the origin into an empty folder, as the operator has it, with a name to commit under.
+    /// Clones the origin into an empty folder, like the operator's clone, with an identity for
+    /// commits.
     pub fn clone_into(&self, folder: &Path) {
         let parent = folder.parent().expect("a parent");
         self.git(parent, &["clone", "-q", &text(&self.origin()), &text(folder)]);
@@ -189,21 +190,21 @@ impl Code {
             .find_map(|name| repository.refname_to_id(name).ok())
     }
 
-    /// A branch of the origin that is where the main one is, unless it is there already.
+    /// Creates a branch of the origin at the main branch, unless it exists.
     pub fn ensure_branch(&self, branch: &str) {
         if self.origin_tip(&format!("refs/heads/{branch}")).is_none() {
             self.repositories.point(branch, Some(self.tips[&self.main]));
         }
     }
 
-    /// A commit on top of a branch of the origin, which somebody else pushes now. Gives its id.
+    /// Pushes a commit to a branch of the origin as another person. Returns its id.
     pub fn somebody_pushes(&self, branch: &str) -> Oid {
         let commit = self.commit_of_somebody(branch);
         self.repositories.point(branch, Some(commit));
         commit
     }
 
-    /// Somebody else pushes to the branch while the next push to the origin is under way.
+    /// Another person pushes to the branch during the next push to the origin.
     pub fn somebody_pushes_during_the_next_push(&self, branch: &str) -> Oid {
         let commit = self.commit_of_somebody(branch);
         let line = format!("refs/heads/{branch} {commit}\n");
@@ -211,7 +212,7 @@ impl Code {
         commit
     }
 
-    /// The same while the next push to the branch itself is under way, whatever is pushed before.
+    /// The same during the next push to the branch itself.
     pub fn somebody_pushes_during_its_next_push(&self, branch: &str) -> Oid {
         let commit = self.commit_of_somebody(branch);
         let line = format!("refs/heads/{branch} {commit} refs/heads/{branch}\n");
@@ -229,12 +230,12 @@ impl Code {
         repository.commit(None, &author, &author, "Come first", &tree, &[&parent]).expect("made")
     }
 
-    /// The branches of the origin that nobody may rewrite.
+    /// The branches of the origin without force push.
     pub fn protect(&self, branches: &[&str]) {
         self.write_list(PROTECTED, branches);
     }
 
-    /// The branches of the origin that nobody may push to.
+    /// The branches of the origin without any push.
     pub fn close(&self, branches: &[&str]) {
         self.write_list(CLOSED, branches);
     }
@@ -244,8 +245,9 @@ impl Code {
         fs::write(self.repositories.origin().join(name), lines).expect("written");
     }
 
-    /// How a command of manage.py goes from now on: `fail`, `hang`, for `makemigrations` also
-    /// `missing` and `conflict`, for `update_index` also `empty`. `None` makes it behave again.
+    /// Sets how a command of manage.py behaves from now on: `fail`, `hang`, for `makemigrations`
+    /// also `missing` and `conflict`, for `update_index` also `empty`. `None` makes it behave
+    /// again.
     pub fn control(&self, command: &str, word: Option<&str>) {
         let path = self.folder("control").join(command);
         match word {
@@ -263,7 +265,7 @@ struct Template {
 }
 
 impl Template {
-    /// Made once for each site and copied, as that is faster, and so that all commits have the same
+    /// Made once for each site and copied, because that is faster and all commits have the same
     /// ids.
     fn of(blueprint: &Blueprint, migrations: &[(String, String)]) -> Arc<Template> {
         static MADE: Mutex<BTreeMap<String, Arc<Template>>> = Mutex::new(BTreeMap::new());

@@ -1,4 +1,4 @@
-//! A configuration file made fit for the made-up world: the same site, at the addresses that are there.
+//! Adapts a configuration file to the world: the same site, at the world's addresses.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::WholeSite;
 
-/// What leads out of the sandbox, and what the sandbox says by variables.
+/// Keys that lead out of the sandbox, or that the sandbox sets by variables.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("check", "dns_server"),
     ("check", "connect"),
@@ -21,7 +21,7 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("media", "endpoint"),
 ];
 
-/// The text of the file with this world's sites, and with paths that do not depend on where it lies.
+/// The text of the file with this world's sites, and with absolute paths.
 pub fn adapted(path: &Path, whole: &WholeSite) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let mut table: Table = text.parse().with_context(|| format!("reading {}", path.display()))?;

@@ -1,5 +1,5 @@
-//! The databases of the made-up site on one Postgres server: templates that are made once, and
-//! copies of them, each owned by a role that can do what a role of Heroku's can.
+//! Creates the databases of the site on one Postgres server: templates that are made once, and
+//! copies of them, each owned by a role with the rights of a Heroku role.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,41 +16,41 @@ use super::history::NewMigrations;
 use crate::support::postgres::Cluster;
 use crate::support::site;
 
-/// Databases are owned by roles that are no superusers and create neither databases nor roles: what
-/// their names end with.
+/// The suffix of the owners' names. They are not superusers, and create neither databases nor
+/// roles.
 const OWNERS: [&str; 3] = ["production", "staging", "content_prep"];
 
-/// Of all roles. The server on loopback does not ask for it, but no run may print it.
+/// The password of all roles. The server on loopback does not ask for it, but no run may print it.
 const PASSWORD: &str = "db-password";
 
 /// What every world is copied from.
 pub struct Templates {
     production: String,
     staging: String,
-    /// One for all: it is only ever looked at.
+    /// One for all tests, because it is only read.
     pub content_prep: String,
-    /// What the names of the owners begin with.
+    /// The prefix of the owners' names.
     name: String,
     /// A backup of production, as Heroku makes them.
     pub backup: PathBuf,
-    /// One of staging, as it was left.
+    /// A backup of staging.
     pub staging_backup: PathBuf,
-    /// Of an app that has nothing yet.
+    /// The empty database of a new app.
     pub empty_backup: PathBuf,
-    /// What production has applied of the apps whose code there is, as it was in the sample.
+    /// Production's applied migrations of the apps with code, as in the sample.
     pub migrations: Vec<(String, String)>,
     /// The hosts of production's Site records, in the order of their ids.
     pub hosts: Vec<String>,
 }
 
 impl Templates {
-    /// The council's, of the first server that asks.
+    /// The council's templates, on the first server that needs them.
     #[track_caller]
     pub fn of(cluster: &Cluster) -> &'static Templates {
         Templates::of_site(cluster, &Blueprint::council())
     }
 
-    /// A site's, of the first server that asks.
+    /// A site's templates, on the first server that needs them.
     #[track_caller]
     pub fn of_site(cluster: &Cluster, blueprint: &Blueprint) -> &'static Templates {
         static MADE: Mutex<BTreeMap<String, &'static Templates>> = Mutex::new(BTreeMap::new());
@@ -88,7 +88,7 @@ impl Templates {
         apply(cluster, &production, &owner, &new.master)?;
 
         create(cluster, &staging, &production, &staging_owner)?;
-        // This takes databases along, wherever it is said: nobody else has one of this role yet.
+        // This also drops databases, so it must run before any other database of this role exists.
         cluster.try_psql(&staging, &format!("REASSIGN OWNED BY {owner} TO {staging_owner}"))?;
         let sql = format!("ALTER DATABASE {production} OWNER TO {owner}");
         cluster.try_psql("postgres", &sql)?;
@@ -123,7 +123,7 @@ impl Templates {
 }
 
 impl Templates {
-    /// The role that owns what plays this part.
+    /// The role that owns the database of this part.
     fn owner(&self, part: &str) -> String {
         format!("{}_{part}", self.name)
     }
@@ -132,13 +132,13 @@ impl Templates {
 fn create(cluster: &Cluster, name: &str, template: &str, owner: &str) -> Result<()> {
     let sql = format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}");
     cluster.try_psql("postgres", &sql)?;
-    // On Heroku nobody gets into the database of another app.
+    // On Heroku no app can connect to the database of another.
     let sql = format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC");
     cluster.try_psql("postgres", &sql).map(drop)
 }
 
-/// The backup that everything begins with: for the council the real site's schema with made-up rows
-/// where the fixtures are, else what the blueprint's script makes.
+/// The first backup: for the council the real site's schema with made-up rows if the fixtures
+/// exist, else the result of the blueprint's script.
 fn sample(cluster: &Cluster, blueprint: &Blueprint) -> Result<PathBuf> {
     let fixture = env::var_os("BCOPS_FIXTURES")
         .map(|folder| PathBuf::from(folder).join("bc-small.dump"))
@@ -163,8 +163,8 @@ fn sample(cluster: &Cluster, blueprint: &Blueprint) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// Fills an empty database as the role that owns it. What only a superuser can make, as Heroku
-/// does, is made before.
+/// Fills an empty database as the role that owns it. Objects that only a superuser can create are
+/// made before, as on Heroku.
 fn load(cluster: &Cluster, database: &str, role: &str, archive: &Path) -> Result<()> {
     let listed = cluster.tool("pg_restore").arg("--list").arg(archive).output()?;
     let listed = String::from_utf8(listed.stdout)?;
@@ -187,7 +187,7 @@ fn load(cluster: &Cluster, database: &str, role: &str, archive: &Path) -> Result
     Ok(())
 }
 
-/// Enters a migration as applied, and makes its mark: a view, as a table would need a class.
+/// Marks a migration as applied, and creates its mark: a view, because a table would need a class.
 fn apply(
     cluster: &Cluster,
     database: &str,
@@ -219,7 +219,7 @@ fn run(
     Ok(())
 }
 
-/// A database that goes when nobody needs it any longer.
+/// A database that is dropped after its last use.
 struct Owned {
     cluster: &'static Cluster,
     name: String,
@@ -232,11 +232,11 @@ impl Drop for Owned {
     }
 }
 
-/// Production's database, to be used once more by another world.
+/// Production's database, for reuse by another world.
 #[derive(Clone)]
 pub struct Production(Arc<Owned>);
 
-/// The databases of one world. They go with it.
+/// The databases of one world, dropped with it.
 pub struct Databases {
     pub production: String,
     pub staging: String,
@@ -248,7 +248,7 @@ pub struct Databases {
 
 impl Databases {
     /// Copies of the templates. `ports` are those of staging's hosts, in the order of the Sites.
-    /// Production's may be that of a world before, if it is as it was.
+    /// Production's may come from an earlier world, if it is unchanged.
     pub fn new(
         cluster: &'static Cluster,
         templates: &'static Templates,
@@ -287,8 +287,8 @@ impl Databases {
         Ok(databases)
     }
 
-    /// What an app's `DATABASE_URL` says, with the role that owns the database. Whoever plays neither
-    /// production nor staging has an empty one.
+    /// What an app's `DATABASE_URL` says, with the role that owns the database. Other apps have an
+    /// empty database.
     pub fn url(&self, part: &str) -> String {
         let (owner, database) = match part {
             "production" => ("production", &self.production),
@@ -300,9 +300,9 @@ impl Databases {
         format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
-    /// Makes staging's database a plain copy of production's, of staging's role. It is restored, as
-    /// giving a copy's objects to another role would for a moment take every database of
-    /// production's role along, those of other tests too.
+    /// Makes staging's database a plain copy of production's, of staging's role. It is restored,
+    /// because changing the owner of a copy's objects would briefly affect all databases of
+    /// production's role, including those of other tests.
     #[track_caller]
     pub fn restore_production_into_staging(&self) {
         let (cluster, name) = (self.cluster(), &self.staging);

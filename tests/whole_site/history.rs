@@ -1,5 +1,5 @@
-//! The history of the made-up site's code: what is on master, what is on staging, and the branches
-//! between them, each of a kind that a reset of staging has to deal with.
+//! Writes the history of the site's code: master, staging, and branches of every kind that a reset
+//! of staging must handle.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use bcops::adapters::git::Oid;
 
 use crate::support::git::{Files, START, World, files};
 
-/// Merged to staging and not to master, and without any problem.
+/// Merged to staging and not to master, without problems.
 pub const FOOTER: &str = "feature/footer";
 /// The same, with a migration of its own.
 pub const SEARCH_PAGE: &str = "feature/search-page";
-/// The same, and nobody has touched it for more than half a year.
+/// The same, unchanged for more than half a year.
 pub const OLD_MAP: &str = "feature/old-map";
-/// Changes a line that master has changed otherwise since.
+/// Changes a line that master later changed in another way.
 pub const CLASH: &str = "feature/clashing-header";
-/// Brings a migration with the same predecessor as one that is on master: two leaf nodes.
+/// Adds a migration with the same predecessor as one on master: two leaf nodes.
 pub const SECOND_LEAF: &str = "feature/longer-issue";
-/// On staging and on master, each by a merge commit of its own.
+/// On staging and on master, each by its own merge commit.
 pub const ALREADY_MERGED: &str = "feature/opening-hours";
 /// On neither.
 pub const NOT_ON_STAGING: &str = "feature/not-on-staging";
@@ -29,7 +29,7 @@ const MANAGE: &str = "#!/usr/bin/env python\nimport os\nimport sys\n\n\
 const PROCFILE: &str = "web: gunicorn bc.wsgi\n\
     release: python manage.py createcachetable && python manage.py migrate --noinput\n";
 
-/// What the code of a site is called.
+/// The names in the code of a site.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The branch that production is, and the one that staging is.
@@ -50,7 +50,7 @@ pub struct NewMigrations {
     pub second_leaf: (String, String),
     /// Of the feature that has no problem.
     pub search_page: (String, String),
-    /// On staging only, where somebody has merged the two leaves.
+    /// Only on staging, where a person has merged the two leaves.
     pub merge: (String, String),
     /// The last of the first app before these, and of the second.
     first_before: String,
@@ -142,7 +142,7 @@ impl Writer<'_> {
         changes: &[(String, String)],
     ) -> Oid {
         let mut tree = parents.first().map(|parent| self.trees[parent].clone()).unwrap_or_default();
-        // A merge without conflicts: what the other side has that the first has not.
+        // A merge without conflicts: the other side's additions.
         for other in parents.iter().skip(1) {
             for (path, text) in &self.trees[other] {
                 tree.entry(path.clone()).or_insert_with(|| text.clone());
@@ -190,7 +190,7 @@ fn change(path: &str, text: &str) -> (String, String) {
     (path.to_owned(), text.to_owned())
 }
 
-/// Writes the whole history into the empty origin. Gives the tip of each branch.
+/// Writes the whole history into the empty origin. Returns the tip of each branch.
 pub fn write(
     world: &World,
     migrations: &[(String, String)],
@@ -235,7 +235,7 @@ pub fn write(
     let changes = [change("bc/templates/unseen.html", "<p>Not yet</p>\n")];
     let unseen = writer.commit(NOT_ON_STAGING, &[m3], 2, "Begin something", &changes);
 
-    // Where a merge changes what both sides have, somebody has settled it by hand.
+    // A merge that changes files of both sides was resolved by hand.
     let s1 = writer.merge(staging, m1, (OLD_MAP, old_map), 200, std::slice::from_ref(&map));
     let s2 = writer.merge(staging, s1, (ALREADY_MERGED, already), 110, &[]);
     let s3 = writer.merge(staging, s2, (CLASH, clashing), 55, std::slice::from_ref(&clash));

@@ -1,5 +1,5 @@
-//! The media of the made-up site: production's bucket as its database has it, and staging's, which
-//! is older, has files of its own, and lacks some.
+//! Creates the media of the site: production's bucket matches its database, and staging's is older,
+//! with its own files and some missing.
 
 use bcops::settings::Environment;
 use bytes::Bytes;
@@ -17,13 +17,13 @@ const SECRET: &str = "sandbox-s3-secret-key";
 /// How many files of each kind there are.
 const COUNT: usize = 10;
 
-/// Starts S3 with an empty bucket for each environment, and keeps a log. What is protected can only be
-/// read; staging's keys can read production as well, so that the server can copy.
+/// Starts S3 with an empty bucket for each environment, and keeps a log. Protected buckets are
+/// read-only. Staging's keys can also read production, so the server can copy.
 pub async fn empty(blueprint: &Blueprint) -> S3StandIn {
     let mut buckets = Vec::new();
     let mut keys = Vec::new();
     for environment in blueprint.environments() {
-        // The stand-in wants names that stay; there are a handful for each world.
+        // The stand-in needs static names, a few for each world.
         let bucket: &'static str = Box::leak(blueprint.bucket(environment).into_boxed_str());
         let access_key: &'static str = Box::leak(access_key(environment).into_boxed_str());
         let right = if environment.protected { Right::Read } else { Right::Write };
@@ -75,7 +75,7 @@ pub fn fill(s3: &S3StandIn, blueprint: &Blueprint, databases: &Databases) {
             let number = numbers.next().expect("there is no last number");
             s3.put(&production, key, body(number));
             match number % 3 {
-                // The same, an older one, and none.
+                // The same file, an older one, and none.
                 0 => s3.put(&staging, key, body(number)),
                 1 => s3.put(&staging, key, body(number + 100)),
                 _ => {}
@@ -89,13 +89,13 @@ pub fn fill(s3: &S3StandIn, blueprint: &Blueprint, databases: &Databases) {
     s3.put(&production, "elsewhere/keep.txt", "not media, and production's");
 }
 
-/// More of everything, so that there is something to watch.
+/// More files, to make progress visible.
 pub fn fill_more(s3: &S3StandIn, blueprint: &Blueprint) {
     let bucket = |environment| blueprint.bucket(environment);
     council::fill_buckets(s3, &bucket(&blueprint.production), &bucket(&blueprint.staging));
 }
 
-/// Bytes that differ from number to number.
+/// Bytes that differ for each number.
 fn body(number: usize) -> Bytes {
     let length = 500 + (number * 7919) % 4_000;
     (0..length).map(|at| ((at * 31 + number * 17) % 251) as u8).collect()

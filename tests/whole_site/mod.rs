@@ -1,6 +1,6 @@
-//! A whole site on this machine, the council's or another one's: Heroku's apps with real databases, repositories and
-//! commands, buckets, and the websites that visitors see. The tests of `reset-staging` and
-//! `make rehearse` share it. Nothing here needs or can reach anything but loopback.
+//! Builds a whole site on this machine, the council's or another: Heroku's apps with real
+//! databases, repositories and commands, buckets, and websites. The tests of `reset-staging` and
+//! `make rehearse` share it. It uses only loopback.
 
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
@@ -29,11 +29,11 @@ pub const PRODUCTION: &str = "buckinghamshire-production";
 pub const STAGING: &str = "buckinghamshire-staging";
 pub const CONTENT_PREP: &str = "buckinghamshire-content-prep";
 
-/// What the apps do when a release is made.
+/// The release phase of the apps.
 pub const RELEASE_COMMAND: &str =
     "python manage.py createcachetable && python manage.py migrate --noinput";
 
-/// The stack of the apps: `container` as the council has it, or what `BCOPS_TEST_STACK` says.
+/// The stack of the apps: `container` like the council's, or the value of `BCOPS_TEST_STACK`.
 pub fn stack() -> Stack {
     match std::env::var("BCOPS_TEST_STACK").as_deref() {
         Ok("heroku-24") => Stack::Slug,
@@ -44,7 +44,7 @@ pub fn stack() -> Stack {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How long Heroku takes for things.
+/// The delays of Heroku.
 #[derive(Debug, Clone)]
 pub struct Pace {
     pub dyno_start: Duration,
@@ -53,12 +53,12 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// As short as it can be without being instant.
+    /// As short as possible without being instant.
     pub fn of_tests() -> Pace {
         Pace { dyno_start: Duration::from_millis(5), build: Duration::from_millis(5) }
     }
 
-    /// So that a person sees something going on.
+    /// Long enough for a person to see progress.
     pub fn of_a_rehearsal() -> Pace {
         Pace { dyno_start: Duration::from_millis(800), build: Duration::from_millis(500) }
     }
@@ -91,7 +91,7 @@ impl WholeSite {
         WholeSite::build(cluster, pace, blueprint, None).await
     }
 
-    /// The same with production's database of a world before, which must be as it was.
+    /// The same with production's database of an earlier world, which must be unchanged.
     pub async fn start_with(
         cluster: &'static Cluster,
         pace: Pace,
@@ -119,7 +119,7 @@ impl WholeSite {
             heroku.add_app(&environment.app.value, &[("SECRET_KEY", "django-secret")]);
             heroku.set_stack(&environment.app.value, stack());
         }
-        // Each Site of staging has a port of its own; production's site is one.
+        // Each Site of staging has its own port. Production has one site.
         let names: Vec<String> =
             (1..=templates.hosts.len()).map(|number| format!("staging-{number}")).collect();
         let mut site = SiteStandIn::default();
@@ -146,7 +146,7 @@ impl WholeSite {
         Ok(whole)
     }
 
-    /// Gives the apps what real ones have.
+    /// Gives the apps the config vars and add-ons of real ones.
     fn furnish(&mut self, templates: &Templates) {
         let (heroku, blueprint) = (&self.heroku, &self.blueprint);
         let [main, _] = blueprint.branches();
@@ -185,13 +185,13 @@ impl WholeSite {
         {
             heroku.add_backup(production, &templates.backup, age * HOUR, outcome);
         }
-        // From a reset long ago. Which backup is meant has to be told by its age and its app.
+        // From a reset long ago. A backup is identified by its age and its app.
         heroku.add_backup(staging, &templates.staging_backup, 90 * 24 * HOUR, completed);
         heroku.plan_deploys(self.deploy());
     }
 
-    /// What nobody misses who knows that they practise, and `doctor` would: fresh backups of the other
-    /// apps, and a branch for each environment.
+    /// Additions that `doctor` expects: fresh backups of the other apps, and a branch for each
+    /// environment.
     pub fn complete(&self) {
         let templates = self.databases.templates;
         let completed = Outcome::Completed { warnings: 0 };
@@ -224,7 +224,7 @@ impl WholeSite {
         &self.blueprint.staging.app.value
     }
 
-    /// A deploy as it goes when nothing is wrong.
+    /// A deploy without faults.
     pub fn deploy(&self) -> Deploy {
         Deploy {
             pause: self.pace.build,
@@ -266,7 +266,7 @@ impl WholeSite {
         }
     }
 
-    /// What the program's environment has to hold, besides its own folders.
+    /// The program's variables, in addition to its own folders.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let authority = self.code.folder("authority.pem");
         std::fs::write(&authority, &self.heroku.authority_pem).expect("written");

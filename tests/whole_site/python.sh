@@ -1,10 +1,10 @@
 #!/bin/sh
-# Plays `python manage.py COMMAND` on a dyno of the made-up site. It reads the migrations of the
-# tree in which it is run, and works for real on what the app's config vars name: the database
-# (DATABASE_URL) and the search server (BONSAI_URL). What it prints is what Django prints.
+# Plays `python manage.py COMMAND` on a dyno of the site. It reads the migrations of its tree, and
+# really uses the database (DATABASE_URL) and the search server (BONSAI_URL) of the app's config
+# vars. It prints what Django prints.
 #
-# A file in the control folder that is called like a command holds a word and tells it how to go
-# wrong: `fail`, `hang`, and for makemigrations `missing` and `conflict`, for update_index `empty`.
+# A file in the control folder with the name of a command holds a word that makes it fail: `fail`,
+# `hang`, and for makemigrations `missing` and `conflict`, for update_index `empty`.
 set -u
 psql='@PSQL@'
 control='@CONTROL@'
@@ -26,7 +26,7 @@ migrations() {
     find . -path '*/migrations/*.py' | sed -n 's|.*/\([^/]*\)/migrations/\([^/_~][^/]*\)\.py$|\1 \2|p' | LC_ALL=C sort
 }
 
-# An app's migrations that no other one of the app depends on.
+# An app's migrations on which no other depends.
 leaves() {
     needed=$(find . -path "*/$1/migrations/*.py" -exec grep -oh "(\"$1\", \"[^\"]*\")" {} + |
         sed 's/.*, "//; s/")$//')
@@ -54,8 +54,8 @@ check_leaves() {
     fi
 }
 
-# Most commands do not run on a database that was never scrubbed, unless the app says otherwise.
-# A database that does not answer is no obstacle.
+# Most commands do not run on a database that was never scrubbed, unless the app says otherwise. A
+# database that does not answer is ignored.
 check_birdbath() {
     if [ "${BIRDBATH_REQUIRED:-true}" = false ]; then return; fi
     if ! marks=$(sql 'SELECT count(*) FROM birdbath_execution' 2>/dev/null); then
@@ -112,7 +112,7 @@ makemigrations() {
     echo 'No changes detected'
 }
 
-# Rebuilds each index: away with it, a new one, its documents, a refresh.
+# Rebuilds each index: deletes it, creates it, adds its documents, and refreshes it.
 update_index() {
     check_birdbath
     if [ -z "${BONSAI_URL:-}" ]; then

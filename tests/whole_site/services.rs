@@ -1,5 +1,5 @@
-//! What the apps have around them: Cloudflare before the sites, Redis, search clusters, and GitLab,
-//! which runs a pipeline for whatever is pushed to the origin. All are started at once.
+//! Starts the apps' other services at once: Cloudflare in front of the sites, Redis, search
+//! clusters, and GitLab, which runs a pipeline for every push to the origin.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::support::redis::RedisServer;
 const CLOUDFLARE_TOKEN: &str = "sandbox-cloudflare-token";
 const GITLAB_TOKEN: &str = "glpat-sandbox-token";
 
-/// What Django has in its cache when the rehearsal begins.
+/// Django's cache at the beginning of the rehearsal.
 const CACHED: [&str; 3] =
     [":1:wagtail_site_root_paths", ":1:views.decorators.cache", ":1:navigation"];
 
-/// The search indices with the table that each is made of.
+/// The search indices, each with its table.
 pub fn indices(blueprint: &Blueprint) -> Vec<(String, String)> {
     let rules = blueprint.settings.search.indices.iter();
     rules.filter_map(|rule| Some((rule.index.clone(), rule.rows.as_ref()?.table.clone()))).collect()
@@ -33,13 +33,13 @@ pub struct Services {
     pub cloudflare: CloudflareStandIn,
     pub gitlab: Arc<GitlabStandIn>,
     pub search: Vec<ElasticsearchStandIn>,
-    /// Production's and staging's; none where `redis-server` is not installed.
+    /// Production's and staging's. None if `redis-server` is not installed.
     pub redis: Vec<RedisServer>,
     pipelines: tokio::task::JoinHandle<()>,
 }
 
 impl Services {
-    /// Starts them, and tells the apps of them.
+    /// Starts the services, and sets the apps' config vars.
     pub async fn start(whole: &WholeSite) -> Services {
         let redis = async {
             let start = || redis_is_there().then(RedisServer::start);
@@ -53,7 +53,7 @@ impl Services {
             ElasticsearchStandIn::start(Options { user: user.to_owned(), ..Options::default() })
         };
         let (cloudflare, gitlab, production, staging, redis): (_, _, _, _, Vec<RedisServer>) = tokio::join!(
-            // Limits as of a real plan, ten times as fast.
+            // Limits of a real plan, ten times as fast.
             CloudflareStandIn::start(Plan::Pro, 10.0),
             GitlabStandIn::start(),
             cluster("production-user"),
@@ -81,7 +81,7 @@ impl Services {
             let set = |name: &str, value: &str| whole.heroku.set_config_var(app, name, value);
             let zone = format!("{:032x}", 0xc10d_f1a2_e000_u64 + number as u64);
             let name = match number {
-                // A zone of its own, also below the same domain.
+                // A separate zone, also below the same domain.
                 1 if domain(environment) == domain(&blueprint.production) => host(environment),
                 _ => domain(environment),
             };
@@ -106,7 +106,7 @@ impl Services {
         }
     }
 
-    /// What the program's environment has to hold.
+    /// The program's variables.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
             ("CLOUDFLARE_BASE_URL", self.cloudflare.url.clone()),
@@ -141,7 +141,7 @@ fn domain(environment: &Environment) -> String {
     host.split_once('.').map_or(host.clone(), |(_, domain)| domain.to_owned())
 }
 
-/// GitLab with the project, and a pipeline for each tip of the two branches, those to come included:
+/// GitLab with the project, and a pipeline for each tip of the two branches, including future tips:
 /// each runs for some seconds and passes.
 fn run_pipelines(whole: &WholeSite, gitlab: &Arc<GitlabStandIn>) -> tokio::task::JoinHandle<()> {
     let path = whole.blueprint.settings.gitlab.project.value.clone();

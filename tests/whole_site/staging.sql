@@ -1,5 +1,5 @@
--- What makes a copy of production's database into staging's of some months ago: content and people
--- that are on staging only, and no rows that production has got since.
+-- Turns a copy of production's database into staging's from some months ago: with content and
+-- people that only staging has, and without production's later rows.
 
 SET client_min_messages = warning;
 
@@ -11,7 +11,7 @@ VALUES (90001, 'pbkdf2_sha256$600000$staging$one', true, 'staging.tester', 'Stel
        (90002, 'pbkdf2_sha256$600000$staging$two', false, 'trainee', 'Tracy', 'Trainee',
         'trainee@council.example', true, true, '2024-03-04 10:00:00+00');
 
--- An image, a document and two pages that were only ever on staging.
+-- An image, a document and two pages that exist only on staging.
 INSERT INTO images_customimage (
     id, title, file, width, height, created_at, file_size, collection_id, uploaded_by_user_id,
     file_hash, talentlink_image_id, description)
@@ -37,7 +37,7 @@ UPDATE page SET (id, path, title, draft_title, slug, url_path, translation_key, 
 INSERT INTO wagtailcore_page SELECT * FROM page;
 DROP TABLE page;
 
--- Production has got these since.
+-- Production got these later.
 DELETE FROM wagtailforms_formsubmission WHERE id > (SELECT max(id) / 2 FROM wagtailforms_formsubmission);
 DELETE FROM recruitment_jobalertsubscription
  WHERE id > (SELECT max(id) / 2 FROM recruitment_jobalertsubscription);
@@ -46,5 +46,5 @@ UPDATE wagtailcore_page SET title = 'The old title of staging', draft_title = 'T
  WHERE id = (SELECT min(id) FROM wagtailcore_page WHERE depth = 3);
 DELETE FROM django_session;
 
--- Staging's Sites bear names of their own. Their hosts and ports are given to each copy.
+-- Staging's Sites have their own names. Each copy gets its own hosts and ports.
 UPDATE wagtailcore_site SET site_name = 'Staging: ' || site_name;

@@ -1,13 +1,13 @@
-//! What the headers of an answer say about the rate limit.
+//! Reads the rate limit from the headers of an answer.
 //!
-//! `Ratelimit: "default";r=50;t=30` has the requests that remain and the seconds until there are
-//! more, for every limit that applies; 429 has `Retry-After` in whole seconds, rounded up.
+//! `Ratelimit: "default";r=50;t=30` gives the requests that remain and the seconds until there are
+//! more, for every limit that applies. Status 429 gives `Retry-After` in whole seconds, rounded up.
 
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
-/// No server gets to hold us up longer by one header.
+/// The longest wait that one header can cause.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// How long to wait before the next request, where a limit has nothing left.
@@ -16,7 +16,7 @@ pub fn wait(headers: &HeaderMap) -> Option<Duration> {
     values.flat_map(|value| value.split(',')).filter_map(exhausted).max()
 }
 
-/// The wait of one limit, if it is used up.
+/// The wait of one limit, if the limit is used up.
 fn exhausted(item: &str) -> Option<Duration> {
     let number = |name: &str| {
         let mut parameters = item.split(';').skip(1);
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_limit_that_is_used_up_makes_us_wait() {
+    fn only_an_exhausted_limit_causes_a_wait() {
         assert_eq!(of("\"default\";r=50;t=30"), None);
         assert_eq!(of("\"default\";r=0;t=30"), Some(Duration::from_secs(30)));
         assert_eq!(of("\"a\";r=0;t=3, \"b\"; r=0; t=7"), Some(Duration::from_secs(7)));

@@ -1,4 +1,4 @@
-//! Zones and purges at Cloudflare, with one login.
+//! Sends requests about zones and purges to Cloudflare, with one login.
 
 use std::time::Duration;
 
@@ -24,8 +24,7 @@ pub struct Cloudflare {
 
 impl Cloudflare {
     /// # Errors
-    /// Where the URL is none, or would carry the token unencrypted; where the credentials cannot be
-    /// written into a header.
+    /// If the URL is not valid or not encrypted, or if the credentials do not fit into a header.
     pub fn new(
         base: Option<&str>,
         credentials: Credentials,
@@ -53,7 +52,7 @@ impl Cloudflare {
         &self.credentials
     }
 
-    /// Where it asks, for messages.
+    /// Host and port of the API, for messages.
     pub fn place(&self) -> String {
         place(&self.base)
     }
@@ -66,7 +65,7 @@ impl Cloudflare {
         Request::new(&self.base, path, what)
     }
 
-    /// GET, repeated where that can help.
+    /// Sends a GET, and repeats the request where that can help.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
@@ -74,8 +73,8 @@ impl Cloudflare {
         Ok(self.api.json::<Envelope<T>>(request).await?.result)
     }
 
-    /// POST, exactly once: whether to send it again is for the caller to decide. Gives the wait before
-    /// the next request, where a limit has nothing left until then.
+    /// Sends a POST exactly once: the caller decides whether to repeat the request. Returns the
+    /// wait before the next request, if a limit is used up.
     pub(super) async fn post(
         &self,
         request: Request<'_>,
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_travels_encrypted_or_not_at_all() {
+    fn the_token_is_sent_encrypted_only() {
         assert!(client("https://gateway.example/client/v4/").is_ok());
         assert!(client("http://127.0.0.1:1/client/v4").is_ok());
         let open = client("http://gateway.example/client/v4");

@@ -1,4 +1,4 @@
-//! The two ways to log in.
+//! Holds the credentials for Cloudflare: a token, or a key with an address.
 
 use reqwest::header::{AUTHORIZATION, HeaderName};
 
@@ -15,12 +15,12 @@ pub enum Credentials {
 
 impl Credentials {
     /// # Errors
-    /// Where the value holds something that a header cannot hold.
+    /// If the value does not fit into a header.
     pub(super) fn login(&self) -> Result<Login, ApiError> {
         let (none, name) = (Login::none(), HeaderName::from_static);
         match self {
             Credentials::Token(token) => {
-                // An empty token would make a header that is not.
+                // `Bearer ` before an empty token would not look empty.
                 let bearer = match token.expose() {
                     "" => Secret::hidden(""),
                     token => Secret::hidden(format!("Bearer {token}")),

@@ -1,8 +1,8 @@
-//! Cloudflare's API, version 4, as far as a purge needs it: tokens, zones and `purge_cache`.
+//! Talks to Cloudflare's API, version 4, as far as a purge needs: tokens, zones and `purge_cache`.
 //!
-//! Every answer is an envelope, `{"success", "errors", "messages", "result"}`, and only
-//! `"success": true` is a success: status 200 says nothing by itself. Facts from Cloudflare's own
-//! documentation of its API, of purging (`/cache/how-to/purge-cache`) and of rate limits
+//! Every answer is an envelope, `{"success", "errors", "messages", "result"}`, and only `"success":
+//! true` is a success: status 200 alone does not. Facts from Cloudflare's own documentation of its
+//! API, of purging (`/cache/how-to/purge-cache`) and of rate limits
 //! (`/fundamentals/api/reference/limits`).
 
 mod budget;
@@ -22,23 +22,23 @@ pub use zones::{InvalidZone, Zone, ZoneId};
 use crate::adapters::backoff::Backoff;
 use crate::adapters::json_api;
 
-/// How long to wait for what.
+/// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     pub connect: Duration,
     /// From the first byte sent to the last byte of the answer.
     pub request: Duration,
-    /// How often a request is sent in all, where another try may help.
+    /// How often a request is sent in total, where another try may help.
     pub tries: u32,
     pub backoff: Backoff,
-    /// How long one request may be held up by the rate limit.
+    /// How long the rate limit may delay one request.
     pub patience: Duration,
-    /// How long an answer that is under way is waited for when the user wants to stop.
+    /// How long to wait for an answer when the user wants to stop.
     pub grace: Duration,
 }
 
 impl Timing {
-    /// The same with a limit of the user's own for each request, if there is one.
+    /// The same timing with the user's limit for each request, if set.
     pub fn limited(self, request: Option<Duration>) -> Timing {
         let Some(request) = request else { return self };
         Timing { request, ..self }
@@ -61,7 +61,7 @@ impl Default for Timing {
                 first: Duration::from_millis(500),
                 longest: Duration::from_secs(10),
             },
-            // The account's own limit blocks for five minutes once it is reached.
+            // The limit of the account, once reached, blocks for five minutes.
             patience: Duration::from_secs(15 * 60),
             grace: Duration::from_secs(2),
         }

@@ -1,4 +1,4 @@
-//! `POST /zones/ID/purge_cache`: one request, with things of one kind.
+//! Sends `POST /zones/ID/purge_cache`: one request for items of one kind.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::client::Cloudflare;
 use super::zones::ZoneId;
 use crate::adapters::json_api::ApiError;
 
-/// What can be purged. Each kind is a request of its own.
+/// The kinds of items that can be purged. Each kind needs its own request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemKind {
@@ -21,14 +21,14 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// The most that one request takes, on every plan. Enterprise takes 500 URLs, but zones whose
-    /// plan cannot be read are more common than such purges.
+    /// The most items that one request may hold on every plan. Enterprise allows 500 URLs, but
+    /// large purges are rarer than zones whose plan cannot be read.
     pub const MOST: usize = 100;
 
     pub const ALL: [ItemKind; 4] =
         [ItemKind::Urls, ItemKind::Hosts, ItemKind::Prefixes, ItemKind::Tags];
 
-    /// One of them.
+    /// The word for one item.
     pub fn noun(self) -> &'static str {
         match self {
             ItemKind::Urls => "URL",
@@ -38,7 +38,7 @@ impl ItemKind {
         }
     }
 
-    /// The flag of the command line, which takes one at a time.
+    /// The flag of the command line, which takes one item at a time.
     pub fn flag(self) -> &'static str {
         match self {
             ItemKind::Urls => "--url",
@@ -75,7 +75,7 @@ impl Selection<'_> {
 }
 
 impl Cloudflare {
-    /// Sends one request, exactly once. Gives the wait before the next one, if there is any.
+    /// Sends one request, exactly once. Returns the wait before the next request, if there is one.
     pub async fn purge_once(
         &self,
         zone: &ZoneId,

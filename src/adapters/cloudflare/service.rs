@@ -1,4 +1,4 @@
-//! How Cloudflare differs from other services: the envelope around every answer.
+//! Describes how Cloudflare differs from other services: the envelope around every answer.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,8 +8,8 @@ use crate::adapters::json_api::{
 };
 use crate::failure::FailureKind;
 
-/// The policies of Cloudflare. A purge is sent once here: what is sent again is for
-/// its caller to decide, which counts it.
+/// The policies of Cloudflare. A purge is sent once here: the caller decides about repeats, and
+/// counts them.
 pub static CLOUDFLARE: Service = Service {
     name: "Cloudflare",
     login: "credentials",
@@ -22,28 +22,30 @@ pub static CLOUDFLARE: Service = Service {
     hints: Hints {
         unusable: Advice::Do(ENDPOINT),
         unauthorized: Advice::Do(
-            "make a new API token in Cloudflare and set it as the app's config var; bcops doctor",
+            "make a new API token in Cloudflare, set it as the app's config var, then run: bcops doctor",
         ),
         forbidden: Advice::Do(
-            "give the token the permission Zone / Cache Purge / Purge for this zone; bcops doctor",
+            "give the token the permission Zone / Cache Purge / Purge for this zone, then run: bcops doctor",
         ),
         not_found: Advice::Do(
-            "set the zone's id, from the zone's overview in Cloudflare, as the app's config var",
+            "copy the zone's id from its overview in Cloudflare into the app's config var",
         ),
-        over_limit: Advice::Do("the limit is the account's: wait some minutes, then try again"),
+        over_limit: Advice::Do(
+            "wait 5 minutes, then try again: the rate limit applies to the whole account",
+        ),
         refused: Advice::Do(PLAN),
         bad_answer: Advice::Do(
-            "set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL; bcops doctor",
+            "set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL, then run: bcops doctor",
         ),
         unavailable: Advice::Do(
-            "see https://www.cloudflarestatus.com, then try again: purging twice does no harm",
+            "see https://www.cloudflarestatus.com, then try again: purging twice is harmless",
         ),
     },
     unreadable: FailureKind::Unexpected,
 };
 
 const ENDPOINT: &str = "set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL";
-const PLAN: &str = "see in Cloudflare's dashboard what the zone's plan and the token allow";
+const PLAN: &str = "check in Cloudflare's dashboard what the zone's plan and the token allow";
 
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
@@ -52,7 +54,7 @@ pub(super) struct Envelope<T> {
 
 #[derive(Deserialize)]
 struct Outcome {
-    /// Without it, it is not Cloudflare that answers.
+    /// An answer without this field does not come from Cloudflare.
     success: bool,
     #[serde(default)]
     errors: Option<Vec<Cause>>,
@@ -68,12 +70,12 @@ struct Cause {
     error_chain: Vec<Cause>,
 }
 
-/// Codes of the API that mean that the credentials themselves are not accepted: a header of a wrong
-/// form, an unknown key or address, an unknown token.
+/// Codes of the API for credentials that are not accepted: a malformed header, an unknown key or
+/// address, an unknown token.
 const UNAUTHORIZED: [u64; 4] = [6003, 9103, 9106, 1000];
-/// They are good, but not for this: no permission, or another account's zone.
+/// Codes for valid credentials that lack permission, or for another account's zone.
 const FORBIDDEN: [u64; 2] = [10000, 9109];
-/// The path names something that is not there, or is no identifier.
+/// Codes for a path that names something missing, or that holds an invalid identifier.
 const NOT_FOUND: [u64; 3] = [7000, 7003, 1001];
 
 fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
@@ -84,7 +86,7 @@ fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
                 Reason::new(kind, format!("HTTP {}", answer.status.as_u16()))
             }
             ErrorKind::Failed | ErrorKind::OverLimit => Reason::new(kind, ""),
-            _ => Reason::bad_answer("it has not the form of one"),
+            _ => Reason::bad_answer("it is not in Cloudflare's format"),
         });
     };
     if success && answer.status.is_success() {
@@ -92,11 +94,11 @@ fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     }
     let errors = errors.unwrap_or_default();
     let message = errors.iter().map(Cause::text).collect::<Vec<_>>().join("; ");
-    Err(Reason::new(told(kind, &errors), message))
+    Err(Reason::new(kind_of(kind, &errors), message))
 }
 
-/// The codes say more than the status, except where a server fails or takes no more.
-fn told(of_status: ErrorKind, errors: &[Cause]) -> ErrorKind {
+/// The codes say more than the status, unless the server failed or the rate limit is reached.
+fn kind_of(of_status: ErrorKind, errors: &[Cause]) -> ErrorKind {
     let has = |codes: &[u64]| {
         errors.iter().filter_map(|one| one.code.as_u64()).any(|code| codes.contains(&code))
     };
@@ -111,7 +113,7 @@ fn told(of_status: ErrorKind, errors: &[Cause]) -> ErrorKind {
 }
 
 impl Cause {
-    /// `Invalid API Token (1000)`, with what is behind it.
+    /// `Invalid API Token (1000)`, with its causes.
     fn text(&self) -> String {
         let message = self.message.as_deref().unwrap_or("no reason given");
         let mut text = match self.code.as_u64() {
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_told_apart() {
+    fn each_reason_has_its_own_kind() {
         let body =
             r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#;
         assert_eq!(refusal(403, body).0, ErrorKind::Forbidden);

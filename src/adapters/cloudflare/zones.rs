@@ -1,4 +1,4 @@
-//! Zones and tokens: what a login may see.
+//! Reads zones and the state of the token.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -8,24 +8,27 @@ use super::client::Cloudflare;
 use super::credentials::Credentials;
 use crate::adapters::json_api::{ApiError, ErrorKind, Reason, Request};
 
-/// A zone's identity: 32 hexadecimal digits. Its name is something else, and often mistaken for it.
+/// A zone's id: 32 hexadecimal digits. It is often confused with the zone's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ZoneId(String);
 
-/// A text that is no [`ZoneId`].
+/// A text that is not a [`ZoneId`].
 #[derive(Debug, Error)]
-#[error("`{given}` is no zone id, which is 32 hexadecimal digits{}", name_hint(given))]
+#[error(
+    "cannot use `{given}` as a zone id: a zone id is 32 hexadecimal digits{}",
+    name_hint(given)
+)]
 pub struct InvalidZone {
     given: String,
 }
 
 fn name_hint(given: &str) -> &'static str {
-    if given.contains('.') { "; it looks like the zone's name" } else { "" }
+    if given.contains('.') { ", and this looks like the zone's name" } else { "" }
 }
 
 impl ZoneId {
     /// # Errors
-    /// Where the text is no zone id.
+    /// If the text is not a zone id.
     pub fn parse(text: &str) -> Result<ZoneId, InvalidZone> {
         let id = text.trim().to_ascii_lowercase();
         if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -52,10 +55,10 @@ pub struct Zone {
     pub id: ZoneId,
     /// The domain, in lower case.
     pub name: String,
-    /// Whether Cloudflare serves the domain. Anybody can add a zone of any name: until its domain
-    /// points there the zone is pending, and its name proves nothing.
+    /// Whether Cloudflare serves the domain. Anyone can add a zone of any name: the zone stays
+    /// pending, and its name proves nothing, until the domain points to Cloudflare.
     pub is_active: bool,
-    /// `free`, `pro`, `business` or `enterprise`, where it is told.
+    /// `free`, `pro`, `business` or `enterprise`, if Cloudflare reports the plan.
     pub plan: Option<String>,
 }
 
@@ -92,11 +95,11 @@ impl TryFrom<ZoneBody> for Zone {
 }
 
 impl Cloudflare {
-    /// Asks whether the credentials are good at all. Says nothing of what they may do.
+    /// Asks whether Cloudflare accepts the credentials. Does not show what the credentials allow.
     ///
     /// # Errors
-    /// `Unauthorized` where they are not. A token that belongs to an account and not to a person
-    /// is not known here either, although it works elsewhere.
+    /// `Unauthorized` if it does not. This also happens for a token of an account (not of a
+    /// person), although such a token works elsewhere.
     pub async fn verify(&self) -> Result<(), ApiError> {
         let what = "the login";
         let Credentials::Token(_) = &self.credentials else {
@@ -114,7 +117,7 @@ impl Cloudflare {
     }
 
     /// # Errors
-    /// `Forbidden` where the login may not read zones: it may still be allowed to purge this one.
+    /// `Forbidden` if the login may not read zones. It may still be allowed to purge this zone.
     pub async fn zone(&self, id: &ZoneId) -> Result<Zone, ApiError> {
         let path = ["zones", id.as_str()];
         let request = self.request(&path, format!("the zone {id}"));
@@ -122,7 +125,7 @@ impl Cloudflare {
         self.read_zone(&request, body)
     }
 
-    /// The zone of exactly this name, among those that the login may see.
+    /// The zone of exactly this name, among the zones that the login may see.
     pub async fn zone_named(&self, name: &str) -> Result<Option<Zone>, ApiError> {
         let request = self.request(&["zones"], format!("the zone {name}"));
         let request = request.query(&[("name", name)]);
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_no_id() {
+    fn a_name_is_not_an_id() {
         let id = ZoneId::parse(" 023E105F4ECEF8AD9CA31A8372D0C353\n").expect("an id");
         assert_eq!(id.as_str(), "023e105f4ecef8ad9ca31a8372d0c353");
         let error = ZoneId::parse("buckinghamshire.gov.uk").unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! One connection after the other: what is asked, and what of the answer is believed.
+//! Opens one connection after the other, and checks each answer before its bytes are used.
 
 use std::time::{Duration, Instant};
 
@@ -13,33 +13,33 @@ use crate::adapters::heroku::SignedUrl;
 use crate::adapters::json_api::Exchange;
 use crate::adapters::transport::{self, MAX_REDIRECTS};
 
-/// A URL that is about to expire is not used for a new connection.
+/// A URL that expires within this time is not used for a new connection.
 const SPARE_LIFE: SignedDuration = SignedDuration::from_secs(30);
 
-/// A connection that brings less than this a second, while it is waited for, counts as one that
-/// brings nothing: no link is so slow, but a stuck proxy is.
+/// The fewest bytes a second of a connection that is not stalled. No link is slower, but a stuck
+/// proxy is.
 const LEAST_A_SECOND: f64 = 64.0;
 
-/// What stays from one connection to the next.
+/// The state of a download, kept from one connection to the next.
 pub struct Fetcher {
     client: Client,
     mint: MintUrl,
     options: DownloadOptions,
     url: Option<SignedUrl>,
-    /// Known from the first answer on, if not from the options.
+    /// Known from the options, or from the first answer.
     version: Option<ObjectVersion>,
     /// The next byte to hand over.
     position: u64,
     failures: u32,
     connections: u64,
-    /// What came since the last look at the speed, and how long it was waited for.
+    /// Bytes since the last check of the speed, and the time spent waiting for them.
     came: u64,
     waited: Duration,
-    /// How many connections in a row only trickled.
+    /// How many connections in a row were too slow.
     trickles: u32,
 }
 
-/// An answer whose body stands at, or `skip` bytes before, the position.
+/// An answer whose body begins at the position, or `skip` bytes before.
 pub struct Connection {
     response: Response,
     skip: u64,
@@ -52,7 +52,7 @@ impl Connection {
     }
 }
 
-/// A failed attempt, and how long the server wants to be left alone.
+/// A failed attempt, and the wait that the server asked for.
 struct Failure {
     error: DownloadError,
     retry_after: Option<Duration>,
@@ -97,7 +97,7 @@ impl Fetcher {
         self.options.end.unwrap_or(total)
     }
 
-    /// Connects, and tries again as often as the options allow.
+    /// Connects, and retries as often as the options allow.
     pub async fn connect_patiently(&mut self) -> Result<Connection, DownloadError> {
         loop {
             match self.connect().await {
@@ -107,7 +107,7 @@ impl Fetcher {
         }
     }
 
-    /// The next bytes, from a new connection if need be; `None` at the end.
+    /// The next bytes, from a new connection if necessary. `None` at the end.
     pub async fn next(
         &mut self,
         connection: &mut Connection,
@@ -128,14 +128,15 @@ impl Fetcher {
         }
     }
 
-    /// Counts a failure and waits, or gives it back because another attempt cannot or may not help.
+    /// Counts a failure and waits. Returns the failure if another attempt cannot help or is not
+    /// allowed.
     async fn pause_after(&mut self, failure: Failure) -> Result<(), DownloadError> {
         let Failure { error, retry_after } = failure;
         if !error.is_transient() {
             return Err(error);
         }
         self.failures += 1;
-        // A server that asks for a longer wait would say the same again before its time.
+        // The server would refuse any attempt before the wait that it asked for is over.
         let too_long = retry_after.is_some_and(|wait| wait > self.options.longest_retry_after);
         if too_long || self.failures >= self.options.attempts_without_progress {
             let (at, attempts) = (self.position, self.failures);
@@ -147,8 +148,8 @@ impl Fetcher {
     }
 
     async fn read(&mut self, connection: &mut Connection) -> Result<Option<Bytes>, DownloadError> {
-        // All is there: what the server might still send does not matter for a part, and is
-        // told by the announced length for the whole.
+        // The download is complete. Bytes beyond a requested part do not matter, and the announced
+        // length limits a whole object.
         if self.position == self.end() {
             return Ok(None);
         }
@@ -177,12 +178,12 @@ impl Fetcher {
         }
     }
 
-    /// How many bytes make a connection more than a trickle.
+    /// How many bytes within one stall limit are fast enough.
     fn enough(&self) -> u64 {
         (self.options.stall.as_secs_f64() * LEAST_A_SECOND) as u64
     }
 
-    /// Looks at the speed each time that a whole stall was waited for in all.
+    /// Checks the speed whenever the waits add up to the stall limit.
     fn check_speed(&mut self) -> Result<(), DownloadError> {
         if self.waited < self.options.stall {
             return Ok(());
@@ -206,7 +207,7 @@ impl Fetcher {
     async fn connect(&mut self) -> Result<Connection, Failure> {
         let first = self.request().await?;
         let response = match first.status() {
-            // The signature has expired or was never good. A fresh one tells which.
+            // The signature has expired or was never valid. A fresh URL shows which.
             StatusCode::FORBIDDEN => {
                 self.url = None;
                 self.request().await?
@@ -225,7 +226,7 @@ impl Fetcher {
         }
     }
 
-    /// One GET with the redirects that it meets.
+    /// Sends one GET and follows its redirects.
     async fn request(&mut self) -> Result<Response, DownloadError> {
         let mut target = self.fresh_url().await?;
         for _ in 0..=MAX_REDIRECTS {
@@ -252,7 +253,8 @@ impl Fetcher {
         Err(DownloadError::Redirected)
     }
 
-    /// Nothing for the whole object: a range from zero on would be refused for an empty one.
+    /// No range for the whole object: servers refuse a range that begins at zero if the object is
+    /// empty.
     fn range(&self) -> Option<String> {
         match (self.position, self.options.end) {
             (0, None) => None,
@@ -277,7 +279,7 @@ impl Fetcher {
         Ok(url)
     }
 
-    /// Believes an answer only if it continues the object that was begun.
+    /// Accepts an answer only if it continues the same object.
     fn accept(&mut self, response: Response) -> Result<Connection, DownloadError> {
         let headers = response.headers();
         let (first, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
@@ -343,12 +345,12 @@ fn strong_tag(headers: &HeaderMap) -> Option<String> {
 fn same_version(known: &ObjectVersion, seen: &ObjectVersion) -> Result<(), DownloadError> {
     let (was, is) = (known.total_length, seen.total_length);
     if was != is {
-        let what = format!("it had {was} bytes and now has {is}");
+        let what = format!("its length was {was} bytes and is now {is}");
         return Err(DownloadError::Changed { what });
     }
     match (&known.entity_tag, &seen.entity_tag) {
         (Some(was), Some(is)) if was != is => {
-            Err(DownloadError::Changed { what: "its entity tag is another".to_owned() })
+            Err(DownloadError::Changed { what: "its entity tag is different".to_owned() })
         }
         _ => Ok(()),
     }

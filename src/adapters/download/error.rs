@@ -1,4 +1,4 @@
-//! Why a download ended before its time. No variant holds the signed URL.
+//! Describes why a download failed. No variant holds the signed URL.
 
 use thiserror::Error;
 
@@ -8,21 +8,19 @@ use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum DownloadError {
-    #[error(
-        "the HTTP client could not be set up; see whether this machine has its CA certificates installed"
-    )]
+    #[error("cannot set up the HTTP client; check that this machine has CA certificates installed")]
     ClientSetup(#[source] reqwest::Error),
 
-    #[error("a range that begins at byte {start} and ends before it was asked for")]
+    #[error("cannot download a range that ends before its first byte, {start}")]
     EmptyRange { start: u64 },
 
-    #[error("no URL to download from could be had")]
+    #[error("cannot get a URL for the download")]
     Mint(#[source] HerokuError),
 
-    #[error("the URL to download from is neither https nor on this machine")]
+    #[error("cannot use the download URL: it is neither https nor on this machine")]
     UnencryptedUrl,
 
-    #[error("the URL to download from cannot be read as one")]
+    #[error("cannot use the download URL: it is not a valid URL")]
     InvalidUrl,
 
     #[error("the connection was lost at byte {at}")]
@@ -32,44 +30,44 @@ pub enum DownloadError {
         cause: reqwest::Error,
     },
 
-    #[error("the server sent nothing, or next to nothing, for {seconds} s at byte {at}")]
+    #[error("the server sent almost nothing for {seconds} s at byte {at}")]
     Stalled { at: u64, seconds: u64 },
 
-    #[error("the server ended the download at byte {at} of {end}")]
+    #[error("the server stopped sending at byte {at} of {end}")]
     EndedEarly { at: u64, end: u64 },
 
-    #[error("the server sent more than the {end} bytes that it announced")]
+    #[error("the server sent more than the {end} bytes that it had announced")]
     TooLong { end: u64 },
 
     #[error("the server answered {status} at byte {at}")]
     Status { at: u64, status: u16 },
 
     #[error(
-        "the server refuses the signed URL (403), a fresh one too; see whether the backup still exists and whether this machine's clock is right"
+        "the server refuses the signed URL, and a fresh one too (403); check that the backup exists and that this machine's clock is right"
     )]
     Refused,
 
-    #[error("the server cannot send bytes from {at} on (416): the backup is shorter than that")]
+    #[error("the server cannot send byte {at} (416): the backup is shorter")]
     OutOfRange { at: u64 },
 
-    #[error("the server redirects to a place that is not followed")]
+    #[error("the server redirects to an address that bcops does not follow")]
     Redirected,
 
-    #[error(
-        "the server does not say how long the backup is, so that its end could not be told from a lost connection"
-    )]
+    #[error("cannot download the backup safely: the server does not announce its length")]
     UnknownLength,
 
-    #[error("the server answered with the wrong part: asked for byte {at}, got `{content_range}`")]
+    #[error("the server sent the wrong part: bcops asked for byte {at} and got `{content_range}`")]
     WrongRange { at: u64, content_range: String },
 
-    #[error("the backup ends at byte {total}, before byte {end} that was asked for")]
+    #[error("the backup ends at byte {total}, before the requested byte {end}")]
     TooShort { total: u64, end: u64 },
 
-    #[error("the backup changed while it was downloaded ({what}); start again")]
+    #[error("the backup changed during the download ({what}); run the command again")]
     Changed { what: String },
 
-    #[error("gave up after {attempts} attempts in a row that brought nothing, at byte {at}")]
+    #[error(
+        "cannot continue the download at byte {at}: {attempts} attempts in a row brought no data"
+    )]
     NoProgress {
         at: u64,
         attempts: u32,
@@ -77,12 +75,12 @@ pub enum DownloadError {
         cause: Box<DownloadError>,
     },
 
-    #[error("the download was stopped from outside at byte {at} of {end}")]
+    #[error("the download was cancelled at byte {at} of {end}")]
     Stopped { at: u64, end: u64 },
 }
 
 impl DownloadError {
-    /// Whether another connection may do better.
+    /// Whether another connection may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             DownloadError::Network { .. }
@@ -97,12 +95,12 @@ impl DownloadError {
 
 impl From<DownloadError> for CommandError {
     fn from(error: DownloadError) -> Self {
-        // Without a URL nothing was downloaded: what mends that is Heroku's.
+        // Nothing was downloaded without a URL, so Heroku's own hints apply.
         if let DownloadError::Mint(cause) = error {
             return cause.into();
         }
         CommandError::wrap(FailureKind::Unexpected, error).hint(Hint::run(
-            "see whether the backup is still there, then try again",
+            "check that the backup still exists, then try again",
             "bcops backups list",
         ))
     }

@@ -1,13 +1,13 @@
-//! A backup over HTTP as one uninterrupted stream of bytes, whatever the network does.
+//! Downloads a backup over HTTP as one stream of bytes, and resumes after network failures.
 //!
 //! A task fetches the object behind a signed URL and hands its bytes over a bounded queue to a
 //! [`DownloadReader`], which a plain thread reads. When the connection breaks, stalls or ends
-//! early, the task goes on with a ranged request where it stopped, with a new URL if the old one
-//! has expired. What arrives is one and the same object or an error: its entity tag and its length
-//! are compared at every connection, and an end before the announced length is never a success.
+//! early, the task resumes with a ranged request where it stopped, with a new URL if the old one
+//! has expired. The entity tag and the length are compared at every connection, so a changed object
+//! is an error. An end before the announced length is never a success.
 //!
 //! Limits: the server must announce the length (object stores do). Only GET is sent, because a
-//! presigned URL is good for nothing else, and never with an authorization header.
+//! presigned URL allows only that, and never with an authorization header.
 
 mod connection;
 mod error;
@@ -25,7 +25,7 @@ use crate::adapters::heroku::{HerokuError, SignedUrl};
 pub use error::DownloadError;
 pub use reader::{Counters, DownloadReader};
 
-/// Makes a signed URL, anew at every call.
+/// Makes a new signed URL at every call.
 pub type MintUrl =
     Arc<dyn Fn() -> BoxFuture<'static, Result<SignedUrl, HerokuError>> + Send + Sync>;
 
@@ -46,29 +46,29 @@ impl DownloadClient {
     }
 }
 
-/// What tells one version of an object from another.
+/// Identifies one version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectVersion {
     pub total_length: u64,
-    /// A weak tag is of no use for ranges and is left out.
+    /// A weak tag cannot be used for ranges, so it is not kept.
     pub entity_tag: Option<String>,
 }
 
-/// Which bytes to fetch, and how patiently.
+/// Which bytes to fetch, and how often to retry.
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
     /// The first byte.
     pub start: u64,
-    /// The byte after the last one; without it, everything to the end.
+    /// The byte after the last one. `None` means the end of the object.
     pub end: Option<u64>,
-    /// The object must be this one: for a part of something that was read before.
+    /// The version that the object must have, to read a part of it again.
     pub version: Option<ObjectVersion>,
-    /// How long the server may send nothing, its answer's head included.
+    /// How long the server may send nothing, including before the head of its answer.
     pub stall: Duration,
     /// How many connections in a row may bring no byte.
     pub attempts_without_progress: u32,
     pub backoff: Backoff,
-    /// The longest wait that a server may ask for. If it asks for a longer one, it is given up.
+    /// The longest wait that a server may ask for. If it asks for more, the download fails.
     pub longest_retry_after: Duration,
 }
 
@@ -89,8 +89,8 @@ impl Default for DownloadOptions {
     }
 }
 
-/// Starts a download. It resolves once the server has answered, so that the length is known. The
-/// reader ends with an error as soon as the runtime that this was called on is shut down.
+/// Starts a download, and returns once the server has answered and the length is known. The reader
+/// fails as soon as the runtime of this call shuts down.
 pub async fn start(
     client: &DownloadClient,
     mint: MintUrl,

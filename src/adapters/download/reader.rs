@@ -1,4 +1,4 @@
-//! The reading end: bytes from the task's channel as a blocking [`Read`].
+//! Reads the bytes of the download task as a blocking [`Read`].
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::task::AbortHandle;
 use super::connection::{Connection, Fetcher};
 use super::{DownloadError, ObjectVersion};
 
-/// How many bytes may wait, in units of a kibibyte. A fast reader never uses it; a slow link is kept
-/// busy by it while the reader is held up for a moment, as at the start when tables are created.
+/// How many bytes may wait to be read, in kibibytes. The queue keeps a slow link busy while the
+/// reader pauses, for example while tables are created at the start.
 const WAITING_KIBIBYTES: u32 = 16 << 10;
 
-/// A chunk, which counts as waiting until it is read.
+/// A chunk of bytes, which counts as waiting until it is read.
 type Chunk = (Bytes, OwnedSemaphorePermit);
 
-/// How far a download is, for whoever shows it.
+/// How far a download is, for the progress display.
 #[derive(Debug, Default)]
 pub struct Counters {
     received: AtomicU64,
@@ -31,14 +31,14 @@ impl Counters {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// How often the server was connected to: more than once means that the download was resumed.
+    /// How many connections were made. More than one means that the download was resumed.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }
 }
 
-/// The bytes of a download in order. Reading blocks: it must be done on a plain thread, not on one
-/// that runs asynchronous tasks. Dropping the reader ends the download.
+/// The bytes of a download in order. Reading blocks, so use a plain thread and not one that runs
+/// asynchronous tasks. Dropping the reader ends the download.
 #[derive(Debug)]
 pub struct DownloadReader {
     receiver: mpsc::UnboundedReceiver<Result<Chunk, DownloadError>>,
@@ -52,7 +52,7 @@ pub struct DownloadReader {
     task: AbortHandle,
 }
 
-/// Lets the rest of the download run on its own.
+/// Runs the rest of the download in its own task.
 pub fn spawn(mut fetcher: Fetcher, mut connection: Connection) -> DownloadReader {
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES as usize));
@@ -91,7 +91,7 @@ pub fn spawn(mut fetcher: Fetcher, mut connection: Connection) -> DownloadReader
 }
 
 impl DownloadReader {
-    /// How many bytes this reader will give in all.
+    /// How many bytes this reader returns in total.
     pub fn length(&self) -> u64 {
         self.end - self.start
     }
@@ -101,7 +101,7 @@ impl DownloadReader {
         self.version.total_length
     }
 
-    /// For fetching a part of the same object again.
+    /// Needed to fetch a part of the same object again.
     pub fn version(&self) -> &ObjectVersion {
         &self.version
     }

@@ -1,6 +1,7 @@
-//! Where a cluster is, and how to log in: the URL of a config var like `BONSAI_URL`.
+//! Reads a cluster's address and credentials from the URL of a config var like `BONSAI_URL`.
 //!
-//! The credentials are the URL's user info. Neither they nor the URL as it was given are ever shown.
+//! The credentials are the URL's user info. Neither the credentials nor the original URL are ever
+//! shown.
 
 use std::fmt;
 
@@ -26,32 +27,32 @@ pub struct ClusterAddress {
 struct Login {
     user: Secret,
     password: Secret,
-    /// As the URL has it, for which others may quote it.
+    /// The password as the URL holds it, to hide it where others quote the URL.
     encoded_password: Secret,
 }
 
 impl ClusterAddress {
-    /// Reads the URL. `variable` is where it came from, for errors, which never repeat it.
+    /// Reads the URL. `variable` is its source, for errors, which never repeat the URL.
     ///
     /// # Errors
     ///
-    /// Something that is no URL of a server, or one whose credentials would travel in the clear.
+    /// If the text is not a URL of one server, or if the credentials would be sent unencrypted.
     pub fn parse(url: &Secret, variable: &str) -> Result<ClusterAddress, ApiError> {
         let refused = |reason| ApiError::before_any(&SEARCH, variable, reason);
         let bad = |reason: &str| refused(Reason::new(ErrorKind::Unusable, reason));
         let text = url.expose().trim();
         if text.contains(',') {
-            return Err(bad("it names several servers, and bcops needs one"));
+            return Err(bad("it names several servers, and bcops needs exactly one"));
         }
-        let mut base = Url::parse(text).map_err(|_| bad("it cannot be read as a URL"))?;
+        let mut base = Url::parse(text).map_err(|_| bad("it is not a valid URL"))?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none_or(str::is_empty) {
-            return Err(bad("it has to begin with https:// and a host"));
+            return Err(bad("it must begin with https:// and a host"));
         }
         if !transport::is_private(&base) {
             return Err(refused(Reason::new(ErrorKind::Unencrypted, "")));
         }
-        let login = login(&base).map_err(|()| bad("its user info is not readable"))?;
-        // Both only fail for URLs that have no host.
+        let login = login(&base).map_err(|()| bad("its user name or password is not valid"))?;
+        // These fail only for URLs without a host, which were refused above.
         let _ = base.set_username("");
         let _ = base.set_password(None);
         base.set_query(None);
@@ -67,8 +68,8 @@ impl ClusterAddress {
         place(&self.base)
     }
 
-    /// Whether both can be the same cluster. Errs on the side of yes: a login that opens both is a
-    /// sign of one cluster under two names, for providers make logins up for each cluster.
+    /// Whether both may be the same cluster. In doubt the answer is yes: providers make a login for
+    /// each cluster, so one login for both suggests one cluster under two names.
     pub fn may_be(&self, other: &ClusterAddress) -> bool {
         let same_host = self.host() == other.host()
             || (transport::is_loopback(&self.base) && transport::is_loopback(&other.base));
@@ -108,7 +109,7 @@ impl ClusterAddress {
     }
 
     /// # Errors
-    /// Where the credentials cannot be written into a header.
+    /// If the credentials do not fit into a header.
     pub(super) fn login(&self) -> Result<ApiLogin, ApiError> {
         let Some(Login { user, password, encoded_password }) = &self.login else {
             return Ok(ApiLogin::none());
@@ -116,7 +117,7 @@ impl ClusterAddress {
         let both = format!("{}:{}", user.expose(), password.expose());
         let header = Secret::hidden(format!("Basic {}", STANDARD.encode(&both)));
         let login = ApiLogin::none().with(&SEARCH, AUTHORIZATION, &header, "the login")?;
-        // The user's name may be an ordinary word, so that it only goes together with the password.
+        // The user's name may be an ordinary word, so it is hidden only together with the password.
         Ok(login.and_hides([Secret::hidden(both), password.clone(), encoded_password.clone()]))
     }
 }
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cluster_is_refused_without_being_repeated() {
+    fn an_address_that_is_refused_is_never_shown() {
         for text in [
             "",
             "nonsense hunter2",
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cluster_is_known_under_many_names() {
+    fn one_cluster_is_recognized_under_other_names() {
         let production = address("https://u1:p1@search.example");
         for same in [
             "https://u2:p2@SEARCH.example:443/",

@@ -1,7 +1,6 @@
-//! The answers of a cluster, as far as they are looked at. Every field that some version or flavour
-//! leaves out is optional.
+//! Reads the answers of a cluster. Every field that some version or product omits is optional.
 //!
-//! From the REST references of Elasticsearch 7.10 and 7.17 and of OpenSearch 1 and 2.
+//! Source: the REST references of Elasticsearch 7.10 and 7.17 and of OpenSearch 1 and 2.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     pub cluster_name: String,
-    /// The same under every name of the cluster. A cluster that is about to form has none yet.
+    /// The same id under every name of the cluster. A cluster that is still forming has none.
     pub cluster_uuid: Option<String>,
     pub version: String,
-    /// `elasticsearch`, or what the server calls itself: `opensearch`.
+    /// `elasticsearch`, or the name that the server reports, for example `opensearch`.
     pub distribution: String,
 }
 
@@ -31,7 +30,7 @@ pub(super) struct InfoAnswer {
 #[derive(Deserialize)]
 struct VersionAnswer {
     number: String,
-    /// Elasticsearch has none.
+    /// Elasticsearch sends no such field.
     #[serde(default)]
     distribution: Option<String>,
 }
@@ -48,14 +47,14 @@ impl From<InfoAnswer> for Info {
     }
 }
 
-/// Red: some documents cannot be found. Yellow: they can, but some copies are missing.
+/// Red: some documents cannot be found. Yellow: all can be found, but some copies are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     Green,
     Yellow,
     Red,
-    /// Another word, which newer versions have.
+    /// A word of newer versions.
     #[serde(other)]
     Unknown,
 }
@@ -66,14 +65,14 @@ pub struct Health {
     pub status: HealthStatus,
     #[serde(default)]
     pub number_of_nodes: u64,
-    /// Primaries and replicas that work, of every index.
+    /// Working primaries and replicas of every index.
     #[serde(default)]
     pub active_shards: u64,
     #[serde(default)]
     pub unassigned_shards: u64,
 }
 
-/// A line of `GET /_cat/indices`. Its numbers come as texts, and are absent of a closed index.
+/// A line of `GET /_cat/indices`. Numbers are sent as text, and are missing for a closed index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct IndexListing {
     #[serde(rename = "index")]
@@ -92,7 +91,7 @@ pub struct IndexListing {
     pub bytes: Option<u64>,
 }
 
-/// A line of `GET /_cat/indices` with what identifies an index.
+/// A line of `GET /_cat/indices` with the index's id.
 #[derive(Debug, Deserialize)]
 pub(super) struct IndexUuid {
     #[serde(default)]
@@ -100,7 +99,7 @@ pub(super) struct IndexUuid {
 }
 
 impl IndexListing {
-    /// Of an index of which no more than the name is known.
+    /// A listing for an index of which only the name is known.
     pub fn named(name: &str) -> IndexListing {
         IndexListing {
             name: name.to_owned(),
@@ -112,7 +111,7 @@ impl IndexListing {
         }
     }
 
-    /// Primaries and their copies, whether or not there is a node for each: providers count both.
+    /// Primaries and their copies, even without a node for each, because providers count both.
     pub fn shards(&self) -> u64 {
         let copies = self.replicas.unwrap_or(0).saturating_add(1);
         self.primaries.unwrap_or(0).saturating_mul(copies)
@@ -171,7 +170,7 @@ pub(super) struct RefreshAnswer {
     pub shards: ShardsAnswer,
 }
 
-/// The body of an error: Elasticsearch nests its reason, proxies and plug-ins do not.
+/// The body of an error. Elasticsearch nests the reason, proxies and plug-ins do not.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct ErrorAnswer {
@@ -196,7 +195,7 @@ impl ErrorAnswer {
     }
 }
 
-/// A number, which may be written as a text, or nothing.
+/// Reads a number, a number written as text, or nothing.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_flavours_say_what_they_are() {
+    fn both_products_report_their_name() {
         let read = |text: &str| -> Info {
             serde_json::from_str::<InfoAnswer>(text).expect("an answer").into()
         };
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_found_in_every_form() {
+    fn every_form_of_reason_is_read() {
         let reason = |text: &str| {
             serde_json::from_str::<ErrorAnswer>(text).ok().and_then(ErrorAnswer::reason)
         };

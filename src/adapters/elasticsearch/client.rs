@@ -1,5 +1,5 @@
-//! What a cluster is asked. What reads is repeated where that can help. So is a refresh, which may be
-//! done any number of times.
+//! Sends requests to a cluster. Reads are repeated where that can help, and so is a refresh,
+//! because a second refresh does no harm.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -15,7 +15,7 @@ use super::{Alias, ClusterAddress};
 use crate::adapters::json_api::{ApiError, JsonApi, Reason, Request, Timing};
 use crate::settings::Destination;
 
-/// A cluster to look at.
+/// A cluster, with methods that only read.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     api: JsonApi,
@@ -35,7 +35,7 @@ impl Deref for DestinationCluster {
 }
 
 impl Cluster {
-    /// `limit` is the user's own for each request.
+    /// `limit` is the user's limit for each request.
     pub fn new(address: ClusterAddress, limit: Option<Duration>) -> Result<Cluster, ApiError> {
         Cluster::with_timing(address, Timing::default().limited(limit))
     }
@@ -50,7 +50,7 @@ impl Cluster {
     }
 
     pub async fn info(&self) -> Result<Info, ApiError> {
-        let request = self.ask(&[], "read what the search cluster is");
+        let request = self.ask(&[], "identify the search cluster");
         let answer: InfoAnswer = self.api.json(request).await?;
         Ok(answer.into())
     }
@@ -60,7 +60,7 @@ impl Cluster {
         self.api.json(request).await
     }
 
-    /// Every index, the hidden ones of the cluster itself included.
+    /// Every index, including hidden ones of the cluster itself.
     pub async fn indices(&self) -> Result<Vec<IndexListing>, ApiError> {
         let columns = "index,health,status,pri,rep,docs.count,store.size";
         let query = [("format", "json"), ("bytes", "b"), ("h", columns)];
@@ -83,18 +83,18 @@ impl Cluster {
         Ok(answer.into())
     }
 
-    /// How many documents were put into an index, as far as it has been refreshed.
+    /// How many documents were put into an index up to its last refresh.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::BadAnswer`](crate::adapters::json_api::ErrorKind::BadAnswer) if a part of the index could
-    /// not be counted: a number that is too small is worse than none.
+    /// [`ErrorKind::BadAnswer`](crate::adapters::json_api::ErrorKind::BadAnswer) if a part of the
+    /// index could not be counted, because a number that is too small would mislead.
     pub async fn count(&self, index: &str) -> Result<u64, ApiError> {
         let path = [index, "_count"];
         self.counted(self.ask(&path, format!("count the documents of {index}"))).await
     }
 
-    /// The same, asked once: for an index that is known to be broken.
+    /// The same without retries, for an index that is known to be broken.
     pub async fn count_once(&self, index: &str) -> Result<u64, ApiError> {
         let path = [index, "_count"];
         self.counted(self.ask(&path, format!("count the documents of {index}")).once()).await
@@ -114,19 +114,19 @@ impl Cluster {
         if failed == 0 {
             return Ok(());
         }
-        let reason = format!("{failed} of the index's shards took no part");
+        let reason = format!("{failed} shards of the index did not take part");
         Err(self.api.means(request, Reason::bad_answer(reason)))
     }
 }
 
 impl DestinationCluster {
-    /// Takes the proof that the environment may be written to. That the cluster is not a protected
-    /// environment's under another name is for the caller to compare.
+    /// Takes the proof that the environment may be written to. The caller must also check that no
+    /// protected environment uses the same cluster under another name.
     pub fn new(cluster: Cluster, _proof: &Destination) -> DestinationCluster {
         DestinationCluster(cluster)
     }
 
-    /// Makes whatever was put into an index visible to searches and counts.
+    /// Makes all new documents of an index visible to searches and counts.
     pub async fn refresh(&self, index: &str) -> Result<(), ApiError> {
         let path = [index, "_refresh"];
         let request = self.ask(&path, format!("refresh {index}")).method(Method::POST).idempotent();

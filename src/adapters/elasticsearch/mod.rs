@@ -1,12 +1,13 @@
-//! Elasticsearch 7.10 to 7.17 and OpenSearch, as far as bcops needs them: what a cluster is, how it
-//! is, which indices it has, how many documents are in one, and a refresh.
+//! Talks to Elasticsearch 7.10 to 7.17 and OpenSearch: reads identity, health, indices and document
+//! counts, and refreshes an index.
 //!
-//! A [`Cluster`] only reads. What changes a cluster is a method of [`DestinationCluster`], of which
-//! there is none for a protected environment. Whether the answers come from a genuine product of
-//! Elastic is not asked: newer clients do, and thereby shut Bonsai and OpenSearch out.
+//! A [`Cluster`] only reads. Methods that change a cluster belong to [`DestinationCluster`], which
+//! does not exist for a protected environment. bcops does not check for a genuine product of
+//! Elastic: newer clients do, and so refuse Bonsai and OpenSearch.
 //!
-//! Two counts of documents exist. `_cat/indices` counts what Lucene holds, nested documents and all;
-//! `_count` counts what was put in, and is the one that can be compared with rows of a table.
+//! Two counts of documents exist. `_cat/indices` counts all documents of Lucene, including nested
+//! ones. `_count` counts the documents that were put in, so this count can be compared with rows of
+//! a table.
 
 mod address;
 mod answers;

@@ -1,4 +1,4 @@
-//! How a search cluster differs from other services.
+//! Describes how a search cluster differs from other services.
 
 use super::answers::ErrorAnswer;
 use crate::adapters::json_api::{
@@ -12,7 +12,7 @@ pub static SEARCH: Service = Service {
     name: "Elasticsearch",
     login: "login",
     phrasing: Phrasing::Doing,
-    // The longest answer is the list of indices, which has a line for each.
+    // The longest answer is the list of indices, with a line for each index.
     longest_answer: 16 << 20,
     redirects: Redirects::Never,
     pages: None,
@@ -20,15 +20,15 @@ pub static SEARCH: Service = Service {
     judge,
     hints: Hints {
         unusable: Advice::Do("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
-        unauthorized: Advice::Do(
-            "the add-on has other credentials now: heroku addons:open bonsai shows them",
-        ),
+        unauthorized: Advice::Do("see the add-on's current credentials: heroku addons:open bonsai"),
         forbidden: Advice::Run(
-            "see in the console whether the cluster is over its plan's limits",
+            "check in the console whether the cluster is over its plan's limits",
             CONSOLE,
         ),
-        not_found: Advice::Run("see in the console whether the cluster is still there", CONSOLE),
-        over_limit: Advice::Do("wait until the site asks the cluster for less, then try again"),
+        not_found: Advice::Run("check in the console whether the cluster still exists", CONSOLE),
+        over_limit: Advice::Do(
+            "wait until the site sends fewer requests to the cluster, then try again",
+        ),
         refused: UNAVAILABLE,
         bad_answer: UNAVAILABLE,
         unavailable: UNAVAILABLE,
@@ -38,7 +38,7 @@ pub static SEARCH: Service = Service {
 
 const CONSOLE: &str = "bcops search open";
 const UNAVAILABLE: Advice =
-    Advice::Run("see in the console whether the cluster is up, then try again", CONSOLE);
+    Advice::Run("check in the console whether the cluster is up, then try again", CONSOLE);
 
 fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     if answer.status.is_success() {

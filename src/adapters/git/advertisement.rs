@@ -6,18 +6,18 @@ use super::refusal;
 use super::remote::Remote;
 use super::repository::Repository;
 
-/// Names no ref, neither here nor there.
+/// Matches no ref, neither here nor on the server.
 const NOTHING: &str = "refs/bcops/nothing/*:refs/bcops/nothing/*";
 
 impl Repository {
-    /// Whether the server shows what it shows to those who may push. Git asks for the same list before
-    /// every push; nothing follows, because there is nothing to push. Rules about single branches
-    /// do not count before a push.
+    /// Checks that the server would accept a push from this user. Git asks for the same list before
+    /// every push, and stops there because there is nothing to push. The check does not see rules
+    /// about single branches.
     ///
     /// # Errors
-    /// Where the server refuses, or cannot be reached.
+    /// If the server refuses, or cannot be reached.
     pub async fn may_push(&self, remote: &Remote) -> Result<(), GitError> {
-        let what = format!("asking {} whether it takes a push", remote.label());
+        let what = format!("asking {} whether it accepts a push", remote.label());
         let arguments = words([
             "push",
             "--dry-run",
@@ -28,7 +28,7 @@ impl Repository {
             NOTHING,
         ]);
         let output = self.remotely(&what, remote, arguments, None).await?;
-        // Of an empty repository git says so once it has the list, and then hangs up.
+        // For an empty repository git prints this line after it has read the list, then fails.
         let is_empty = output.said.iter().any(|line| line.starts_with("No refs in common"));
         if output.success() || is_empty {
             return Ok(());

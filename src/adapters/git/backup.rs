@@ -1,4 +1,4 @@
-//! The tip of a branch from before a run, kept so that a rollback finds it.
+//! Keeps the tip of a branch from before a run, for a rollback.
 
 use git2::Oid;
 
@@ -8,12 +8,12 @@ use super::push::{Lease, Update};
 use super::remote::Remote;
 use super::repository::Repository;
 
-/// Where the old tip is kept.
+/// The place where the old tip is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupPlace {
-    /// On the origin, for whoever rolls back from wherever.
+    /// On the origin, so that anyone can roll back from any machine.
     Origin { reference: String },
-    /// In the clone alone, because the origin refused it.
+    /// In the clone only, because the origin refused the ref.
     Clone { reference: String, refused: String },
 }
 
@@ -21,9 +21,9 @@ const KEPT: &str = "backup";
 const DEPLOYED: &str = "deployed";
 
 impl Repository {
-    /// Keeps a tip under the run's id: on the origin, or where that refuses it in the clone. A
-    /// temporary repository is no place for it, so that the refusal is then the error. Done
-    /// twice it is done once.
+    /// Keeps a tip under the run's id: on the origin, or in the clone if the origin refuses. A
+    /// temporary repository cannot keep a tip, so the refusal is then the error. A second call
+    /// changes nothing.
     pub async fn back_up_tip(&self, tip: Oid) -> Result<BackupPlace, GitError> {
         let reference = names::backup_reference(self.run());
         let update = Update { reference: reference.clone(), to: Some(tip), lease: Lease::Absent };
@@ -37,7 +37,7 @@ impl Repository {
         }
     }
 
-    /// The tip that a run kept, as it is seen without fetching it.
+    /// The tip that a run kept, read without a fetch.
     pub async fn seen_backed_up_tip(&self) -> Result<Option<Oid>, GitError> {
         let reference = names::backup_reference(self.run());
         match self.tip(self.origin(), &reference).await? {
@@ -46,7 +46,7 @@ impl Repository {
         }
     }
 
-    /// The tip that a run kept, fetched so that it can be pushed back.
+    /// Fetches the tip that a run kept, so that it can be pushed back.
     pub async fn backed_up_tip(&self) -> Result<Option<Oid>, GitError> {
         let reference = names::backup_reference(self.run());
         if self.tip(self.origin(), &reference).await?.is_none() {
@@ -57,7 +57,7 @@ impl Repository {
         self.kept(KEPT)
     }
 
-    /// Fetches the branch that Heroku builds, and tells whether the commit has come with it.
+    /// Fetches the branch that Heroku builds, and returns whether that brought the commit.
     pub async fn fetch_deployed(
         &self,
         remote: &Remote,
@@ -69,8 +69,8 @@ impl Repository {
         self.has_commit(commit)
     }
 
-    /// Keeps the commit that was deployed, which no branch of the origin has: in the clone, and on
-    /// the origin if that takes it.
+    /// Keeps a deployed commit that no branch of the origin has: in the clone, and on the origin if
+    /// the origin accepts it.
     pub async fn back_up_deployed(&self, commit: Oid) -> Result<(), GitError> {
         self.keep(DEPLOYED, commit)?;
         let reference = names::deployed_reference(self.run());
@@ -82,7 +82,8 @@ impl Repository {
         }
     }
 
-    /// Fetches what [`Repository::back_up_deployed`] kept on the origin, if it did.
+    /// Fetches the commit that [`Repository::back_up_deployed`] kept on the origin, if there is
+    /// one.
     pub async fn backed_up_deployed(&self) -> Result<Option<Oid>, GitError> {
         let reference = names::deployed_reference(self.run());
         if self.tip(self.origin(), &reference).await?.is_some() {
@@ -92,7 +93,7 @@ impl Repository {
         self.kept(DEPLOYED)
     }
 
-    /// Removes a backup that is no longer needed. One that is gone already is as good.
+    /// Removes a backup that is no longer needed. A missing backup counts as removed.
     pub async fn forget_backup(&self) -> Result<(), GitError> {
         self.forget_on_origin(names::deployed_reference(self.run())).await?;
         self.forget_on_origin(names::backup_reference(self.run())).await
@@ -108,7 +109,7 @@ impl Repository {
     }
 }
 
-/// Whether the server does not want such a ref, as opposed to not having been reached.
+/// Whether the server refused the ref, as opposed to being unreachable.
 fn is_refusal(error: &GitError) -> bool {
     matches!(
         error,

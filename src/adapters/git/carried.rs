@@ -1,14 +1,14 @@
-//! Decides which settings of a clone its temporary repository needs, and how git is given them.
+//! Decides which settings of a clone its temporary repository needs.
 //!
-//! Git reads the user's own and the system's files for the temporary repository too. The clone's own
-//! file, that of its work tree, and files that are included because of where the clone lies are what
-//! is missing, so that the difference between the two lists is what has to be handed over.
+//! Git reads the files of the user and of the system for the temporary repository too. The clone's
+//! own file, the file of its work tree, and files included because of the clone's location are
+//! missing there. The difference between the two lists of settings is what bcops passes on.
 
 use crate::secret::Secret;
 
 pub(super) type Setting = (String, Secret);
 
-/// Sections that count as a whole: how to reach a server, who the user is, and how files are merged.
+/// Sections of which every key matters: how to reach a server, who the user is, and how to merge.
 const SECTIONS: &[&str] = &[
     "http.",
     "credential.",
@@ -46,7 +46,7 @@ fn concerns(name: &str) -> bool {
     SECTIONS.iter().any(|start| name.starts_with(start)) || KEYS.contains(&name)
 }
 
-/// Lists of which every entry counts, and that an empty entry begins again.
+/// Lists of which every entry counts. An empty entry clears the list.
 const LISTS: [Kind; 2] = [
     Kind { section: "credential.", last: "helper" },
     Kind { section: "http.", last: "extraheader" },
@@ -67,8 +67,7 @@ impl Kind {
     }
 }
 
-/// What has to come after the settings that are in force in the temporary repository, so that there
-/// what matters is as in the clone.
+/// The settings to add to those of the temporary repository, so that it behaves like the clone.
 pub(super) fn carried(clone: &[Setting], temporary: &[Setting]) -> Vec<Setting> {
     let mut carried = Vec::new();
     for kind in &LISTS {
@@ -105,13 +104,13 @@ fn list(wanted: &[Setting], there: &[Setting], kind: &Kind) -> Vec<Setting> {
     std::iter::once(kind.emptied()).chain(wanted.iter().cloned()).collect()
 }
 
-/// Of these every value counts, in whatever order.
+/// Whether every value of the setting counts, in any order.
 fn is_rewriting(name: &str) -> bool {
     let last = name.rsplit('.').next();
     name.starts_with("url.") && matches!(last, Some("insteadof" | "pushinsteadof"))
 }
 
-/// Of any other setting the last value counts.
+/// For any other setting only the last value counts.
 fn last_if_other<'a>(wanted: &[&'a str], there: &[&str]) -> Vec<&'a str> {
     wanted.last().filter(|last| there.last() != Some(last)).copied().into_iter().collect()
 }
@@ -138,19 +137,19 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_clone_has_is_carried_and_nothing_twice() {
+    fn settings_of_the_clone_alone_are_carried_once() {
         assert_carried(
             &["user.name=Ada", "user.name=Clone", "core.bare=false", "merge.po.driver=po %A"],
             &["user.name=Ada"],
             &["user.name=Clone", "merge.po.driver=po %A"],
         );
-        // A later value of the user's own file counts, as it does in the clone.
+        // A later value of the user's own file wins, as in the clone.
         assert_carried(&["user.name=Included", "user.name=Ada"], &["user.name=Ada"], &[]);
         assert_carried(&["core.hookspath=/x", "alias.x=y", "remote.o.url=u"], &[], &[]);
     }
 
     #[test]
-    fn lists_keep_their_order_and_begin_again_where_they_differ() {
+    fn lists_keep_their_order_and_are_cleared_if_they_differ() {
         assert_carried(
             &["credential.helper=store", "credential.https://x.helper=own"],
             &["credential.helper=store"],

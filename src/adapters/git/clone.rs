@@ -1,4 +1,4 @@
-//! Looks for the clone around a folder, in the way that git does.
+//! Finds the clone around a folder, as git does.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use crate::secret::Secret;
 /// A clone on this machine.
 #[derive(Debug, Clone)]
 pub(super) struct LocalClone {
-    /// The `.git` folder, or that of a linked worktree.
+    /// The `.git` folder, or the git folder of a linked worktree.
     pub folder: PathBuf,
-    /// The top of the work tree, or the folder of a bare repository: where git runs.
+    /// Where git runs: the top of the work tree, or the folder of a bare repository.
     pub top: PathBuf,
     /// Whether it holds the whole history in a form that libgit2 reads.
     pub usable: bool,
 }
 
 impl LocalClone {
-    /// A clone that lacks history is found as well, but is not usable.
+    /// A clone that lacks history is found too, but is not usable.
     pub fn around(folder: &Path) -> Result<Option<LocalClone>, GitError> {
         let path = match git2::Repository::discover_path(folder, None::<&Path>) {
             Ok(path) => path,
@@ -30,7 +30,7 @@ impl LocalClone {
                 top: repository.workdir().unwrap_or(repository.path()).to_owned(),
                 usable: !repository.is_shallow(),
             })),
-            // Another user's: git refuses it too, and says how to allow it.
+            // The clone of another user. Git refuses it too, and prints how to allow it.
             Err(cause) if cause.code() == git2::ErrorCode::Owner => {
                 Err(GitError::library(path.display().to_string())(cause))
             }
@@ -39,7 +39,7 @@ impl LocalClone {
         }
     }
 
-    /// Leads git to this clone and no other.
+    /// The variable that makes git use exactly this clone.
     pub fn variable(&self) -> (String, Secret) {
         ("GIT_DIR".to_owned(), Secret::hidden(self.folder.display().to_string()))
     }

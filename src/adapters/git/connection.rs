@@ -1,8 +1,8 @@
-//! Reads what the settings of a clone say about reaching its remote, about its user and about merges.
+//! Reads a clone's settings for its remote, its user and its merges.
 //!
-//! A temporary repository that takes the place of a clone needs the same URL, proxies, headers,
-//! SSH command and credential helpers, or it would be refused where the clone is not; and the same
-//! user and merge drivers, or its merges would be others.
+//! A temporary repository that takes the place of a clone needs the same URL, proxies, headers, SSH
+//! command and credential helpers, because servers may refuse it otherwise. It also needs the same
+//! user and merge drivers, because its merges would differ otherwise.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use super::process::{Call, GitProgram};
 use super::remote::alias;
 use crate::secret::Secret;
 
-/// The settings of one clone, of which nothing is shown.
+/// The settings of one clone. They are never shown.
 pub(super) struct Settings {
     remote: String,
     all: Vec<Setting>,
 }
 
 impl Settings {
-    /// Asks git, which knows includes and files that libgit2 does not.
+    /// Asks git, which reads includes and files that libgit2 does not know.
     pub async fn read(
         program: &GitProgram,
         clone: &LocalClone,
@@ -35,7 +35,7 @@ impl Settings {
         self.all.iter().any(|(name, _)| *name == key)
     }
 
-    /// Whether files are left out of the clone until they are needed.
+    /// Whether the clone fetches files only when they are needed.
     pub fn is_partial(&self) -> bool {
         self.all.iter().any(|(name, value)| {
             name == "extensions.partialclone"
@@ -45,8 +45,8 @@ impl Settings {
         })
     }
 
-    /// What leads to the remote, under its alias. Paths are made absolute, as they are relative
-    /// to the clone that they are taken from.
+    /// The settings of the remote, under its alias. Paths become absolute, because they are
+    /// relative to the original clone.
     pub fn of_remote(&self, clone: &LocalClone) -> Vec<(String, Secret)> {
         let (prefix, alias) = (format!("remote.{}.", self.remote), alias(&self.remote));
         let own = self.all.iter().filter_map(|(name, value)| {
@@ -58,7 +58,7 @@ impl Settings {
         own.collect()
     }
 
-    /// What else of the clone's settings counts in a repository that takes its place.
+    /// The other settings that a repository in place of the clone needs.
     pub async fn of_clone(
         &self,
         program: &GitProgram,
@@ -68,7 +68,7 @@ impl Settings {
     }
 }
 
-/// Every setting that git knows in a repository, of every file and in the order in which they count.
+/// Every setting that git reads for a repository, from every file, in git's order.
 async fn in_force(program: &GitProgram, clone: &LocalClone) -> Result<Vec<Setting>, GitError> {
     let what = "reading the settings of the clone";
     let arguments = ["config", "--list", "--null", "--includes"];
@@ -79,7 +79,7 @@ async fn in_force(program: &GitProgram, clone: &LocalClone) -> Result<Vec<Settin
     Ok(parse(&output.text()))
 }
 
-/// The attributes that concern this clone alone: they name the merge drivers of files.
+/// The attributes of this clone alone, which name the merge drivers of files.
 pub(super) async fn own_attributes(
     program: &GitProgram,
     clone: &LocalClone,
@@ -125,7 +125,7 @@ fn secret(name: &str, value: &str) -> Secret {
     if name.ends_with(HEADER) { Secret::new(value) } else { Secret::url(value) }
 }
 
-/// Git reads a relative path from the top of the work tree, or from a bare repository itself.
+/// Git resolves a relative path from the top of the work tree, or from the bare repository.
 fn absolute(value: Secret, top: &Path) -> Secret {
     let path = value.expose();
     if path.starts_with("./") || path.starts_with("../") {
@@ -135,8 +135,8 @@ fn absolute(value: Secret, top: &Path) -> Secret {
     }
 }
 
-/// Keeps SSH from asking, unless the user has a command of their own for it, which may know no such
-/// option. That one has no terminal to ask on either.
+/// Stops SSH from asking questions, unless the user has set their own SSH command. That command may
+/// not know the option, and it has no terminal to ask on either.
 pub(super) async fn batch_mode(
     program: &GitProgram,
     clone: &LocalClone,
@@ -151,8 +151,9 @@ pub(super) async fn batch_mode(
     Ok((!has_own).then(|| (KEY.to_owned(), Secret::hidden("ssh -o BatchMode=yes"))))
 }
 
-/// Settings as git takes them from its environment, where neither a file nor a list of processes
-/// shows them: the URL of a CI clone holds a token. They come after those that are there already.
+/// Passes settings to git in its environment, because the URL of a CI clone holds a token and must
+/// not appear in a file or in a list of processes. Settings that are already in the environment
+/// come first.
 pub(super) fn as_variables(
     program: &GitProgram,
     settings: &[(String, Secret)],
@@ -172,5 +173,5 @@ pub(super) fn as_variables(
 }
 
 const COUNT: &str = "GIT_CONFIG_COUNT";
-/// A header that git sends, which mostly is a login.
+/// A header that git sends, which usually holds a login.
 const HEADER: &str = ".extraheader";

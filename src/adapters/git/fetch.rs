@@ -1,4 +1,4 @@
-//! Reading a remote: which refs it has, and fetching them into the namespace of the run.
+//! Lists a remote's refs, and fetches them into the namespace of the run.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub struct Branch {
 }
 
 impl Repository {
-    /// What a remote's refs point at, by their whole names. `patterns` are whole names, or end in
-    /// `*`; a name that is not in the answer is not on the remote.
+    /// The commits of a remote's refs, by full name. `patterns` are full names, or end in `*`. A
+    /// name that is missing from the answer is not on the remote.
     pub async fn tips(
         &self,
         remote: &Remote,
@@ -43,20 +43,20 @@ impl Repository {
         Ok(tips)
     }
 
-    /// What one ref of a remote points at.
+    /// The commit of one ref of a remote.
     pub async fn tip(&self, remote: &Remote, reference: &str) -> Result<Option<Oid>, GitError> {
         Ok(self.tips(remote, &[reference]).await?.remove(reference))
     }
 
-    /// Whether a commit is an ancestor of another one, or the same. Both have to have been fetched.
+    /// Whether a commit is the same as another one, or its ancestor. Both must be fetched already.
     pub fn contains(&self, descendant: Oid, ancestor: Oid) -> Result<bool, GitError> {
         let failed = GitError::library(format!("looking for {ancestor} in {descendant}"));
         let is_below = || self.library()?.graph_descendant_of(descendant, ancestor).map_err(failed);
         Ok(descendant == ancestor || is_below()?)
     }
 
-    /// Fetches every branch of the origin with its whole history, and nothing else. The clone's
-    /// own `refs/remotes` stay as they are.
+    /// Fetches every branch of the origin with its whole history, and nothing else. The clone's own
+    /// `refs/remotes` do not change.
     pub async fn fetch_branches(
         &self,
         listener: Option<Listener<'_>>,
@@ -66,7 +66,7 @@ impl Repository {
         self.fetched_branches()
     }
 
-    /// The branches as [`Repository::fetch_branches`] found them, for a run that goes on.
+    /// The branches as [`Repository::fetch_branches`] found them, for a run that is resumed.
     pub fn fetched_branches(&self) -> Result<Vec<Branch>, GitError> {
         let repository = self.library()?;
         let prefix = self.namespace().branch("");
@@ -94,8 +94,8 @@ impl Repository {
         listener: Option<Listener<'_>>,
     ) -> Result<(), GitError> {
         let what = format!("fetching from {}", remote.label());
-        // The empty map keeps git from moving `refs/remotes` along, and the rest from fetching
-        // tags, writing FETCH_HEAD, or leaving objects out as a clone's settings may say.
+        // The empty map stops git from updating `refs/remotes`. The other flags stop it from
+        // fetching tags, writing FETCH_HEAD, and filtering objects as a clone's settings may ask.
         let mut arguments = words([
             "fetch",
             "--progress",

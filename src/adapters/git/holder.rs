@@ -1,4 +1,4 @@
-//! Who holds the lock of a branch, as the lock says it.
+//! Describes who holds the lock of a branch, as written in the lock.
 
 use std::fmt;
 
@@ -12,25 +12,25 @@ pub(super) const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub version: u32,
-    /// The person, as they are known on their machine.
+    /// The person's user name on their machine.
     pub who: String,
     pub host: String,
-    /// The process on that host; 0 where that is not known.
+    /// The process on that host. 0 if unknown.
     #[serde(default)]
     pub process: u32,
     pub run: String,
     pub command: String,
-    /// When it was taken.
+    /// When the lock was taken.
     pub since: Timestamp,
-    /// When the run last said that it goes on.
+    /// When the run last refreshed the lock.
     pub refreshed: Timestamp,
-    /// Tells the process from a later one with its number.
+    /// Distinguishes the process from a later one with the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_beginning: Option<String>,
-    /// What the run found before it changed anything, for a person who reads the lock.
+    /// The state that the run found before it changed anything, for a person who reads the lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// What the run's journal says, as far as another machine needs it.
+    /// The parts of the run's journal that another machine needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<Value>,
 }

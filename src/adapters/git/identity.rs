@@ -1,12 +1,11 @@
-//! Who makes a commit, and when: asked of git, which knows the variables, the files and what they
-//! include.
+//! Reads who makes a commit, and when. Asks git, which knows all variables, files and includes.
 
 use git2::{Signature, Time};
 
 use super::error::GitError;
 use super::repository::Repository;
 
-/// The author and the committer of the merges that are made.
+/// The author and the committer of the merges of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub author: Person,
@@ -32,7 +31,7 @@ impl Repository {
     }
 
     async fn person(&self, variable: &str) -> Result<Person, GitError> {
-        let what = "looking up who you are";
+        let what = "looking up your name and e-mail address";
         let output =
             match self.local(what, ["-c", "user.useConfigOnly=true", "var", variable]).await {
                 Err(GitError::Failed { said, .. }) => return Err(GitError::NoIdentity { said }),
@@ -43,7 +42,7 @@ impl Repository {
             what: what.to_owned(),
             answer: text.chars().take(200).collect(),
         })?;
-        // Whether a commit can be made with it is known now, and not when it is needed.
+        // Fails now, not in the middle of a run, if no commit can be made with this identity.
         person.signature()?;
         Ok(person)
     }

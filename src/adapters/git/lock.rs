@@ -1,8 +1,8 @@
-//! The lock that keeps a second operator out: a ref on the origin that only one can make.
+//! Locks a branch against a second operator, with a ref on the origin that only one run can create.
 //!
-//! It points at a commit without parents whose only file tells who holds it. Making, refreshing
-//! and removing it are pushes with a lease on the exact commit, so that the server decides who was
-//! first. It never runs out by itself: whoever breaks it has to name the run that holds it.
+//! The ref points at a commit without parents, whose only file says who holds the lock. Every
+//! change of the ref is a push with a lease on the exact commit, so the server decides who was
+//! first. A lock never expires: a person who removes it must name the run that holds it.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ use super::push::{Lease, Pushed, Update};
 use super::repository::Repository;
 
 const FILE: &str = "lock.json";
-/// Nobody's lock is longer.
+/// No lock that bcops writes is longer.
 const LONGEST: usize = 1 << 20;
 
-/// How often a lock that changes while it is taken over is tried again.
+/// How often a takeover is repeated if the lock changes meanwhile.
 const TAKE_OVER_TRIES: u32 = 5;
 
-/// A lock as it was seen on the remote.
+/// A lock as read from the remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
     /// The branch that it locks.
@@ -32,8 +32,8 @@ pub struct Lock {
 }
 
 impl Repository {
-    /// Takes the lock of a branch. A run that holds it already, because it is resumed, gets it
-    /// again; anybody else gets [`GitError::Locked`].
+    /// Takes the lock of a branch. A resumed run that already holds the lock gets it again. Any
+    /// other run gets [`GitError::Locked`].
     pub async fn take_lock(&self, branch: &str, holder: &Holder) -> Result<Lock, GitError> {
         let commit = self.write_holder(holder)?;
         let pushed = self.push_lock(branch, Some(commit), Lease::Absent).await;
@@ -44,7 +44,7 @@ impl Repository {
         if !matches!(error, GitError::LeaseRejected { .. }) && !error.leaves_doubt() {
             return Err(error);
         }
-        // Either somebody has it, or the answer was lost and it may be ours.
+        // Either someone else has the lock, or the answer was lost and the lock may be ours.
         match self.read_lock(branch).await? {
             Some(lock) if lock.holder.run == holder.run => self.take_over(lock, holder).await,
             Some(lock) => Err(GitError::Locked(Box::new(lock.holder))),
@@ -52,8 +52,8 @@ impl Repository {
         }
     }
 
-    /// Puts this process in the place of an earlier one of the same run. What that one still had
-    /// under way may arrive in between.
+    /// Replaces an earlier process of the same run as holder. Pushes that the earlier process had
+    /// started may still arrive meanwhile.
     async fn take_over(&self, mut lock: Lock, holder: &Holder) -> Result<Lock, GitError> {
         for _ in 0..TAKE_OVER_TRIES {
             let before = holder.before.clone().or_else(|| lock.holder.before.clone());
@@ -76,7 +76,7 @@ impl Repository {
         Err(GitError::Locked(Box::new(lock.holder)))
     }
 
-    /// The branches that are locked, or whose lock was broken before the run had come to its end.
+    /// The branches that are locked, or whose lock was removed before the run ended.
     pub async fn branches_with_locks(&self) -> Result<BTreeSet<String>, GitError> {
         let prefixes = [names::lock_reference(""), names::unfinished_reference("")];
         let patterns: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}*")).collect();
@@ -89,13 +89,12 @@ impl Repository {
         Ok(tips.keys().filter_map(branch).collect())
     }
 
-    /// Who holds the lock of a branch, if anybody.
+    /// The lock of a branch, if there is one.
     pub async fn read_lock(&self, branch: &str) -> Result<Option<Lock>, GitError> {
         self.read_lock_at(branch, &names::lock_reference(branch), "lock").await
     }
 
-    /// The lock of a run that was broken before the run had come to its end, if nobody has finished
-    /// what it began.
+    /// The lock that was removed before its run ended, if no later run has finished the work.
     pub async fn read_broken_lock(&self, branch: &str) -> Result<Option<Lock>, GitError> {
         self.read_lock_at(branch, &names::unfinished_reference(branch), "unfinished").await
     }
@@ -110,13 +109,13 @@ impl Repository {
         let kept = self.namespace().reference(kept);
         let fetched = self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await;
         if let Err(error) = fetched {
-            // It may have been given back between the two questions.
+            // The lock may have been released between the two questions.
             return match self.tip(self.origin(), reference).await {
                 Ok(None) => Ok(None),
                 _ => Err(error),
             };
         }
-        // It may have changed between the two questions; the second answer counts.
+        // The lock may have changed between the two questions. The second answer counts.
         let commit = self.resolve(&kept)?.unwrap_or(commit);
         let holder = self.read_holder(commit).map_err(|reason| GitError::UnreadableLock {
             remote: self.origin().label().to_owned(),
@@ -127,20 +126,19 @@ impl Repository {
         Ok(Some(Lock { branch: branch.to_owned(), commit, holder }))
     }
 
-    /// Says that the run goes on. Fails when the lock is no longer the one that was taken.
+    /// Records that the run is active. Fails if the lock has changed since it was taken.
     pub async fn refresh_lock(&self, lock: &Lock, now: Timestamp) -> Result<Lock, GitError> {
         self.replace_lock(lock, &Holder { refreshed: now, ..lock.holder.clone() }).await
     }
 
-    /// Writes the lock again with what is known now. Fails when it is no longer the one that was
-    /// taken.
+    /// Writes the lock again with current data. Fails if the lock has changed since it was taken.
     pub async fn replace_lock(&self, lock: &Lock, holder: &Holder) -> Result<Lock, GitError> {
         let commit = self.write_holder(holder)?;
         self.push_lock(&lock.branch, Some(commit), Lease::At(lock.commit)).await?;
         Ok(Lock { commit, holder: holder.clone(), branch: lock.branch.clone() })
     }
 
-    /// Removes exactly this lock, and keeps what it says for whoever finishes what the run began.
+    /// Removes exactly this lock, and keeps its content for the run that finishes the work.
     pub async fn break_this_lock(&self, lock: &Lock) -> Result<(), GitError> {
         let unfinished = names::unfinished_reference(&lock.branch);
         let there = self.tip(self.origin(), &unfinished).await?;
@@ -156,7 +154,7 @@ impl Repository {
         Ok(())
     }
 
-    /// Forgets the lock that was broken: what its run began has come to an end.
+    /// Deletes the record of a removed lock, once the work of its run is finished.
     pub async fn forget_broken_lock(&self, branch: &str) -> Result<(), GitError> {
         let reference = names::unfinished_reference(branch);
         let Some(commit) = self.tip(self.origin(), &reference).await? else { return Ok(()) };
@@ -167,7 +165,7 @@ impl Repository {
         }
     }
 
-    /// Gives the lock back. One that is gone already is as good.
+    /// Releases the lock. A missing lock counts as released.
     pub async fn release_lock(&self, lock: &Lock) -> Result<(), GitError> {
         match self.push_lock(&lock.branch, None, Lease::At(lock.commit)).await {
             Ok(_) => Ok(()),
@@ -176,7 +174,7 @@ impl Repository {
         }
     }
 
-    /// Removes the lock of a run that is dead, which has to be named.
+    /// Removes the lock of a dead run. The caller must name the run.
     pub async fn break_lock(&self, branch: &str, run: &str) -> Result<Holder, GitError> {
         let Some(lock) = self.read_lock(branch).await? else {
             return Err(GitError::NotLocked {
@@ -219,7 +217,7 @@ impl Repository {
         library.commit(None, &signature, &signature, &message, &tree, &[]).map_err(failed())
     }
 
-    /// Reads what another bcops wrote. The error says in a few words why it cannot.
+    /// Reads a lock that another bcops wrote. The error is a short reason.
     fn read_holder(&self, commit: Oid) -> Result<Holder, String> {
         let library = self.library().map_err(|error| error.to_string())?;
         let read = || {
@@ -228,7 +226,7 @@ impl Repository {
             library.find_blob(file.id())
         };
         let blob = read().map_err(|cause| match cause.code() {
-            ErrorCode::NotFound => "it is no lock of bcops".to_owned(),
+            ErrorCode::NotFound => "it is not a lock of bcops".to_owned(),
             _ => cause.message().to_owned(),
         })?;
         if blob.size() > LONGEST {
@@ -238,7 +236,7 @@ impl Repository {
             serde_json::from_slice(blob.content()).map_err(|cause| cause.to_string())?;
         match holder.version {
             VERSION => Ok(holder),
-            version => Err(format!("it has the version {version}, of a newer bcops")),
+            version => Err(format!("it has version {version}, from a newer bcops")),
         }
     }
 }

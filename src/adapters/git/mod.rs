@@ -1,14 +1,15 @@
-//! The site's git repository: reading and merging by libgit2, network traffic by the user's own
-//! `git`.
+//! Reads and merges the site's git repository with libgit2, and uses the user's own `git` for the
+//! network.
 //!
-//! The operator's work tree, index, HEAD, branches, settings and stash are never touched. In their
-//! clone objects are added, and refs below `refs/bcops/RUN/`; on the origin refs below
-//! `refs/bcops/` (the lock, the backup of a tip), and the branch that a push is asked for, always
-//! with a lease on where it was seen.
+//! The operator's work tree, index, HEAD, branches, settings and stash are never touched. The clone
+//! gets new objects, and refs below `refs/bcops/RUN/`. The origin gets refs below `refs/bcops/`
+//! (the lock, the backup of a tip) and the requested branch. Every push has a lease on the tip that
+//! bcops saw.
 //!
-//! A run goes: [`Repository::open`], [`Repository::fetch_branches`], [`Repository::inventory`],
-//! [`Repository::take_lock`], [`Repository::back_up_tip`], [`Repository::assemble`],
-//! [`Repository::keep`], [`Repository::push`], and at the end [`Repository::forget`].
+//! A run calls in this order: [`Repository::open`], [`Repository::fetch_branches`],
+//! [`Repository::inventory`], [`Repository::take_lock`], [`Repository::back_up_tip`],
+//! [`Repository::assemble`], [`Repository::keep`], [`Repository::push`], and at the end
+//! [`Repository::forget`].
 
 mod advertisement;
 mod backup;

@@ -1,12 +1,12 @@
-//! Names of refs: those of bcops' own namespaces, and whether a name is fit to be one.
+//! Builds the names of bcops' own refs, and checks names.
 
 use super::error::GitError;
 
-/// All that bcops ever writes is below this, in the clone as on the remote, but for the branch
-/// that a push is asked for.
+/// The prefix of every ref that bcops writes, in the clone and on the remote, except the requested
+/// branch.
 const OURS: &str = "refs/bcops/";
 
-/// Where refs of one run are kept in the clone.
+/// The place for the refs of one run in the clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace(String);
 
@@ -32,7 +32,7 @@ impl Namespace {
         self.0.trim_start_matches(OURS).trim_end_matches('/')
     }
 
-    /// The run of a ref in the clone that is below some run's namespace.
+    /// The run of a ref in the clone, if the ref is in a run's namespace.
     pub fn run_of(reference: &str) -> Option<&str> {
         reference.strip_prefix(OURS)?.split_once('/').map(|(run, _)| run)
     }
@@ -53,12 +53,12 @@ pub fn lock_reference(branch: &str) -> String {
     format!("{OURS}lock/{branch}")
 }
 
-/// The ref on the remote that keeps a lock which was broken.
+/// The ref on the remote that keeps a removed lock.
 pub fn unfinished_reference(branch: &str) -> String {
     format!("{OURS}unfinished/{branch}")
 }
 
-/// Where a run keeps the commit that was deployed before it, if no branch has that.
+/// The ref where a run keeps the commit that was deployed before it, if no branch has the commit.
 pub fn deployed_reference(run: &str) -> String {
     format!("{OURS}deployed/{run}")
 }
@@ -68,7 +68,7 @@ pub fn backup_reference(run: &str) -> String {
     format!("{OURS}backup/{run}")
 }
 
-/// `refs/heads/NAME`, if that is a name.
+/// `refs/heads/NAME`, if the name is valid.
 pub fn branch_reference(name: &str) -> Result<String, GitError> {
     let reference = format!("refs/heads/{name}");
     if name.starts_with('-') || !git2::Reference::is_valid_name(&reference) {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_sound_run_ids_make_a_namespace() {
+    fn only_valid_run_ids_make_a_namespace() {
         let space = Namespace::of_run("20260101T1200-ab.c").expect("sound");
         assert_eq!(space.branch("feature/x"), "refs/bcops/20260101T1200-ab.c/branches/feature/x");
         assert_eq!(Namespace::run_of("refs/bcops/plan-1/branches/a/b"), Some("plan-1"));

@@ -1,8 +1,8 @@
-//! Runs the user's own `git`, which knows their SSH set-up, proxies and credentials.
+//! Runs the user's own `git`, which knows their SSH setup, proxies and credentials.
 //!
-//! It has no terminal to prompt on, runs no hooks, speaks English, and ends within a bounded time:
-//! it and all that it started are a session of their own, which is killed when the time is up or
-//! when the caller loses interest.
+//! Git gets no terminal for prompts, runs no hooks, prints English, and has a time limit. Git and
+//! all its children are one session, which is killed when the time is up or when the caller drops
+//! the call.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,32 +18,32 @@ use super::progress::{Listener, Said};
 use crate::child_environment;
 use crate::secret::Secret;
 
-/// No answer that bcops asks git for is anywhere near as long.
+/// The most output that bcops reads from git. Real answers are much shorter.
 const LONGEST_OUTPUT: usize = 64 << 20;
 
-/// How long git may take to end after it was asked to, and its pipes to close after it ended: a
-/// shared SSH connection that it left behind keeps them open.
+/// How long git may take to end after a signal, and its pipes to close after it ended. A shared SSH
+/// connection that git leaves running keeps the pipes open.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Where to find git, and what its environment has besides that of bcops.
+/// The git program, and its environment in addition to that of bcops.
 #[derive(Debug, Clone)]
 pub struct GitProgram {
     pub program: PathBuf,
-    /// Variables to set, or with `None` to take away.
+    /// Variables to set, or to remove (`None`).
     pub environment: Vec<(OsString, Option<OsString>)>,
     pub limits: Limits,
 }
 
-/// How long things may take.
+/// Time limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Anything that needs no network.
     pub local: Duration,
     /// A fetch, a push or a listing, from beginning to end.
     pub network: Duration,
-    /// A push that builds the site before it is answered.
+    /// A push that is answered only after the site was built.
     pub build: Duration,
-    /// The longest time in which nothing at all is heard.
+    /// The longest time without any output.
     pub silence: Duration,
 }
 
@@ -70,7 +70,7 @@ impl Default for GitProgram {
 
 /// One run of git.
 pub(super) struct Call<'a> {
-    /// What it is for, in words that complete "git failed at …".
+    /// The task, in words that complete "git failed while …".
     pub what: String,
     /// Where it runs. Relative paths in settings are read from there.
     pub folder: &'a Path,
@@ -82,7 +82,7 @@ pub(super) struct Call<'a> {
     pub listener: Option<Listener<'a>>,
 }
 
-/// What a run of git left behind.
+/// The result of one run of git.
 pub(super) struct Output {
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
@@ -101,17 +101,17 @@ impl Output {
 }
 
 impl GitProgram {
-    /// What a variable will be for git.
+    /// The value that git sees for a variable.
     pub(super) fn variable(&self, name: &str) -> Option<OsString> {
         let own = self.environment.iter().rev().find(|(key, _)| key == name);
         own.map_or_else(|| std::env::var_os(name), |(_, value)| value.clone())
     }
 
-    /// Runs git to its end. An exit code other than 0 is for the caller to judge.
+    /// Runs git to its end. The caller judges exit codes other than 0.
     pub(super) async fn run(&self, call: Call<'_>) -> Result<Output, GitError> {
         let mut child = self.command(&call).spawn().map_err(GitError::NoGit)?;
-        // Declared after the child, so that it is dropped before: the group is signalled while
-        // its leader's number is still taken.
+        // Declared after the child, so it is dropped first: the group is signalled while the number
+        // of its leader is still in use.
         let mut group = ProcessGroup(child.id());
         let mut reading =
             Reading { stdout: Vec::new(), said: Said::new(call.listener), what: call.what.clone() };
@@ -124,7 +124,7 @@ impl GitProgram {
             Ended::OutOfTime(limit) => {
                 group.ask_to_end();
                 if tokio::time::timeout(GRACE, child.wait()).await.is_ok() {
-                    // Its children may be deaf to the request: the drop of the group kills them.
+                    // Children may ignore the signal. Dropping the group kills them.
                 }
                 let said = reading.said.last_lines();
                 Err(GitError::TimedOut { what: call.what, limit, said })
@@ -147,7 +147,7 @@ impl GitProgram {
         for name in MISLEADING {
             command.env_remove(name);
         }
-        // A hook of a repository on this machine would read the tokens.
+        // A hook of a repository on this machine could read the tokens.
         for name in child_environment::withheld() {
             command.env_remove(name);
         }
@@ -174,8 +174,8 @@ impl GitProgram {
     }
 }
 
-/// Settings of the user that must not take effect here: hooks, housekeeping that rewrites the
-/// clone, and anything that pushes more than was asked for.
+/// Settings of the user that must not apply here: hooks, maintenance that rewrites the clone, and
+/// anything that pushes more than requested.
 const UNTOUCHED: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.logAllRefUpdates=false",
@@ -225,11 +225,11 @@ const MISLEADING: &[&str] = &[
 
 enum Ended {
     WithCode(Option<i32>),
-    /// Which of the two limits was passed.
+    /// The limit that was reached.
     OutOfTime(Duration),
 }
 
-/// What is heard of git while it runs.
+/// The output of git while it runs.
 struct Reading<'a> {
     stdout: Vec<u8>,
     said: Said<'a>,
@@ -246,7 +246,7 @@ impl Reading<'_> {
     }
 }
 
-/// Reads both pipes until git has ended, or until one of the limits is passed.
+/// Reads both pipes until git has ended or a limit is reached.
 async fn follow(
     child: &mut Child,
     reading: &mut Reading<'_>,
@@ -297,7 +297,7 @@ async fn follow(
     Ok(Ended::WithCode(status.and_then(|status| status.code())))
 }
 
-/// Reads what there is. A pipe that is at its end or broken is closed, and is then never ready.
+/// Reads the available bytes. A pipe that has ended or broken is closed, and is never ready again.
 async fn heard(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     let Some(reader) = pipe else { return std::future::pending().await };
     match reader.read(buffer).await {
@@ -309,8 +309,8 @@ async fn heard(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> 
     }
 }
 
-/// A session of its own has no terminal, so that neither SSH nor a helper can wait there for an
-/// answer, and is a process group of its own.
+/// Starts a new session: it has no terminal, so neither SSH nor a helper can wait for an answer,
+/// and it is its own process group.
 fn apart_from_the_terminal() -> std::io::Result<()> {
     // SAFETY: takes nothing and changes only the calling process.
     match unsafe { libc::setsid() } {
@@ -319,7 +319,7 @@ fn apart_from_the_terminal() -> std::io::Result<()> {
     }
 }
 
-/// Everything that one run of git started. What is left of it is killed when this is dropped.
+/// Everything that one run of git started. Processes that still run are killed on drop.
 struct ProcessGroup(Option<u32>);
 
 impl ProcessGroup {

@@ -1,17 +1,17 @@
-//! What git says while it works: measures of progress, words of the server, and the last lines,
-//! which become part of an error.
+//! Reads git's messages: progress, lines from the server, and the last lines, which become part of
+//! an error.
 
 use std::collections::VecDeque;
 
 use super::words;
 use crate::events::{Event, Progress, Reporter, Unit};
 
-/// A build prints thousands of lines; more than this and the server has lost its senses.
+/// The most lines of a server that are shown. A build prints thousands.
 const MOST_NOTES: usize = 10_000;
 const LAST_LINES: usize = 30;
 const LONGEST_LINE: usize = 8 << 10;
 
-/// Who is told, and under the name of which step.
+/// The reporter to inform, and the step to name.
 #[derive(Clone, Copy)]
 pub struct Listener<'a> {
     pub reporter: &'a dyn Reporter,
@@ -31,7 +31,7 @@ impl<'a> Said<'a> {
         Said { listener, line: Vec::new(), last: VecDeque::new(), notes: 0 }
     }
 
-    /// Takes bytes in whatever pieces they come. Progress is overwritten with carriage returns.
+    /// Takes the next bytes. Lines of progress end with carriage returns.
     pub fn hear(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if byte == b'\n' || byte == b'\r' {
@@ -46,14 +46,15 @@ impl<'a> Said<'a> {
         self.end_line();
     }
 
-    /// The last lines that were no measure of progress.
+    /// The last lines, without progress.
     pub fn last_lines(&self) -> Vec<String> {
         self.last.iter().map(|line| words::clean(line)).collect()
     }
 
     fn end_line(&mut self) {
         let bytes = std::mem::take(&mut self.line);
-        // Only what is shown or kept is cleaned of secrets: a build can print millions of lines.
+        // Secrets are removed only from lines that are shown or kept, because a build can print
+        // millions of lines.
         let line = String::from_utf8_lossy(&bytes).into_owned();
         if line.trim().is_empty() {
             return;
@@ -77,7 +78,9 @@ impl<'a> Said<'a> {
         if self.notes < MOST_NOTES {
             self.tell(|_| Event::Note(words::clean(said)));
         } else if self.notes == MOST_NOTES {
-            self.tell(|_| Event::Note("the server says more, which is not shown".to_owned()));
+            self.tell(|_| {
+                Event::Note("bcops does not show further lines from the server".to_owned())
+            });
         }
     }
 
@@ -121,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn progress_notes_and_last_lines_are_told_apart() {
+    fn progress_notes_and_last_lines_are_distinguished() {
         Secret::new("hush-1");
         let events = Events::default();
         let listener = Listener { reporter: &events, step: "fetch" };
         let mut said = Said::new(Some(listener));
         let text = "Receiving objects:  45% (9/20), 1 MiB\rremote: hello hush-1   \nfatal: n";
-        // Whatever way the bytes are split.
+        // The bytes may be split anywhere.
         for byte in text.bytes() {
             said.hear(&[byte]);
         }

@@ -1,4 +1,4 @@
-//! Pushing, always with a lease: a ref is only moved from where it was seen.
+//! Pushes refs, always with a lease: a ref moves only from the commit that bcops saw.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use super::refusal;
 use super::remote::Remote;
 use super::repository::Repository;
 
-/// Where a ref must be on the remote for it to be moved.
+/// The commit that a ref must have on the remote to be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
     /// At this commit.
     At(Oid),
-    /// Nowhere: the ref must not be there yet.
+    /// The ref must not exist yet.
     Absent,
 }
 
@@ -27,29 +27,28 @@ impl From<Option<Oid>> for Lease {
     }
 }
 
-/// One ref to move, to make or to delete.
+/// One ref to move, create or delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// The whole name on the remote.
+    /// The full name on the remote.
     pub reference: String,
     /// The new commit; `None` deletes the ref.
     pub to: Option<Oid>,
     pub lease: Lease,
 }
 
-/// What became of one ref.
+/// The result for one ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
-    /// It was moved, made or deleted.
+    /// The ref was moved, created or deleted.
     Changed,
-    /// It already was where it was to go, whatever the lease said.
+    /// The ref already pointed at the new commit, whatever the lease said.
     AlreadyThere,
 }
 
 impl Repository {
-    /// Pushes refs in one go; several of them all or none. The answer is in the order of the
-    /// updates. After an error of which [`GitError::leaves_doubt`] is true, [`Repository::tips`]
-    /// tells what is there.
+    /// Pushes refs at once: all of them or none. The answer is in the order of the updates. After
+    /// an error with [`GitError::leaves_doubt`], [`Repository::tips`] shows the state.
     pub async fn push(
         &self,
         remote: &Remote,
@@ -78,8 +77,8 @@ impl Repository {
             .collect()
     }
 
-    /// Turns a refusal into an error. About a lost lease the remote itself is asked, as git does
-    /// not say where the ref is now.
+    /// Turns a refusal into an error. For a failed lease bcops asks the remote, because git does
+    /// not print where the ref is now.
     async fn refused(
         &self,
         remote: &Remote,
@@ -102,7 +101,7 @@ impl Repository {
                         now: now.map(|commit| commit.to_string()),
                     };
                 }
-                // It is where it was expected, so that the refusal has another reason.
+                // The ref is where it was expected, so the refusal has another reason.
                 Ok(_) => {}
                 Err(error) => return error,
             }
@@ -155,7 +154,7 @@ impl Line {
         }
     }
 
-    /// Whether this ref was refused for its own sake, not because another one was.
+    /// Whether this ref itself was refused, not because of another ref.
     fn is_cause(&self) -> bool {
         let along = ["atomic push failed", "atomic transaction failed", "transaction aborted"];
         self.flag == '!' && !along.iter().any(|reason| self.reason.contains(reason))

@@ -1,7 +1,7 @@
-//! Reads git's and the servers' words about a failure into a typed error.
+//! Reads messages of git and of servers into a typed error.
 //!
-//! There are no codes to go by: git ends with 128 for nearly everything. The texts are those of
-//! git itself (in English, which is asked for), of OpenSSH, curl and GitLab.
+//! Exit codes do not help, because git ends with 128 for nearly every failure. The texts come from
+//! git (always in English here), OpenSSH, curl and GitLab.
 
 use super::error::GitError;
 use super::remote::Remote;
@@ -10,7 +10,8 @@ use super::remote::Remote;
 pub(super) fn of_connection(what: &str, remote: &Remote, said: Vec<String>) -> GitError {
     let remote = remote.label().to_owned();
     let says = |patterns: &[&str]| mentions(&said, patterns);
-    // An unknown host says "could not read from remote repository" too, so the order matters.
+    // For an unknown host git also prints "could not read from remote repository", so the order
+    // matters.
     if says(UNREACHABLE) {
         GitError::Unreachable { remote, said }
     } else if says(AUTHENTICATION) {
@@ -48,8 +49,8 @@ pub(super) fn of_reference(
     }
 }
 
-/// Whether the server refused because the ref was not where git had just seen it: somebody was
-/// quicker by less than a second, or the lease had already shown it.
+/// Whether the server refused because the ref had moved: someone else pushed a moment earlier, or
+/// the lease had already failed.
 pub(super) fn is_about_the_lease(reason: &str) -> bool {
     mentions(&[reason.to_owned()], LEASE)
 }
@@ -61,7 +62,7 @@ fn mentions(lines: &[String], patterns: &[&str]) -> bool {
     })
 }
 
-/// Only what the server printed: git's own advice on what to type does not fit here.
+/// Keeps only lines of the server, because git's own advice does not apply here.
 fn words_of_the_server(said: &[String]) -> Vec<String> {
     let words = said.iter().filter_map(|line| line.strip_prefix("remote:"));
     words.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
@@ -140,11 +141,11 @@ mod tests {
 
     fn connection(lines: &[&str]) -> GitError {
         let said = lines.iter().map(|line| (*line).to_owned()).collect();
-        of_connection("a fetch", &Remote::named("origin"), said)
+        of_connection("fetching", &Remote::named("origin"), said)
     }
 
     #[test]
-    fn failures_of_a_connection_are_told_apart() {
+    fn failures_of_a_connection_are_distinguished() {
         let unknown = "fatal: unable to access 'https://h/': Could not resolve host: h";
         assert!(matches!(connection(&[unknown]), GitError::Unreachable { .. }));
         let ssh = [
@@ -162,11 +163,11 @@ mod tests {
         let missing = "remote: The project you were looking for could not be found or you don't have permission to view it.";
         assert!(matches!(connection(&[missing]), GitError::NoSuchRepository { .. }));
         let other = connection(&["fatal: something new"]);
-        assert_eq!(other.to_string(), "git failed at a fetch: fatal: something new");
+        assert_eq!(other.to_string(), "git failed while fetching: fatal: something new");
     }
 
     #[test]
-    fn refusals_of_a_ref_are_told_apart() {
+    fn refusals_of_a_ref_are_distinguished() {
         let refused = |remote: &Remote, reason: &str, said: &[&str]| {
             let said: Vec<String> = said.iter().map(|line| (*line).to_owned()).collect();
             of_reference(remote, "refs/heads/staging", reason, &said)

@@ -1,7 +1,7 @@
-//! Where commits come from and go to: a remote that the clone knows by name, or Heroku's git host.
+//! Describes a remote: one that the clone knows by name, or Heroku's git host.
 //!
-//! A token is handed to git by a credential helper that reads it from the environment of that one
-//! process, and that answers for one host only. It is on no command line and in no file.
+//! Git gets a token from a credential helper that reads the token from the environment of that one
+//! process, and answers for one host only. The token is on no command line and in no file.
 
 use std::ffi::OsString;
 
@@ -16,11 +16,11 @@ use crate::settings::keys;
 
 const TOKEN_VARIABLE: &str = "BCOPS_GIT_TOKEN";
 
-/// What git is told to ask: it prints the user and what is in the variable, and no file is read.
+/// The credential helper for git. It prints the user and the variable, and reads no file.
 const HELPER: &str =
     "!f() { test \"$1\" = get && echo username=heroku && echo \"password=$BCOPS_GIT_TOKEN\"; }; f";
 
-/// A remote, without any policy on what may be pushed to it.
+/// A remote, without rules about what may be pushed.
 #[derive(Debug, Clone)]
 pub struct Remote {
     label: String,
@@ -29,7 +29,7 @@ pub struct Remote {
     builds_on_push: bool,
 }
 
-/// A token, and the only host that it is given to.
+/// A token, and the only host that gets it.
 #[derive(Debug, Clone)]
 struct Token {
     value: Secret,
@@ -37,17 +37,17 @@ struct Token {
 }
 
 impl Remote {
-    /// A remote of the clone, with whatever credentials the user's own git has for it.
+    /// A remote of the clone, with the credentials of the user's own git.
     ///
-    /// Git is given its settings under another name: a push to `origin` itself would move the
-    /// clone's `refs/remotes/origin/…` along, and there is no option against that.
+    /// Git gets the settings of the remote under another name, because a push to `origin` itself
+    /// would also move the clone's `refs/remotes/origin/…`. Git has no option to prevent that.
     pub fn named(name: &str) -> Remote {
         Remote { label: name.to_owned(), address: alias(name), token: None, builds_on_push: false }
     }
 
-    /// The repository of a Heroku app. `host` is the value of `HEROKU_GIT_HOST`: a host name, or
-    /// a URL that is taken whole and may be `file://`. Without a token the user's own credentials
-    /// are used. A token is not sent anywhere in the clear.
+    /// The repository of a Heroku app. `host` is the value of `HEROKU_GIT_HOST`: a host name, or a
+    /// full URL, also `file://`. Without a token git uses the user's own credentials. A token is
+    /// never sent unencrypted.
     pub fn heroku(
         app: &str,
         host: Option<&str>,
@@ -68,12 +68,12 @@ impl Remote {
         Ok(Remote { label, address, token, builds_on_push: true })
     }
 
-    /// How it is called in messages.
+    /// The name in messages.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// What git is given: an alias or a URL, never with credentials in it.
+    /// The address for git: an alias or a URL, always without credentials.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -83,22 +83,22 @@ impl Remote {
         self.builds_on_push
     }
 
-    /// Options that come before git's verb. They reset the helpers that the user has for the
-    /// host, among them the Heroku CLI's, and hold no secret themselves.
+    /// Options that come before git's verb. They disable the user's own helpers for the host, such
+    /// as the Heroku CLI's, and hold no secret.
     pub(super) fn options(&self) -> Vec<OsString> {
         let Some(token) = &self.token else { return Vec::new() };
         let helper = format!("credential.{}.helper={HELPER}", token.scope);
         ["-c", "credential.helper=", "-c", &helper].into_iter().map(OsString::from).collect()
     }
 
-    /// What the helper reads.
+    /// The variables that the helper reads.
     pub(super) fn variables(&self) -> Vec<(String, Secret)> {
         let token = self.token.iter();
         token.map(|token| (TOKEN_VARIABLE.to_owned(), token.value.clone())).collect()
     }
 }
 
-/// What a remote of the clone is called when git is run.
+/// The name under which git gets a remote of the clone.
 pub(super) fn alias(name: &str) -> String {
     format!("bcops-{name}")
 }
@@ -120,22 +120,21 @@ fn git_host(host: Option<&str>) -> Result<Url, GitError> {
     }
     if url.scheme() != "file" && !transport::is_private(&url) {
         return Err(invalid(
-            "it is neither https nor on this machine, so that a token would travel in the clear",
+            "it is neither https nor on this machine, so a token would be sent unencrypted",
         ));
     }
     Ok(url)
 }
 
-/// Whether a remote's URL is that of a project, for example of `buckinghamshire-council/bc`, in
-/// any of the forms that git understands. This keeps a clone of something else from being taken
-/// for the site's.
+/// Whether a remote's URL names a project, for example `buckinghamshire-council/bc`, in any form
+/// that git understands. So a clone of another project is not mistaken for the site's.
 pub fn is_project(url: &str, project: &str) -> bool {
     path_of(url)
         .strip_suffix(project.trim_matches('/'))
         .is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
-/// Whether a remote's URL is that of a Heroku app, on whatever host: the path is the app's name.
+/// Whether a remote's URL names a Heroku app, on any host: the path is the app's name.
 pub fn is_repository_of(url: &str, app: &str) -> bool {
     // A server decodes a path before it looks for the repository.
     let path = percent_decode_str(&path_of(url)).decode_utf8_lossy().into_owned();
@@ -145,7 +144,7 @@ pub fn is_repository_of(url: &str, app: &str) -> bool {
     !has_dots && path.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(app))
 }
 
-/// Whether two URLs name one repository on one host, whatever the scheme, user, port and spelling.
+/// Whether two URLs name one repository on one host, with any scheme, user, port and spelling.
 pub fn is_same_repository(one: &str, other: &str) -> bool {
     let place = |url: &str| {
         let path = path_of(url);
@@ -163,18 +162,18 @@ fn host_of(url: &str) -> String {
             .map_or("", |(host, _)| host.rsplit_once('@').map_or(host, |(_, host)| host))
             .to_owned(),
     };
-    // Heroku's SSH host has another name than the one for HTTPS.
+    // Heroku's SSH and HTTPS hosts have different names.
     match host.trim_end_matches('.').to_ascii_lowercase() {
         host if host == "heroku.com" => "git.heroku.com".to_owned(),
         host => host,
     }
 }
 
-/// Without slashes around it and without `.git`.
+/// The path without outer slashes and without `.git`.
 fn path_of(url: &str) -> String {
     let path = match Url::parse(url) {
         Ok(parsed) if url.contains("://") => parsed.path().to_owned(),
-        // `git@host:group/project.git`, which is not a URL.
+        // `git@host:group/project.git`, which is not a URL in form.
         _ => url.split_once(':').map_or(url, |(_, path)| path).to_owned(),
     };
     let path = path.trim_matches('/');
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_in_no_argument_and_for_one_host_only() {
+    fn a_token_is_in_no_argument_and_goes_to_one_host_only() {
         let token = Secret::new("HRKU-hush");
         let remote = Remote::heroku("app", None, Some(&token)).expect("a remote");
         let options = format!("{:?} {remote:?}", remote.options());
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn projects_are_known_by_any_form_of_their_url() {
+    fn projects_are_recognized_in_any_form_of_their_url() {
         let project = "buckinghamshire-council/bc";
         for url in [
             "git@git.torchbox.com:buckinghamshire-council/bc.git",

@@ -1,9 +1,8 @@
 //! Finds the repository to work in: the clone around the working directory, or a temporary one.
 //!
-//! Of the user's clone nothing is changed but what cannot be noticed: objects are added to it, and
-//! refs below `refs/bcops/RUN/`. A clone that lacks history or files (shallow, partial), or that
-//! libgit2 cannot read, is left alone: a temporary bare repository takes its place and is reached
-//! with the clone's own URL and settings.
+//! The user's clone gets only new objects, and refs below `refs/bcops/RUN/`. A clone that lacks
+//! history or files (shallow, partial), or that libgit2 cannot read, is not changed at all: a
+//! temporary bare repository with the clone's URL and settings replaces it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -21,13 +20,13 @@ use super::temporary::{self, TemporaryFolder};
 use super::version;
 use crate::secret::Secret;
 
-/// Where to look for the repository, and what to call the refs of this run.
+/// Where to find the repository, and the run that names the refs.
 pub struct Access<'a> {
     pub program: GitProgram,
     pub working_directory: &'a Path,
     /// The name of the remote, usually `origin`.
     pub remote: &'a str,
-    /// What to make a temporary repository from where there is no clone.
+    /// The URL for a temporary repository if there is no clone.
     pub url: Option<&'a str>,
     /// Where temporary folders are made.
     pub scratch: &'a Path,
@@ -39,7 +38,7 @@ pub struct Access<'a> {
 pub struct Repository {
     program: GitProgram,
     clone: LocalClone,
-    /// What git needs to know to reach the remote under its alias.
+    /// The settings that git needs to reach the remote under its alias.
     settings: Vec<(String, Secret)>,
     temporary: Option<Arc<TemporaryFolder>>,
     scratch: PathBuf,
@@ -77,8 +76,8 @@ impl Repository {
         Ok(Repository::new(access, namespace, clone, to_remote, None))
     }
 
-    /// A temporary repository that works as the clone would: with its settings and attributes, and
-    /// in its folder, from which paths in settings are read.
+    /// A temporary repository that behaves like the clone: with the same settings and attributes,
+    /// and run in the same folder, because settings hold relative paths.
     async fn in_place_of(
         access: &Access<'_>,
         namespace: Namespace,
@@ -125,7 +124,7 @@ impl Repository {
         let folder = TemporaryFolder::new(access.scratch)?;
         let options = {
             let mut options = git2::RepositoryInitOptions::new();
-            // The user's template may hold hooks, and a bare repository needs nothing of it.
+            // The user's template may hold hooks, and a bare repository does not need a template.
             options.bare(true).external_template(false);
             options
         };
@@ -160,12 +159,12 @@ impl Repository {
         Ok(Repository { namespace: Namespace::of_run(run)?, ..self.clone() })
     }
 
-    /// Whether it is gone when the last copy of this is dropped, with the refs that it holds.
+    /// Whether the repository and its refs are deleted when the last copy of this value is dropped.
     pub fn is_temporary(&self) -> bool {
         self.temporary.is_some()
     }
 
-    /// The remote that branches are fetched from.
+    /// The remote from which branches are fetched.
     pub fn origin(&self) -> &Remote {
         &self.origin
     }
@@ -187,8 +186,7 @@ impl Repository {
         Ok(super::words::without_user_parts(output.text().trim()))
     }
 
-    /// The same, every other URL that the clone's own settings have pushes go to, and what git makes
-    /// of these.
+    /// The same URL, all push URLs of the clone's settings, and git's rewritten forms of them.
     pub async fn origin_urls(&self) -> Result<Vec<String>, GitError> {
         let mut urls = vec![self.origin_url().await?];
         let of_remote = self.settings.iter().filter(|(name, _)| {
@@ -203,7 +201,7 @@ impl Repository {
         Ok(urls)
     }
 
-    /// What the origin is called in the clone.
+    /// The name of the origin in the clone.
     pub(super) fn remote_name(&self) -> &str {
         &self.remote_name
     }
@@ -212,7 +210,8 @@ impl Repository {
         &self.settings
     }
 
-    /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
+    /// Removes the refs of this run from the clone. Git's own maintenance removes the objects
+    /// later.
     pub fn forget(&self) -> Result<(), GitError> {
         let failed = || GitError::library(format!("removing {}*", self.namespace.prefix()));
         let repository = self.library()?;
@@ -224,7 +223,7 @@ impl Repository {
         Ok(())
     }
 
-    /// The runs, this one among them, that have refs in the clone.
+    /// The runs, including this one, that have refs in the clone.
     pub fn runs_with_refs(&self) -> Result<BTreeSet<String>, GitError> {
         let repository = self.library()?;
         let names = repository.references_glob("refs/bcops/*");
@@ -236,7 +235,7 @@ impl Repository {
         names.map_err(GitError::library("reading refs/bcops/*"))
     }
 
-    /// Keeps a commit under a name of this run, so that no housekeeping takes it away.
+    /// Keeps a commit under a name of this run, so that git's maintenance does not delete it.
     pub fn keep(&self, name: &str, commit: git2::Oid) -> Result<String, GitError> {
         let reference = self.namespace.reference(name);
         self.library()?
@@ -259,13 +258,13 @@ impl Repository {
         }
     }
 
-    /// Opens it for libgit2, whose handles cannot be shared between threads.
+    /// Opens the repository for libgit2, whose handles cannot be shared between threads.
     pub(super) fn library(&self) -> Result<git2::Repository, GitError> {
         git2::Repository::open(&self.clone.folder)
             .map_err(GitError::library(self.clone.folder.display().to_string()))
     }
 
-    /// Leads git to this repository, wherever it runs.
+    /// The variable that makes git use this repository in any folder.
     pub(super) fn variable(&self) -> (String, Secret) {
         self.clone.variable()
     }
@@ -278,7 +277,7 @@ impl Repository {
         &self.program
     }
 
-    /// Runs git without the network, and takes an exit code other than 0 for a failure.
+    /// Runs git without the network. An exit code other than 0 is an error.
     pub(super) async fn local<'a>(
         &self,
         what: &str,
@@ -292,7 +291,7 @@ impl Repository {
         }
     }
 
-    /// Asks for settings that need not be there, whatever exit code git has for that.
+    /// Asks for settings that may be missing, and ignores the exit code.
     pub(super) async fn ask_settings<'a>(
         &self,
         what: &str,
@@ -318,7 +317,7 @@ impl Repository {
         }
     }
 
-    /// Runs git against a remote. The exit code is for the caller to judge.
+    /// Runs git against a remote. The caller judges the exit code.
     pub(super) async fn remotely(
         &self,
         what: &str,
@@ -344,7 +343,7 @@ impl Repository {
         self.program.run(call).await
     }
 
-    /// The settings and the place of this repository, as git is given them.
+    /// The variables with the settings and the location of this repository for git.
     pub(super) fn variables(&self) -> Vec<(String, Secret)> {
         let mut variables = connection::as_variables(&self.program, &self.settings);
         variables.push(self.variable());

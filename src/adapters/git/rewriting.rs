@@ -1,8 +1,8 @@
-//! Works out where git really pushes to, once it has rewritten a URL by `url.BASE.insteadOf` and
-//! `url.BASE.pushInsteadOf`. Git prints this for remotes of the clone's own file only.
+//! Computes where git really pushes after it rewrites a URL by `url.BASE.insteadOf` and
+//! `url.BASE.pushInsteadOf`. Git prints this only for remotes in the clone's own file.
 //!
-//! From the manual of git config: of several prefixes that fit the longest counts, and
-//! `pushInsteadOf` counts for remotes without a `pushurl` of their own.
+//! From the manual of git config: if several prefixes match, the longest counts. `pushInsteadOf`
+//! applies to remotes without their own `pushurl`.
 
 use super::error::GitError;
 use super::refusal;
@@ -10,10 +10,10 @@ use super::remote::{Remote, alias};
 use super::repository::Repository;
 use super::words;
 
-/// The rewriting that is in force.
+/// The rules for rewriting.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Rewriting {
-    /// A prefix, and what comes in its place.
+    /// A prefix, and its replacement.
     instead: Vec<(String, String)>,
     push_instead: Vec<(String, String)>,
 }
@@ -35,7 +35,7 @@ impl Rewriting {
         found
     }
 
-    /// Where a push goes. `is_push_url` is whether the URL is a `pushurl`.
+    /// The URL for a push. `is_push_url` says whether the URL is a `pushurl`.
     fn of_push(&self, url: &str, is_push_url: bool) -> String {
         let for_push = if is_push_url { None } else { rewritten(url, &self.push_instead) };
         for_push.or_else(|| rewritten(url, &self.instead)).unwrap_or_else(|| url.to_owned())
@@ -53,7 +53,7 @@ impl Repository {
     /// credentials.
     ///
     /// # Errors
-    /// Where git cannot be asked for its settings.
+    /// If git cannot print its settings.
     pub async fn push_urls(&self, remote: &Remote) -> Result<Vec<String>, GitError> {
         let rewriting = self.rewriting().await?;
         let address = remote.address();
@@ -65,7 +65,7 @@ impl Repository {
         Ok(urls.map(|url| words::without_user_parts(&url)).collect())
     }
 
-    /// The URLs that are set for pushing, else those for everything.
+    /// The push URLs, or the general URLs if there are none.
     fn given_urls(&self, alias: &str) -> Vec<(String, bool)> {
         let of = |last: &str| -> Vec<String> {
             let key = format!("remote.{alias}.{last}");
@@ -83,14 +83,14 @@ impl Repository {
         let what = "reading how git rewrites URLs";
         let pattern = r"^url\..*\.(push)?insteadof$";
         let output = self.ask_settings(what, ["config", "--null", "--get-regexp", pattern]).await?;
-        // Git ends with another code than 0 where there is no such setting.
+        // Git's exit code is not 0 if there is no such setting, so it is ignored.
         Ok(Rewriting::parse(&output.text()))
     }
 
-    /// The branch that `HEAD` of the remote points at. `None` where the remote does not say.
+    /// The branch that `HEAD` of the remote points at. `None` if the remote does not report one.
     ///
     /// # Errors
-    /// Where the remote cannot be asked.
+    /// If the remote does not answer.
     pub async fn default_branch(&self, remote: &Remote) -> Result<Option<String>, GitError> {
         let what = format!("asking {} for its default branch", remote.label());
         let arguments = ["ls-remote", "--symref", remote.address(), "HEAD"];
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_prefix_counts_and_pushes_have_their_own() {
+    fn the_longest_prefix_counts_and_pushes_have_their_own_rules() {
         let text = "url.https://a/.insteadof\nhttps://h/\0url.https://b/x.insteadof\nhttps://h/x\0\
                     url.https://p/.pushinsteadof\nhttps://h/\0";
         let rewriting = Rewriting::parse(text);

@@ -1,11 +1,11 @@
-//! The commits that a branch has got since, for a person to read.
+//! Lists the new commits of a branch, for a person to read.
 
 use git2::Oid;
 
 use super::error::GitError;
 use super::repository::Repository;
 
-/// A commit as it is listed.
+/// One commit of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitLine {
     pub id: String,
@@ -13,12 +13,11 @@ pub struct CommitLine {
     pub subject: String,
 }
 
-/// Nobody reads more of them.
+/// The longest list. More commits would not be read.
 const MOST: usize = 200;
 
 impl Repository {
-    /// The commits that `tip` has and `base` has not, the newest first. Both have to have been
-    /// fetched.
+    /// The commits of `tip` that `base` does not have, newest first. Both must be fetched already.
     pub fn commits_since(&self, tip: Oid, base: Oid) -> Result<Vec<CommitLine>, GitError> {
         let failed = || GitError::library(format!("listing the commits between {base} and {tip}"));
         let repository = self.library()?;
@@ -39,7 +38,7 @@ impl Repository {
         Ok(commits)
     }
 
-    /// The runs that have kept a tip on the origin, in their order.
+    /// The runs that kept a tip on the origin, in order.
     pub async fn runs_with_backups(&self) -> Result<Vec<String>, GitError> {
         let prefix = super::names::backup_reference("");
         let tips = self.tips(self.origin(), &[&format!("{prefix}*")]).await?;

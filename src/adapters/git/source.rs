@@ -1,7 +1,7 @@
-//! The tree of a commit as a `.tar.gz`, for a build that no push brings about.
+//! Packs the tree of a commit as a `.tar.gz`, for a build without a push.
 //!
-//! It is what a checkout has: nothing is left out for `export-ignore`, which speaks of releases to
-//! other people. The whole archive is held in memory.
+//! The archive holds what a checkout holds: `export-ignore` is ignored, because it is meant for
+//! published releases. The whole archive is in memory.
 
 use std::io::Write;
 
@@ -21,13 +21,13 @@ struct Entry {
 }
 
 impl Repository {
-    /// Whether the commit and its tree are here.
+    /// Whether the repository has the commit and its tree.
     pub fn has_commit(&self, commit: Oid) -> Result<bool, GitError> {
         let library = self.library()?;
         Ok(library.find_commit(commit).and_then(|commit| commit.tree()).is_ok())
     }
 
-    /// The files of a commit. A submodule cannot be in it, which is an error.
+    /// The files of a commit. A submodule is an error, because it cannot be archived.
     pub fn source_archive(&self, commit: Oid) -> Result<Bytes, GitError> {
         let library = self.library()?;
         let failed = || GitError::library(format!("the files of {commit}"));
@@ -51,7 +51,7 @@ impl Repository {
     }
 }
 
-/// Everything but folders. Names are bytes, which need not be UTF-8.
+/// Everything except folders. Names are bytes and may not be UTF-8.
 fn entries(
     library: &git2::Repository,
     commit: &git2::Commit<'_>,

@@ -1,4 +1,4 @@
-//! Folders that last as long as they are needed.
+//! Creates temporary folders, and removes them when they are no longer needed.
 
 use std::fs::{DirEntry, File};
 use std::io;
@@ -16,7 +16,7 @@ const BEGINNING: &str = "bcops-git-";
 #[derive(Debug)]
 pub(super) struct TemporaryFolder {
     path: PathBuf,
-    /// Tells [`remove_left_over`] of another process that the folder is in use.
+    /// Shows [`remove_left_over`] of another process that the folder is in use.
     _lock: Option<File>,
 }
 
@@ -42,18 +42,18 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // Nothing is lost by a folder that stays: it holds no secret and no work of the user.
+        // A folder that remains does no harm: it holds no secrets and no work of the user.
         _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
-/// Removes what a process that was killed has left in a folder for temporary ones. It is tidying: what
-/// cannot be removed stays, and does no harm.
+/// Removes folders that a killed process left behind. A folder that cannot be removed stays, and
+/// does no harm.
 pub(super) fn remove_left_over(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(owner_of);
-        // A process of a container on the same machine cannot be seen, but its lock can.
+        // A process in a container on the same machine is not visible, but its lock is.
         if owner.is_some_and(process_id::is_gone) && is_own_folder(&entry) {
             let path = entry.path();
             if let Some(_lock) = locked(&path) {
@@ -67,7 +67,7 @@ fn owner_of(name: &str) -> Option<u32> {
     name.strip_prefix(BEGINNING)?.split_once('-')?.0.parse().ok()
 }
 
-/// Others may write into the folder for temporary ones, and put links there.
+/// Checks the owner, because other users may write into the parent folder and put links there.
 fn is_own_folder(entry: &DirEntry) -> bool {
     // SAFETY: takes nothing, and cannot fail.
     let user = unsafe { libc::geteuid() };
@@ -80,7 +80,7 @@ fn locked(folder: &Path) -> Option<File> {
     Some(folder)
 }
 
-/// Unlikely to be taken; whether it is free is seen when it is made.
+/// A name that is probably free. Creating the folder shows whether it is.
 fn unused_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_dead_process_left_is_removed() {
+    fn only_folders_of_a_dead_process_are_removed() {
         let parent = tempfile::tempdir().expect("a folder");
         let mut ended = std::process::Command::new("true").spawn().expect("a process");
         ended.wait().expect("an end");

@@ -1,4 +1,4 @@
-//! The files of a commit, and which branch brought which.
+//! Reads the files of a commit, and finds the branches that changed them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +16,18 @@ pub struct TreeFile {
     pub content: FileContent,
 }
 
-/// What is at a path.
+/// The content at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileContent {
     Bytes(Vec<u8>),
-    /// A link or a submodule, which have no text here.
+    /// A link or a submodule, which has no text here.
     NotAFile,
-    /// Longer than was asked for.
+    /// Longer than the requested limit.
     TooLong(usize),
 }
 
 impl FileContent {
-    /// The bytes, or why there are none.
+    /// The bytes, or the reason why there are none.
     pub fn into_bytes(self) -> Result<Vec<u8>, String> {
         match self {
             FileContent::Bytes(bytes) => Ok(bytes),
@@ -38,7 +38,7 @@ impl FileContent {
 }
 
 impl Repository {
-    /// Reads the files whose path is wanted, in the order of their paths.
+    /// Reads the files whose path is `wanted`, in the order of their paths.
     pub fn files(
         &self,
         commit: Oid,
@@ -77,7 +77,8 @@ impl Repository {
         Ok(files)
     }
 
-    /// The branches that added or changed each path, compared with where they left the base.
+    /// The branches that added or changed each path, compared with the point where they left the
+    /// base.
     pub fn brought_by<'a>(
         &self,
         base: Oid,

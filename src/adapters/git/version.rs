@@ -1,4 +1,4 @@
-//! Which git this is.
+//! Reads the version of git.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,26 +7,26 @@ use super::error::GitError;
 use super::process::{Call, GitProgram};
 use crate::private_folder;
 
-/// Settings are taken from variables since this version, which keeps tokens off command lines.
+/// The oldest git that reads settings from variables, which keeps tokens off command lines.
 const OLDEST: Version = Version(2, 31);
 const OLDEST_TEXT: &str = "2.31";
 
-/// `git merge-tree --write-tree` is there since this version.
+/// The oldest git with `git merge-tree --write-tree`.
 pub(super) const MERGES_IN_MEMORY: Version = Version(2, 38);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(u32, u32);
 
-/// Refuses a git that is too old, and says so when there is none.
+/// Fails if git is missing or too old.
 pub(super) async fn check(program: &GitProgram, folder: &Path) -> Result<(), GitError> {
     program.version(folder).await.map(drop)
 }
 
 impl GitProgram {
-    /// The version as git tells it. `folder` is any folder to run in.
+    /// The version as git prints it. `folder` is any folder to run in.
     ///
     /// # Errors
-    /// Where there is no git, or one that is too old for bcops.
+    /// If git is missing or too old for bcops.
     pub async fn version(&self, folder: &Path) -> Result<String, GitError> {
         let (version, text) = read(self, folder).await?;
         match version < OLDEST {
@@ -36,12 +36,12 @@ impl GitProgram {
     }
 }
 
-/// The version, and as git tells it.
+/// The version, and the text that git prints.
 pub(super) async fn read(
     program: &GitProgram,
     folder: &Path,
 ) -> Result<(Version, String), GitError> {
-    let what = "its version".to_owned();
+    let what = "printing its version".to_owned();
     private_folder::create(folder)
         .map_err(|cause| GitError::Temporary { path: folder.display().to_string(), cause })?;
     let limit = program.limits.local;

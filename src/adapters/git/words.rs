@@ -1,6 +1,5 @@
-//! What git and a server print, made fit for a message: one line of bounded length without
-//! control characters, without known secrets, without the user part of any URL, and without what a
-//! query gives.
+//! Cleans lines of git and of servers for messages: bounded length, no control characters, no known
+//! secrets, no user part in URLs, and no values in queries.
 
 use crate::secret::redacted;
 
@@ -12,7 +11,7 @@ pub fn clean(line: &str) -> String {
     without_queries(&without_users(&text)).trim_end().chars().take(LONGEST_LINE).collect()
 }
 
-/// Drops control characters and the colour sequences that begin with one of them.
+/// Removes control characters and colour sequences.
 fn without_control(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut characters = line.chars().peekable();
@@ -34,9 +33,8 @@ fn without_control(line: &str) -> String {
     kept
 }
 
-/// The URL of a remote without what may be a secret, its query included:
-/// `https://user:password@host/path?token=x` becomes `https://host/path`. A CI clone's URL holds a
-/// token in one of these places.
+/// The URL of a remote without user part and query: `https://user:password@host/path?token=x`
+/// becomes `https://host/path`. The URL of a CI clone holds a token in one of these parts.
 pub fn without_user_parts(url: &str) -> String {
     let url = without_users(url);
     let Some((scheme, rest)) = url.split_once("://") else { return url };
@@ -44,10 +42,10 @@ pub fn without_user_parts(url: &str) -> String {
     format!("{scheme}://{plain}")
 }
 
-/// What is said about merge requests has a query that is worth reading: `merge_request[…]=…`.
+/// A query that is kept, because it is a useful link to a merge request: `merge_request[…]=…`.
 const KEPT_IN_QUERIES: &str = "merge_request";
 
-/// Hides the values of queries in URLs, whatever their names are.
+/// Hides the values of all queries in URLs.
 fn without_queries(text: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '<' | '>');
     let mut kept = String::with_capacity(text.len());
@@ -66,7 +64,7 @@ fn without_queries(text: &str) -> String {
     kept
 }
 
-/// A query, or a fragment, with its mark and with the names of what it gives.
+/// A query or a fragment, with its mark and its names, but without values.
 fn hidden(query: &str) -> String {
     let (mark, rest) = query.split_at(query.len().min(1));
     let parts = rest.split('&').map(|part| match part.split_once('=') {

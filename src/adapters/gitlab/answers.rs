@@ -1,10 +1,10 @@
-//! What GitLab answers, as far as it is used.
+//! Reads GitLab's answers, as far as bcops uses them.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 
-/// Whom the token belongs to. The token of a project or a group has a made-up user of its own.
+/// The owner of the token. The token of a project or a group has its own bot user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct User {
     pub id: u64,
@@ -19,7 +19,7 @@ pub struct Project {
     permissions: Option<Permissions>,
 }
 
-/// What the token's user is in the project, and in the group that it is in.
+/// The role of the token's user in the project and in its group.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Permissions {
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Access {
 }
 
 impl Project {
-    /// The role of the token's user, where GitLab says one. Developers and above may push.
+    /// The role of the token's user, if GitLab reports one. Developers and higher roles may push.
     pub fn role(&self) -> Option<&'static str> {
         let permissions = self.permissions.as_ref()?;
         let both = [&permissions.project_access, &permissions.group_access];
@@ -53,7 +53,7 @@ impl Project {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Pipeline {
     pub id: u64,
-    /// GitLab's own word. [`Pipeline::state`] says what it means.
+    /// GitLab's own word. [`Pipeline::state`] gives its meaning.
     pub status: String,
     pub sha: String,
     #[serde(rename = "ref")]
@@ -62,16 +62,16 @@ pub struct Pipeline {
     pub created_at: Timestamp,
 }
 
-/// What a pipeline's status means for somebody who wants to know whether all is well.
+/// The meaning of a pipeline's status for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PipelineState {
     Passed,
     Failed,
-    /// It goes on by itself.
+    /// It continues by itself.
     UnderWay,
-    /// It goes on when a person or the clock says so.
+    /// It waits for a person or for a scheduled time.
     Waiting,
-    /// It was canceled, or left out.
+    /// It was canceled or skipped.
     Stopped,
     /// A status that this version does not know.
     Unknown,
@@ -95,29 +95,29 @@ impl Pipeline {
         }
     }
 
-    /// What is wrong with it as the answer to a question about this branch. Its words are shown to a
-    /// person, so that nothing else than what they should be may be in them.
+    /// The problem with this answer to a question about the branch, if there is one. Its fields are
+    /// shown to a person, so they may hold only expected characters.
     pub(super) fn fault(&self, branch: &str) -> Option<String> {
         let is_word = |text: &str, fits: fn(u8) -> bool| !text.is_empty() && text.bytes().all(fits);
         if self.git_ref != branch {
-            return Some("its pipeline is another branch's".to_owned());
+            return Some("its pipeline belongs to another branch".to_owned());
         }
         if !is_word(&self.sha, |byte| byte.is_ascii_hexdigit()) {
-            return Some("its pipeline has a commit that is none".to_owned());
+            return Some("its pipeline has an invalid commit id".to_owned());
         }
         if !is_word(&self.status, |byte| byte.is_ascii_alphabetic() || byte == b'_') {
-            return Some("its pipeline has a status that is none".to_owned());
+            return Some("its pipeline has an invalid status".to_owned());
         }
         let link = Url::parse(&self.web_url).ok();
         let is_link = link.is_some_and(|link| ["https", "http"].contains(&link.scheme()));
         if !is_link || !is_word(&self.web_url, |byte| byte.is_ascii_graphic()) {
-            return Some("its pipeline has a link that is none".to_owned());
+            return Some("its pipeline has an invalid link".to_owned());
         }
         None
     }
 }
 
-/// The body of an error: mostly `message`, but `error` from where tokens are looked at.
+/// The body of an error: usually `message`, but `error` for problems with a token.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorAnswer {
     message: Option<serde_json::Value>,
@@ -130,7 +130,7 @@ impl ErrorAnswer {
         if let Some(description) = &self.error_description {
             return Some(description.clone());
         }
-        // What is wrong with parameters comes as an object.
+        // Errors about parameters are objects.
         match self.message.as_ref().or(self.error.as_ref())? {
             serde_json::Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_to_the_question_is_noticed() {
+    fn an_answer_to_another_question_is_refused() {
         let good = pipeline();
         assert_eq!(good.fault("staging"), None);
         assert!(good.fault("master").is_some());

@@ -1,4 +1,4 @@
-//! A project at GitLab, as far as its token shows it.
+//! Reads a project at GitLab, as far as the token allows.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::secret::Secret;
 #[derive(Debug, Clone)]
 pub struct Gitlab {
     api: JsonApi,
-    /// With the version of the API.
+    /// The URL with the version of the API.
     base: Url,
     project: String,
 }
@@ -26,8 +26,7 @@ impl Gitlab {
     /// `project` is the path with its groups, or the number.
     ///
     /// # Errors
-    /// Where the URL is none, or would carry the token unencrypted; where the project or the token
-    /// cannot be one.
+    /// If the URL is not valid or not encrypted, or if the project or the token is not valid.
     pub fn new(
         url: &str,
         project: &str,
@@ -50,7 +49,8 @@ impl Gitlab {
         let project = project.trim_matches('/');
         let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
         if !project.split('/').all(is_part) || project.contains(char::is_whitespace) {
-            let message = format!("`{project}` is no project; write its path, as in group/site");
+            let message =
+                format!("`{project}` is not a project; write its path, for example group/site");
             let reason = Reason::new(ErrorKind::Unusable, message);
             return Err(ApiError::before_any(&GITLAB, "gitlab.project", reason));
         }
@@ -60,7 +60,7 @@ impl Gitlab {
         Ok(Gitlab { api, base, project: project.to_owned() })
     }
 
-    /// Where it asks, for messages.
+    /// Host and port of GitLab, for messages.
     pub fn place(&self) -> String {
         place(&self.base)
     }
@@ -69,9 +69,9 @@ impl Gitlab {
         &self.project
     }
 
-    /// Whom the token belongs to.
+    /// The owner of the token.
     pub async fn user(&self) -> Result<User, ApiError> {
-        let request = Request::new(&self.base, &["user"], "read whose the token is");
+        let request = Request::new(&self.base, &["user"], "read the token's user");
         self.api.json(request.private()).await
     }
 
@@ -80,10 +80,10 @@ impl Gitlab {
         self.api.json(Request::new(&self.base, &["projects", &self.project], what)).await
     }
 
-    /// The newest pipeline of a branch; `None` where it never had one.
+    /// The newest pipeline of a branch. `None` if the branch never had one.
     ///
     /// # Errors
-    /// [`ErrorKind::BadAnswer`] also where the server answers with another branch's.
+    /// [`ErrorKind::BadAnswer`] also if the server answers with the pipeline of another branch.
     pub async fn latest_pipeline(&self, branch: &str) -> Result<Option<Pipeline>, ApiError> {
         let path = ["projects", &self.project, "pipelines"];
         let query = [("ref", branch), ("per_page", "1"), ("order_by", "id"), ("sort", "desc")];
@@ -97,8 +97,8 @@ impl Gitlab {
         }
     }
 
-    /// How a branch is protected; `None` where it is not. All rules are read, as those with a `*` are
-    /// not found under the branch's name.
+    /// The protection of a branch. `None` if it is not protected. Reads all rules, because rules
+    /// with a `*` are not found under the branch's name.
     pub async fn protected_branch(
         &self,
         branch: &str,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_travels_encrypted_or_not_at_all() {
+    fn the_token_is_sent_encrypted_only() {
         assert!(client("https://git.example/below/", "g/p").is_ok());
         assert!(client("http://127.0.0.1:1", "g/p").is_ok());
         let open = client("http://git.example", "g/p");

@@ -1,5 +1,5 @@
-//! GitLab's API, version 4, as far as looking goes: whose the token is, the project, the last
-//! pipeline of a branch, and whether a branch may be pushed to by force. Nothing is changed there.
+//! Reads from GitLab's API, version 4: the token's user, the project, the last pipeline of a
+//! branch, and whether a branch allows force push. Changes nothing.
 //!
 //! Facts from GitLab's documentation of its REST API: `/api/rest` (authentication, encoding of project
 //! paths, pages, redirects), `/api/pipelines`, `/api/protected_branches` and `/api/users`.

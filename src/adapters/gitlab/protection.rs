@@ -1,8 +1,8 @@
-//! Which branches are protected, and how.
+//! Decides how a branch is protected.
 
 use serde::Deserialize;
 
-/// A rule of the project. Its name may hold `*`, which stands for anything, slashes included.
+/// A rule of the project. Its name may hold `*`, which matches any text, including slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Rule {
     pub name: String,
@@ -10,15 +10,15 @@ pub(super) struct Rule {
     pub allow_force_push: bool,
 }
 
-/// What the rules say of one branch together.
+/// The effect of all rules on one branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProtectedBranch {
-    /// Where several rules are about one branch, the one that allows it counts.
+    /// True if any rule for the branch allows it.
     pub allow_force_push: bool,
 }
 
 impl ProtectedBranch {
-    /// `None` where no rule is about it.
+    /// `None` if no rule applies to the branch.
     pub(super) fn of(rules: &[Rule], branch: &str) -> Option<ProtectedBranch> {
         let ours: Vec<&Rule> = rules.iter().filter(|rule| fits(&rule.name, branch)).collect();
         if ours.is_empty() {
@@ -33,7 +33,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     let Some(mut name) = name.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
     let last = parts.pop().unwrap_or_default();
-    // The earliest place for each part leaves the most for those that follow.
+    // The earliest match of each part leaves the most text for the next parts.
     for part in parts {
         let Some((_, after)) = name.split_once(part) else { return false };
         name = after;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stand_for_anything() {
+    fn stars_match_any_text() {
         for (pattern, name, expected) in [
             ("staging", "staging", true),
             ("staging", "staging2", false),
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_that_allows_counts() {
+    fn a_rule_that_allows_force_push_wins() {
         let rule = |name: &str, allow_force_push| Rule { name: name.to_owned(), allow_force_push };
         let rules = [rule("master", false), rule("st*", false), rule("staging", true)];
         let of = |branch| ProtectedBranch::of(&rules, branch).map(|found| found.allow_force_push);

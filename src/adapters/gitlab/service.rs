@@ -1,4 +1,4 @@
-//! How GitLab differs from other services.
+//! Describes how GitLab differs from other services.
 
 use super::answers::ErrorAnswer;
 use crate::adapters::json_api::{
@@ -11,9 +11,9 @@ pub static GITLAB: Service = Service {
     name: "GitLab",
     login: "token",
     phrasing: Phrasing::Doing,
-    // A page of a hundred rules is the longest answer that is asked for.
+    // The longest answer is a page of a hundred rules.
     longest_answer: 4 << 20,
-    // GitLab sends them for a project that was moved.
+    // GitLab redirects requests for a moved project.
     redirects: Redirects::OnTheServer,
     pages: Some(Pages { told_in: "x-next-page", asked_by: AskedBy::Query("page") }),
     repeats_over_limit: false,
@@ -21,7 +21,9 @@ pub static GITLAB: Service = Service {
     hints: Hints {
         unusable: Advice::Do("set {what} in bcops.toml"),
         unauthorized: Advice::Do("make a new access token in GitLab, and set GITLAB_TOKEN to it"),
-        forbidden: Advice::Do("make an access token that may read_api, and set GITLAB_TOKEN to it"),
+        forbidden: Advice::Do(
+            "make an access token with the scope read_api, and set GITLAB_TOKEN to it",
+        ),
         not_found: Advice::Do(
             "ask to be added to the project, or set gitlab.project in bcops.toml",
         ),
@@ -29,7 +31,7 @@ pub static GITLAB: Service = Service {
         refused: Advice::None,
         bad_answer: Advice::Do("set gitlab.url in bcops.toml, or GITLAB_URL"),
         unavailable: Advice::Do(
-            "see whether the server is up and can be reached from here, then try again",
+            "check that the server is up and reachable from here, then try again",
         ),
     },
     unreadable: FailureKind::Configuration,
@@ -42,7 +44,7 @@ fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     let said: Option<ErrorAnswer> = answer.read();
     match (ErrorKind::of(answer.status), said) {
         (ErrorKind::NotFound, None) => {
-            Err(Reason::bad_answer("it does not know GitLab's API (HTTP 404)"))
+            Err(Reason::bad_answer("it does not offer GitLab's API (HTTP 404)"))
         }
         (kind, said) => {
             Err(Reason::new(kind, said.and_then(|said| said.reason()).unwrap_or_default()))

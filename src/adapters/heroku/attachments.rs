@@ -1,9 +1,9 @@
-//! Add-ons, and which database a name like `DATABASE_URL` means.
+//! Reads add-ons, and finds the database that a name like `DATABASE_URL` means.
 //!
 //! The resolving endpoint knows attachment names, config var names, add-on names and UUIDs, and
-//! answers with every attachment that fits. A config var that was copied by hand under another
-//! name is unknown to it: then the attachment with the same value is meant. A database may be
-//! attached to an app that does not own it; its backups belong to the owner, the billing app.
+//! returns every match. It does not know a config var that was copied by hand under another name:
+//! bcops then uses the attachment with the same value. A database may be attached to an app that
+//! does not own it; its backups belong to the owner, the billing app.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -13,9 +13,9 @@ use super::config_vars::ConfigVars;
 use super::error::HerokuError;
 use crate::secret::Secret;
 
-/// The plan and the config vars of an attached add-on.
+/// Asks for the plan and the config vars of an attached add-on.
 const INCLUDING: (&str, &str) = ("accept-inclusion", "addon:plan,config_vars");
-/// The service and the plan of an add-on with their names.
+/// Asks for the names of an add-on's service and plan.
 pub(super) const EXPANDING: (&str, &str) = ("accept-expansion", "addon_service,plan");
 const POSTGRES: &str = "heroku-postgresql";
 
@@ -50,7 +50,7 @@ pub struct AddonAttachment {
     pub addon_name: String,
     /// The app that owns the add-on.
     pub owner: AppReference,
-    /// The names of the config vars that it sets. Heroku does not let anybody set them otherwise.
+    /// The names of the config vars that it sets. Heroku lets no one else set them.
     pub config_vars: Vec<String>,
     pub is_postgres: bool,
 }
@@ -67,12 +67,12 @@ pub struct Addon {
     pub state: Option<String>,
     #[serde(default)]
     pub config_vars: Vec<String>,
-    /// Leads into the add-on's console through Heroku's sign-on.
+    /// Opens the add-on's console through Heroku's single sign-on.
     #[serde(default)]
     pub web_url: Option<Secret>,
 }
 
-/// Something of which only the name is of use.
+/// An object of which only the name is used.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Named {
     pub name: String,
@@ -140,7 +140,7 @@ impl AddonSetting {
     }
 }
 
-/// What the data API says of a database, as far as it is looked at.
+/// The used part of the data API's answer about a database.
 #[derive(Debug, Deserialize)]
 struct DatabaseInfo {
     #[serde(default)]
@@ -170,14 +170,14 @@ impl Heroku {
         self.get_list(request).await
     }
 
-    /// Everything that is attached to an app, whoever owns it.
+    /// Every add-on that is attached to an app, also if another app owns it.
     pub async fn attachments_of_app(&self, app: &str) -> Result<Vec<AddonAttachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
         let found = self.attachments_at(&path, format!("the attachments of {app}")).await?;
         Ok(found.into_iter().map(AddonAttachment::from).collect())
     }
 
-    /// Every app that an add-on is attached to, as far as the account may see them.
+    /// The attachments of an add-on to all apps that the account may see.
     pub async fn attachments_of_addon(
         &self,
         addon: &str,
@@ -196,7 +196,8 @@ impl Heroku {
         self.get_list(request).await
     }
 
-    /// The config vars that an add-on sets, with their values. `None` where Heroku does not give them.
+    /// The config vars that an add-on sets, with their values. `None` if Heroku does not return
+    /// them.
     pub async fn addon_config(
         &self,
         addon: &str,
@@ -210,7 +211,7 @@ impl Heroku {
         }
     }
 
-    /// The URL that Heroku's data API gives for a database. `None` where it gives none.
+    /// The URL of a database from Heroku's data API. `None` if it returns no URL.
     pub async fn resource_url(&self, addon_id: &str) -> Result<Option<Secret>, HerokuError> {
         let path = ["client", "v11", "databases", addon_id];
         let request = self.data(&path, "the database's own URL");
@@ -218,7 +219,7 @@ impl Heroku {
         Ok(info.resource_url.filter(|url| !url.expose().trim().is_empty()))
     }
 
-    /// Which database `name` means on `app`: `DATABASE_URL`, an attachment or an add-on.
+    /// Finds the database that `name` means on `app`: `DATABASE_URL`, an attachment or an add-on.
     pub async fn resolve_database(
         &self,
         app: &str,
@@ -231,7 +232,8 @@ impl Heroku {
         self.the_one_database(app, name, candidates).await
     }
 
-    /// The same by reading alone: resolving a name is a POST, although it changes nothing.
+    /// The same with GET requests only: the resolving endpoint needs a POST, although it changes
+    /// nothing.
     pub async fn look_up_database(
         &self,
         app: &str,
@@ -251,7 +253,8 @@ impl Heroku {
         self.the_one_database(app, name, candidates).await
     }
 
-    /// Every attachment that `name` can mean on the app. `kind` is what is looked for, in words.
+    /// Every attachment that `name` can mean on the app. `kind` is the kind of add-on, for
+    /// messages.
     pub(super) async fn resolve_attachments(
         &self,
         app: &str,
@@ -294,7 +297,7 @@ impl Heroku {
         Ok(attachments.into_iter().filter(|one| one.url(&vars) == Some(wanted)).collect())
     }
 
-    /// Several attachments are fine if they are names of one database with one set of credentials.
+    /// Several attachments are accepted if they name one database with the same credentials.
     async fn the_one_database(
         &self,
         app: &str,
@@ -324,7 +327,7 @@ impl Heroku {
     }
 }
 
-/// Only databases and, where that leaves several, only those with the default credentials.
+/// Keeps databases only. If several remain, keeps those with the default credentials.
 fn keep_databases(mut attachments: Vec<Attachment>) -> Vec<Attachment> {
     attachments.retain(Attachment::is_postgres);
     if attachments.len() > 1 {

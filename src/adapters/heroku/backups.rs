@@ -1,8 +1,8 @@
-//! Tells the backups of one database from those of the other databases of the same app.
+//! Separates the backups of one database from those of other databases of the same app.
 //!
-//! An app numbers the transfers of all of its databases together. A transfer names its source by the
-//! name of an attachment, and mostly by its URL. Names move when another database is promoted, and
-//! URLs when a database is moved, so that both are compared.
+//! An app numbers the transfers of all of its databases together. A transfer names its source by an
+//! attachment, and usually also by its URL. Names move when another database is promoted, and URLs
+//! change when a database is moved, so both are compared.
 
 use super::attachments::DatabaseAttachment;
 use super::client::Heroku;
@@ -14,21 +14,21 @@ use crate::secret::Secret;
 /// The attachment that `pg:promote` moves from one database to another.
 const PROMOTED: &str = "DATABASE";
 
-/// Which database a transfer is of.
+/// The database of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OfDatabase {
-    /// The one that was asked about.
+    /// The database in question.
     This,
-    /// Another one of the app, by its name.
+    /// Another database of the app, with its name.
     Another(String),
-    /// Heroku does not say enough. The name is what it says, where it says anything.
+    /// Heroku's answer does not identify the database. Holds the name in the answer, if any.
     Unclear(Option<String>),
 }
 
-/// All transfers of the app that owns a database, each with the database that it is of.
+/// All transfers of the app that owns a database, each with its database.
 #[derive(Debug, Clone)]
 pub struct Backups {
-    /// The name of the database that was asked about.
+    /// The name of the database in question.
     pub database: String,
     pub all: Vec<(Transfer, OfDatabase)>,
 }
@@ -43,7 +43,7 @@ impl Backups {
     /// The newest completed backup of this database.
     ///
     /// # Errors
-    /// Where there is none, and there are backups of which it is not clear whose they are.
+    /// If there is no such backup, but there are backups of an unclear database.
     pub fn newest(&self) -> Result<Option<Transfer>, HerokuError> {
         if let Some(newest) = newest_completed(&self.own()) {
             return Ok(Some(newest.clone()));
@@ -64,7 +64,7 @@ impl Backups {
         }
     }
 
-    /// The backup with this name, whichever database it is of.
+    /// The backup with this name, of any database.
     pub fn named(&self, name: &str) -> Option<&(Transfer, OfDatabase)> {
         self.all.iter().find(|(one, _)| one.is_backup() && one.name() == name)
     }
@@ -74,7 +74,7 @@ impl Heroku {
     /// The backups and other transfers of the app that owns the database.
     ///
     /// # Errors
-    /// Where Heroku does not answer.
+    /// If Heroku does not answer.
     pub async fn backups_of(&self, database: &DatabaseAttachment) -> Result<Backups, HerokuError> {
         let owner = &database.billing_app.name;
         let transfers = self.transfers(owner).await?;
@@ -90,10 +90,10 @@ impl Heroku {
         Ok(Backups { database: database.addon_name.clone(), all })
     }
 
-    /// The transfers of a database, as opposed to those of another database of the same app.
+    /// The transfers of one database, without those of other databases of the same app.
     ///
     /// # Errors
-    /// Where there is none of it, and there are backups of which it is not clear whose they are.
+    /// If the database has no backups, but there are backups of an unclear database.
     pub async fn transfers_of(
         &self,
         database: &DatabaseAttachment,
@@ -129,7 +129,7 @@ impl Known {
         known.add(heroku, &database.app.name).await?;
         if database.billing_app.id != database.app.id {
             match known.add(heroku, &database.billing_app.name).await {
-                // Whoever may see the database need not see its owner.
+                // An account that may see the database may lack access to its owner.
                 Err(error) if error.is_hidden() => {}
                 other => other?,
             }
@@ -176,7 +176,7 @@ impl Known {
         let by_place = at
             .as_ref()
             .and_then(|at| self.databases.iter().find(|one| one.place.as_ref() == Some(at)));
-        // A name that moves from database to database counts for less than the place.
+        // The name `DATABASE` can move between databases, so the place counts more.
         let moves = said.as_deref() == Some(PROMOTED);
         let found = if moves { by_place.or(by_name) } else { by_name.or(by_place) };
         match found {
@@ -194,8 +194,8 @@ fn named(text: &str) -> String {
     text.strip_suffix("_URL").unwrap_or(&text).to_owned()
 }
 
-/// Where the app has one database only and every unclear backup comes from one place, that is where
-/// the database was before it was moved.
+/// If the app has one database only and every unclear backup comes from one place, the database was
+/// moved from that place.
 fn settle_moved(all: &mut [(Transfer, OfDatabase)], known: &Known) {
     let is_unclear = |of: &OfDatabase| matches!(of, OfDatabase::Unclear(_));
     let backups = || all.iter().filter(|(one, _)| one.is_backup());
@@ -214,7 +214,7 @@ fn settle_moved(all: &mut [(Transfer, OfDatabase)], known: &Known) {
     }
 }
 
-/// A transfer's source in words that hold no secret.
+/// A transfer's source as text without secrets.
 fn source_name(transfer: &Transfer) -> Option<String> {
     let (host, _, path) = transfer.from_url.as_ref().and_then(|url: &Secret| place(url))?;
     Some(format!("{host}{path}"))
@@ -247,7 +247,7 @@ mod tests {
     const THERE: &str = "postgres://u:p@there.test:5432/d";
 
     #[test]
-    fn a_backup_belongs_to_the_database_that_it_names() {
+    fn a_backup_belongs_to_its_named_database() {
         let two = known(&[
             ("this", &["DATABASE", "HEROKU_POSTGRESQL_RED"], Some(HERE)),
             ("other", &["HEROKU_POSTGRESQL_BLUE"], Some(THERE)),
@@ -259,9 +259,9 @@ mod tests {
             (json!({ "from_name": "heroku_postgresql_blue" }), another()),
             (json!({ "from_url": HERE }), OfDatabase::This),
             (json!({ "from_url": THERE }), another()),
-            // It was the app's database then, and another one is now.
+            // It was the app's database then. Now another database is.
             (json!({ "from_name": "DATABASE", "from_url": THERE }), another()),
-            // The database was moved to another host since.
+            // The database was moved to another host later.
             (
                 json!({ "from_name": "HEROKU_POSTGRESQL_RED", "from_url": "postgres://u@old/d" }),
                 OfDatabase::This,
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_database_that_was_moved_the_old_backups_count() {
+    fn old_backups_of_a_moved_database_count() {
         let one = known(&[("this", &["PRIMARY"], Some(HERE))]);
         let settle = |all: &[Value]| {
             let mut all: Vec<_> = all

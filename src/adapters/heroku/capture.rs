@@ -1,4 +1,4 @@
-//! Making a backup.
+//! Starts a backup.
 
 use super::attachments::DatabaseAttachment;
 use super::client::Heroku;
@@ -9,7 +9,7 @@ use super::transfers::Transfer;
 use crate::secret::Secret;
 
 impl Heroku {
-    /// Starts a backup of a database, whichever environment it belongs to, and does not wait.
+    /// Starts a backup of a database of any environment, and does not wait for it.
     pub async fn start_capture(
         &self,
         database: &DatabaseAttachment,

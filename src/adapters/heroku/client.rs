@@ -1,4 +1,4 @@
-//! A client of both APIs, and the requests that its parts make.
+//! Sends requests to both APIs of Heroku.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::adapters::json_api::{JsonApi, Login, Request};
 use crate::secret::Secret;
 
 const VERSION_3: &str = "application/vnd.heroku+json; version=3";
-/// The version that the CLI asks for where it wants inclusions and expansions.
+/// The version that the CLI requests for inclusions and expansions.
 const VERSION_3_SDK: &str = "application/vnd.heroku+json; version=3.sdk";
 
 /// A client of both APIs for one account.
@@ -27,7 +27,8 @@ pub struct Heroku {
     pub(super) api: JsonApi,
     endpoints: Endpoints,
     pub(super) timing: Timing,
-    /// Whom the rendezvous has to be certified by; without it, whom this machine trusts.
+    /// The authority that must certify the rendezvous. `None` means the authorities that this
+    /// machine trusts.
     pub(super) authority: Option<Arc<[u8]>>,
 }
 
@@ -45,7 +46,7 @@ pub struct App {
     pub maintenance: bool,
     #[serde(default)]
     pub web_url: Option<String>,
-    /// Its repository at Heroku.
+    /// Its git repository at Heroku.
     #[serde(default)]
     pub git_url: Option<String>,
     #[serde(default)]
@@ -57,7 +58,7 @@ impl Heroku {
         Heroku::with_timing(endpoints, token, Timing::default())
     }
 
-    /// How long the download of a backup may bring nothing.
+    /// How long the download of a backup may stall.
     pub fn stall(&self) -> Duration {
         self.timing.stall
     }
@@ -73,7 +74,7 @@ impl Heroku {
         Ok(Heroku { api, endpoints, timing, authority: None })
     }
 
-    /// Trusts, at the rendezvous of one-off dynos, the certificates in this PEM text and no others.
+    /// Trusts only the certificates in this PEM text at the rendezvous of one-off dynos.
     pub fn with_rendezvous_authority(self, pem: &[u8]) -> Self {
         Heroku { authority: Some(pem.into()), ..self }
     }
@@ -95,7 +96,7 @@ impl Heroku {
         Request::new(self.endpoints.platform(), path, what).header("accept", VERSION_3)
     }
 
-    /// The same in the version that the CLI's newer parts speak.
+    /// The same in the version of the API that newer parts of the CLI use.
     pub(super) fn platform_sdk<'a>(
         &'a self,
         path: &'a [&'a str],
@@ -109,7 +110,7 @@ impl Heroku {
         Request::new(self.endpoints.data(), path, what).header("accept", VERSION_3)
     }
 
-    /// GET, repeated where that can help.
+    /// Sends a GET, and repeats the request where that can help.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
@@ -117,8 +118,8 @@ impl Heroku {
         Ok(self.api.json(request).await?)
     }
 
-    /// GET of a list of the platform API, all its pages together: status 206 with a `Next-Range` header,
-    /// whose value is sent back as `Range` until an answer has none.
+    /// Gets all pages of a list of the platform API. Status 206 has a `Next-Range` header, whose
+    /// value is sent as the next `Range` until an answer has none.
     pub(super) async fn get_list<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
@@ -126,7 +127,7 @@ impl Heroku {
         Ok(self.api.list(request).await?)
     }
 
-    /// The first page of a list in the order that `range` asks for, and no more of it.
+    /// Gets only the first page of a list, in the order that `range` asks for.
     pub(super) async fn get_page<T: DeserializeOwned>(
         &self,
         request: Request<'_>,
@@ -135,7 +136,8 @@ impl Heroku {
         self.get(request.header("range", range)).await
     }
 
-    /// POST, taken at most once. Without a body it has no content type, like the CLI's own.
+    /// Sends a POST, at most once. Without a body there is no content type, like the CLI's
+    /// requests.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         request: Request<'_>,

@@ -1,9 +1,10 @@
-//! Which commit a release runs.
+//! Decides which commit a release runs.
 //!
-//! Heroku's answers show it in several ways, and not every stack has all of them: a build names its
-//! commit and the release that it made; a slug names its commit, but releases of the container stack
-//! have none (`slug: null`); a release's description says `Deploy 1234abcd`, `Rollback to v12`, or
-//! what else the release is for. What none of these shows is unknown, and never taken for a commit.
+//! Heroku's answers show the commit in several ways, which differ by stack. A build names its
+//! commit and its release. A slug names its commit, but releases of the container stack have no
+//! slug (`slug: null`). A release's description says `Deploy 1234abcd`, `Rollback to v12`, or
+//! another purpose. If none of these shows a commit, the commit is unknown, and bcops does not
+//! guess.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +15,10 @@ use super::deploys::{Build, Release};
 use super::error::HerokuError;
 use super::watching::JobStatus;
 
-/// Git writes no abbreviation that is shorter.
+/// The shortest abbreviation of a commit that git writes.
 const SHORTEST: usize = 7;
 
-/// The id of a commit as Heroku gives it, which may be its beginning only.
+/// The id of a commit as Heroku reports it, which may be abbreviated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeId(String);
 
@@ -28,7 +29,7 @@ impl CodeId {
         is_id.then(|| CodeId(text.to_ascii_lowercase()))
     }
 
-    /// Whether it means this commit, which is given in full.
+    /// Whether the id means this commit, which must be a full id.
     pub fn is(&self, commit: &str) -> bool {
         commit.len() == 40 && commit.starts_with(&self.0)
     }
@@ -37,7 +38,7 @@ impl CodeId {
         &self.0
     }
 
-    /// The id, if it is a whole one.
+    /// The id, if it is not abbreviated.
     pub fn whole(&self) -> Option<&str> {
         (self.0.len() == 40).then_some(self.0.as_str())
     }
@@ -47,13 +48,13 @@ impl CodeId {
     }
 }
 
-/// The newest releases of an app, with what is known of the code of each.
+/// The newest releases of an app, with the commit of each where known.
 #[derive(Debug, Clone)]
 pub struct Releases {
-    /// The newest first.
+    /// Newest first.
     pub all: Vec<Release>,
     code: BTreeMap<u64, CodeId>,
-    /// The version of the release that each has its code from, which may be itself.
+    /// For each version, the version whose code it runs, which may be itself.
     source: BTreeMap<u64, u64>,
 }
 
@@ -68,22 +69,23 @@ impl Releases {
         self.all.iter().find(|release| release.id == id)
     }
 
-    /// The commit that a release runs, where Heroku's answers show it.
+    /// The commit that a release runs, if Heroku's answers show it.
     pub fn code(&self, release: &Release) -> Option<&CodeId> {
         self.code.get(&release.version)
     }
 
-    /// Whether a release is shown to run this commit.
+    /// Whether Heroku's answers show that a release runs this commit.
     pub fn runs(&self, release: &Release, commit: &str) -> bool {
         self.code(release).is_some_and(|code| code.is(commit))
     }
 
-    /// The newest release that runs this commit, however it ended.
+    /// The newest release that runs this commit, whatever its status.
     pub fn newest_of(&self, commit: &str) -> Option<&Release> {
         self.all.iter().find(|release| self.runs(release, commit))
     }
 
-    /// Whether a release is shown to run what the release of this version ran, whatever that was.
+    /// Whether Heroku's answers show that a release runs the same code as this version, even if the
+    /// commit is unknown.
     pub fn has_code_of(&self, release: &Release, version: u64) -> bool {
         let source = |version: u64| self.source.get(&version).copied();
         source(release.version).is_some_and(|one| one == source(version).unwrap_or(version))
@@ -101,12 +103,13 @@ struct Slug {
 }
 
 impl Heroku {
-    /// The last two hundred releases or fewer, with their code.
+    /// The last 200 releases, with their code.
     pub async fn releases(&self, app: &str) -> Result<Releases, HerokuError> {
         let (releases, builds) =
             futures_util::try_join!(self.last_releases(app), self.last_builds(app))?;
         let mut releases = trace(releases, &builds);
-        // A slug says for certain what the description of the current release may leave open.
+        // A slug names the commit reliably, even if the description of the current release does
+        // not.
         if let Some(current) = releases.current().cloned()
             && let Some(commit) = self.commit_of(app, &current).await?
         {
@@ -115,7 +118,7 @@ impl Heroku {
         Ok(releases)
     }
 
-    /// The commit of a release's slug, where it has one that names its commit.
+    /// The commit of a release's slug, if there is a slug that names it.
     pub async fn commit_of(
         &self,
         app: &str,
@@ -132,13 +135,13 @@ impl Heroku {
     }
 }
 
-/// How a release came to be, as its description says.
+/// How a release was made, according to its description.
 #[derive(Debug, PartialEq, Eq)]
 enum Origin {
     Code(CodeId),
-    /// The code of an earlier version: a rollback, or another try of its release phase.
+    /// The code of an earlier version: a rollback, or a retry of its release phase.
     CodeOf(u64),
-    /// Config vars or add-ons changed: the code is that of the release before.
+    /// Config vars or add-ons changed: the code is that of the previous release.
     CodeOfTheOneBefore,
     Unknown,
 }
@@ -165,13 +168,14 @@ impl Origin {
     }
 }
 
-/// Goes through the releases from the oldest to the newest, as each may have the code of another.
+/// Follows the releases from the oldest to the newest, because each may run the code of an earlier
+/// one.
 fn trace(mut releases: Vec<Release>, builds: &[Build]) -> Releases {
     releases.sort_by_key(|release| release.version);
     let mut code: BTreeMap<u64, CodeId> = BTreeMap::new();
     let mut source: BTreeMap<u64, u64> = BTreeMap::new();
     let mut in_force: Option<u64> = None;
-    // Whether a release with other code has failed since: nobody says which code the next has.
+    // Whether a release with other code failed later: then the code of the next release is unknown.
     let mut is_open = false;
     for release in &releases {
         let (version, built) = (release.version, of_a_build(release, builds));
@@ -244,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_runs_what_it_rolls_back_to() {
+    fn a_rollback_runs_the_code_of_its_target() {
         let releases = vec![
             release(4, "succeeded", "Rollback to v2"),
             release(3, "succeeded", "Deploy bbbbbbbb"),
@@ -252,14 +256,14 @@ mod tests {
         ];
         let builds = [build(NEW, "r3"), build(OLD, "r2")];
         assert_eq!(code_of_the_newest(releases.clone(), &builds).as_deref(), Some(OLD));
-        // Without the builds the description still tells.
+        // Without the builds the description still shows the commit.
         let releases = trace(releases, &[]);
         assert!(releases.runs(&releases.all[0], OLD) && !releases.runs(&releases.all[0], NEW));
         assert_eq!(releases.newest_of(NEW).map(|one| one.version), Some(3));
     }
 
     #[test]
-    fn config_vars_leave_the_code_as_it_is() {
+    fn a_change_of_config_vars_keeps_the_code() {
         for description in
             ["Set A, B config vars", "Remove A config vars", "Attach DATABASE (@ref:x)"]
         {
@@ -272,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_known_where_no_commit_is() {
+    fn a_rollback_is_recognized_without_commits() {
         let releases = vec![
             release(6, "succeeded", "Set A config vars"),
             release(5, "succeeded", "Rollback to v3"),
@@ -285,14 +289,14 @@ mod tests {
         assert_eq!(releases.code(six), None);
         assert!(releases.has_code_of(six, 3) && releases.has_code_of(six, 5));
         assert!(!releases.has_code_of(six, 4) && !releases.has_code_of(four, 3));
-        // One that is no longer listed.
+        // The target is no longer listed.
         let releases = trace(vec![release(9, "succeeded", "Rollback to v1")], &[]);
         assert!(releases.has_code_of(&releases.all[0], 1));
         assert!(!releases.has_code_of(&releases.all[0], 2));
     }
 
     #[test]
-    fn what_is_not_shown_is_unknown() {
+    fn code_that_heroku_does_not_show_is_unknown() {
         for description in [
             "",
             "Set the stage",
@@ -311,7 +315,7 @@ mod tests {
             ];
             assert_eq!(code_of_the_newest(releases, &[]), None, "{description}");
         }
-        // After a failed release of other code, nobody says which code a change of config vars runs.
+        // After a failed release of other code, the code after a change of config vars is unknown.
         let releases = vec![
             release(4, "succeeded", "Set A config vars"),
             release(3, "failed", "Deploy bbbbbbbb"),
@@ -321,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_commit_is_none() {
+    fn a_name_that_is_not_a_commit_is_refused() {
         for name in ["", "main", "abc", "zzzzzzzzzz", &"a".repeat(41)] {
             assert_eq!(CodeId::parse(name), None, "{name}");
         }

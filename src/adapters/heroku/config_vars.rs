@@ -1,4 +1,4 @@
-//! An app's config vars: a flat map, whose values are all treated as secrets.
+//! Reads and sets an app's config vars, and treats all their values as secrets.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::error::HerokuError;
 use super::set_state::Reads;
 use crate::secret::Secret;
 
-/// The config vars of one app. Printing it shows the names only.
+/// The config vars of one app. `Debug` shows only the names.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "BTreeMap<String, Option<String>>")]
 pub struct ConfigVars(BTreeMap<String, Option<Secret>>);
@@ -27,12 +27,12 @@ impl From<BTreeMap<String, Option<String>>> for ConfigVars {
 }
 
 impl ConfigVars {
-    /// The value, where the variable is set: a set variable may still be empty.
+    /// The value, if the variable is set. It may be empty.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)?.as_ref()
     }
 
-    /// These variables, and those of `others` in the place of their namesakes.
+    /// These variables, replaced by those of `others` with the same names.
     pub fn overlaid(mut self, others: impl IntoIterator<Item = (String, Secret)>) -> Self {
         self.0.extend(others.into_iter().map(|(name, value)| (name, Some(value))));
         self
@@ -49,8 +49,8 @@ impl Heroku {
         self.get(self.platform(&["apps", app, "config-vars"], what).private()).await
     }
 
-    /// Sets config vars, unsets those without a value, and reads back that it is so. Heroku makes
-    /// a release of it and restarts the dynos.
+    /// Sets config vars, unsets those without a value, and reads them back to check. Heroku makes a
+    /// release and restarts the dynos.
     pub async fn set_config_vars(
         &self,
         app: &DestinationApp,
@@ -79,7 +79,7 @@ impl Heroku {
                 None => Reads::AsWanted,
                 Some(name) => Reads::Otherwise {
                     wanted: format!("the new value of {name}"),
-                    found: "another one".to_owned(),
+                    found: "another value".to_owned(),
                 },
             })
         })
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unset_differs_from_empty_and_nothing_is_shown() {
+    fn unset_differs_from_empty_and_values_are_hidden() {
         let json = r#"{"A": "hunter2", "EMPTY": "", "NULL": null}"#;
         let vars: ConfigVars = serde_json::from_str(json).expect("config vars");
         assert_eq!(vars.get("A").map(Secret::expose), Some("hunter2"));

@@ -1,4 +1,4 @@
-//! The consoles of add-ons, which are opened in a browser through Heroku's sign-on.
+//! Finds the consoles of add-ons, which a browser opens through Heroku's single sign-on.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::client::Heroku;
 use super::error::HerokuError;
 use crate::secret::Secret;
 
-/// Where an add-on's console is. It opens for whoever is signed in to Heroku in the browser.
+/// The address of an add-on's console. It opens if the browser is signed in to Heroku.
 #[derive(Debug, Clone)]
 pub struct Console {
     pub addon_name: String,
@@ -26,7 +26,7 @@ impl Heroku {
         if let Some((one, url)) = with_url {
             return Ok(Console { addon_name: one.addon.name.clone(), url });
         }
-        // The attachment's own name means nothing where add-ons are looked for.
+        // The endpoint for add-ons does not know the names of attachments.
         let name = attachments.first().map_or(name, |one| one.addon.name.as_str());
         let addons = self.addons_called(app, name).await?;
         let console = addons.into_iter().find_map(|addon| {

@@ -1,5 +1,5 @@
-//! Finding the Heroku token: `HEROKU_API_KEY`, else `~/.netrc`, else what `heroku auth:token`
-//! prints, which knows the operating system's key store and an encrypted `~/.netrc.gpg`.
+//! Finds the Heroku token: `HEROKU_API_KEY`, else `~/.netrc`, else the output of `heroku
+//! auth:token`, which reads the operating system's key store and an encrypted `~/.netrc.gpg`.
 
 use std::io;
 use std::path::Path;
@@ -14,17 +14,17 @@ use crate::adapters::json_api::{ApiError, ErrorKind, Reason};
 use crate::child_environment;
 use crate::secret::Secret;
 
-/// The CLI starts Node and may ask the API for the token's expiry.
+/// A long limit, because the CLI starts Node and may ask the API for the token's expiry.
 const CLI_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// A token, and in words that hold no secret where it came from.
+/// A token, and its origin as text without secrets.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub token: Secret,
     pub origin: String,
 }
 
-/// What the search looks at, so that it can be told to look elsewhere.
+/// The places to search, which tests replace.
 pub struct CredentialSources<'a> {
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
     pub home: Option<&'a Path>,
@@ -32,7 +32,7 @@ pub struct CredentialSources<'a> {
     pub netrc_machine: &'a str,
 }
 
-/// Looks in the three places in turn.
+/// Searches the three places in turn.
 pub async fn find_credentials(sources: &CredentialSources<'_>) -> Result<Credentials, HerokuError> {
     if let Some(token) = (sources.environment)("HEROKU_API_KEY").filter(|t| !t.trim().is_empty()) {
         return credentials(token.trim(), "HEROKU_API_KEY".to_owned());
@@ -44,7 +44,7 @@ pub async fn find_credentials(sources: &CredentialSources<'_>) -> Result<Credent
         Ok(token) => credentials(&token, "`heroku auth:token`".to_owned()),
         Err(reason) => Err(HerokuError::NoCredentials {
             machine: sources.netrc_machine.to_owned(),
-            tried: format!("HEROKU_API_KEY is not set, ~/.netrc has no entry, {reason}"),
+            tried: format!("HEROKU_API_KEY is not set, ~/.netrc has no entry, and {reason}"),
         }),
     }
 }
@@ -67,7 +67,7 @@ fn from_netrc(sources: &CredentialSources<'_>) -> Result<Option<String>, HerokuE
     }
 }
 
-/// The password of one machine. A `default` entry is for other services: it is not looked at.
+/// The password of one machine. A `default` entry is ignored, because it is for other services.
 fn netrc_password(text: &str, machine: &str) -> Option<String> {
     let mut rest = text;
     let mut inside = false;
@@ -80,7 +80,7 @@ fn netrc_password(text: &str, machine: &str) -> Option<String> {
                 Some(password) if inside => return Some(password.to_owned()),
                 _ => {}
             },
-            // A macro goes on to the next empty line and may hold any word.
+            // A macro ends at the next empty line and may hold any word.
             "macdef" => rest = after(rest, "\n\n"),
             comment if comment.starts_with('#') => rest = after(rest, "\n"),
             _ => {}
@@ -100,7 +100,7 @@ fn after<'a>(text: &'a str, mark: &str) -> &'a str {
     text.split_once(mark).map_or("", |(_, left)| left)
 }
 
-/// Asks the Heroku CLI. The error says in a few words why there is no token, never what was printed.
+/// Asks the Heroku CLI. The error is a short reason and never holds the CLI's output.
 async fn from_cli(sources: &CredentialSources<'_>) -> Result<String, String> {
     let mut command = Command::new("heroku");
     command
@@ -114,7 +114,8 @@ async fn from_cli(sources: &CredentialSources<'_>) -> Result<String, String> {
     for name in child_environment::withheld() {
         command.env_remove(name);
     }
-    // The child's own search path decides which `heroku` is run, and its host which token it gives.
+    // The child's search path decides which `heroku` runs, and its host decides which token it
+    // prints.
     for name in ["PATH", "HEROKU_HOST"] {
         if let Some(value) = (sources.environment)(name) {
             command.env(name, value);
@@ -124,11 +125,11 @@ async fn from_cli(sources: &CredentialSources<'_>) -> Result<String, String> {
         command.env("HOME", home);
     }
     let output = match tokio::time::timeout(CLI_TIME_LIMIT, command.output()).await {
-        Err(_) => return Err("`heroku auth:token` did not answer in time".to_owned()),
+        Err(_) => return Err("`heroku auth:token` did not answer within 30 s".to_owned()),
         Ok(Err(cause)) if cause.kind() == io::ErrorKind::NotFound => {
-            return Err("the Heroku CLI is not installed".to_owned());
+            return Err("the Heroku CLI for `heroku auth:token` is not installed".to_owned());
         }
-        Ok(Err(cause)) => return Err(format!("`heroku auth:token` could not be run: {cause}")),
+        Ok(Err(cause)) => return Err(format!("bcops cannot run `heroku auth:token`: {cause}")),
         Ok(Ok(output)) => output,
     };
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -175,8 +176,8 @@ default login anonymous password guest";
         if let Some(printed) = printed {
             let path = home.path().join("heroku");
             let script = format!("#!/bin/sh\n[ \"$1\" = auth:token ] && /bin/echo '{printed}'\n");
-            // A program that is open for writing cannot be run, and another test's child may have
-            // inherited what this process has open: so another program does the writing.
+            // A shell writes the program, because a program that is open for writing cannot run,
+            // and a child of another test may have inherited this process's open files.
             let written = std::process::Command::new("sh")
                 .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &script])
                 .arg(&path)
@@ -202,7 +203,7 @@ default login anonymous password guest";
     }
 
     #[tokio::test]
-    async fn the_three_places_are_asked_in_turn() {
+    async fn the_three_places_are_searched_in_turn() {
         let home_with_all = home(Some(NETRC), Some("cli-token"));
         let found = find("env-token", &home_with_all).await.expect("found");
         assert_eq!((found.token.expose(), found.origin.as_str()), ("env-token", "HEROKU_API_KEY"));
@@ -214,7 +215,7 @@ default login anonymous password guest";
     }
 
     #[tokio::test]
-    async fn nothing_found_names_the_three_ways() {
+    async fn without_a_token_the_error_names_the_three_places() {
         for printed in [None, Some("not logged in"), Some("")] {
             let error = find("", &home(None, printed)).await.expect_err("nothing").to_string();
             for way in ["HEROKU_API_KEY", "~/.netrc", "api.heroku.com", "heroku auth:token"] {
@@ -224,7 +225,7 @@ default login anonymous password guest";
     }
 
     #[tokio::test]
-    async fn a_broken_token_is_an_error_that_does_not_show_it() {
+    async fn a_broken_token_is_never_shown() {
         let error = find("two words", &home(None, None)).await.expect_err("broken").to_string();
         assert!(error.contains("HEROKU_API_KEY") && !error.contains("two words"), "{error}");
     }

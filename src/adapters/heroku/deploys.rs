@@ -1,7 +1,8 @@
-//! Builds and releases: what a push to Heroku has brought about.
+//! Reads and makes builds and releases, the results of a push to Heroku.
 //!
-//! A build makes a slug of a commit, and a release puts it in place. While a release is pending its
-//! release phase runs; dynos get it when it has succeeded, and if it fails the one before stays.
+//! A build makes a slug of a commit, and a release activates the slug. While a release is pending,
+//! its release phase runs. The dynos run the new release after success. After a failure the
+//! previous release stays.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -25,10 +26,10 @@ pub struct Build {
     output_stream_url: Option<Secret>,
     #[serde(default)]
     source_blob: Option<SourceBlob>,
-    /// Absent on stacks that build no slug.
+    /// Absent on stacks without slugs.
     #[serde(default)]
     pub slug: Option<Identified>,
-    /// Set once there is one, which may be a moment after the build has succeeded.
+    /// Set once there is a release, which may be shortly after the build succeeded.
     #[serde(default)]
     pub release: Option<Identified>,
     #[serde(default)]
@@ -41,7 +42,7 @@ struct SourceBlob {
     version: Option<String>,
 }
 
-/// Something of which only the id is of use.
+/// An object of which only the id is used.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Identified {
     pub id: String,
@@ -54,13 +55,13 @@ pub struct Release {
     pub status: JobStatus,
     #[serde(default)]
     pub description: String,
-    /// Whether the dynos run it.
+    /// Whether the dynos run this release.
     #[serde(default)]
     pub current: bool,
-    /// What it runs. Absent on the container stack.
+    /// The slug that it runs. Absent on the container stack.
     #[serde(default)]
     pub slug: Option<Identified>,
-    /// The same on the stack of cloud-native buildpacks.
+    /// The image, on the stack of cloud-native buildpacks.
     #[serde(default)]
     oci_image: Option<Identified>,
     #[serde(default)]
@@ -70,7 +71,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// The slug or the image that it runs, where the stack has such a thing.
+    /// The slug or the image that it runs, if the stack has one.
     pub fn image(&self) -> Option<&Identified> {
         self.slug.as_ref().or(self.oci_image.as_ref())
     }
@@ -83,7 +84,8 @@ impl Build {
     }
 }
 
-/// The order was asked for; what is done next to an app is not left to whether it was heeded.
+/// Sorts builds newest first. The request asks for this order too, but a mistake here would change
+/// an app.
 fn newest_first(mut builds: Vec<Build>) -> Vec<Build> {
     if builds.iter().all(|build| build.created_at.is_some()) {
         builds.sort_by_key(|build| std::cmp::Reverse(build.created_at));
@@ -112,7 +114,7 @@ impl Job for Release {
 }
 
 impl Heroku {
-    /// The last ten builds or fewer, the newest first.
+    /// The last ten builds, newest first.
     pub async fn newest_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
         let request = self.platform(&path, format!("the builds of {app}"));
@@ -124,7 +126,7 @@ impl Heroku {
         self.get(self.platform(&path, format!("a build of {app}"))).await
     }
 
-    /// Passes the output of a build on until the build has ended, and fails unless it succeeded.
+    /// Copies the output of a build until the build ends, and fails unless the build succeeded.
     pub async fn watch_build(
         &self,
         app: &str,
@@ -136,7 +138,7 @@ impl Heroku {
         self.watch(request, output).await
     }
 
-    /// The last ten releases or fewer, the newest first.
+    /// The last ten releases, newest first.
     pub async fn newest_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
         let path = ["apps", app, "releases"];
         let request = self.platform_sdk(&path, format!("the releases of {app}"));
@@ -146,7 +148,7 @@ impl Heroku {
         Ok(releases)
     }
 
-    /// The last two hundred, for whoever looks for where the code of a release came from.
+    /// The last 200 releases, to trace the code of a release.
     pub(super) async fn last_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
         let path = ["apps", app, "releases"];
         let request = self.platform_sdk(&path, format!("the releases of {app}"));
@@ -165,7 +167,7 @@ impl Heroku {
         self.get(self.platform(&path, format!("a release of {app}"))).await
     }
 
-    /// Passes the output of a release phase on until the release has ended, and fails unless it
+    /// Copies the output of a release phase until the release ends, and fails unless the release
     /// succeeded.
     pub async fn watch_release(
         &self,
@@ -178,8 +180,8 @@ impl Heroku {
         self.watch(request, output).await
     }
 
-    /// Makes a new release that runs what an older one ran. It does not undo what the release phase
-    /// did to the database.
+    /// Makes a new release with the code of an older one. Changes of the release phase to the
+    /// database remain.
     pub async fn roll_back(
         &self,
         app: &DestinationApp,

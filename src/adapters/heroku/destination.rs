@@ -1,15 +1,16 @@
-//! Apps and databases that may be written to. There are none of a protected environment.
+//! Proves that an app or a database may be written to. No such proof exists for a protected
+//! environment.
 
 use super::attachments::{AppReference, DatabaseAttachment};
 use super::client::Heroku;
 use super::error::HerokuError;
 use crate::settings::Destination;
 
-/// Commands of an app on this stack have to be started by its launcher.
+/// Commands of an app on this stack must be started by its launcher.
 const CLOUD_NATIVE: &str = "cnb";
 
-/// The app of an environment that is not protected, as Heroku knows it. Every request that changes
-/// an app takes one of these, and only [`Heroku::destination_app`] makes them.
+/// The app of an unprotected environment. Every request that changes an app takes this type, and
+/// only [`Heroku::destination_app`] makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationApp {
     app: AppReference,
@@ -41,10 +42,10 @@ impl DestinationDatabase {
 }
 
 impl Heroku {
-    /// Takes the proof that the environment may be written to, and reads which app it means.
+    /// Takes the proof that the environment may be written to, and reads its app from Heroku.
     ///
-    /// Heroku goes on to answer under the old name of an app that was renamed. An answer about an
-    /// app of another name is therefore refused.
+    /// Heroku still answers under the old name of a renamed app, so an answer about an app of
+    /// another name is refused.
     pub async fn destination_app(
         &self,
         destination: &Destination,
@@ -59,8 +60,8 @@ impl Heroku {
         Ok(DestinationApp { app, needs_launcher })
     }
 
-    /// The database that `name` means on the app, if the app owns it. One that is only attached,
-    /// for example production's, is refused.
+    /// The database that `name` means on the app, if the app owns it. A database that is only
+    /// attached, for example production's, is refused.
     pub async fn destination_database(
         &self,
         app: &DestinationApp,

@@ -1,4 +1,4 @@
-//! Dynos: which there are, stopping and restarting them, and waiting until they are as wanted.
+//! Lists, stops and restarts dynos, and waits for a wanted state.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use super::error::HerokuError;
 use super::formation::Formation;
 use super::one_off::Sentinel;
 
-/// The types of one-off dynos, which belong to no formation.
+/// The types of one-off dynos, which are not part of a formation.
 const ONE_OFF: [&str; 3] = ["run", "release", "scheduler"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -45,13 +45,13 @@ impl Dyno {
         ONE_OFF.contains(&self.kind.as_str())
     }
 
-    /// Whether its command has come to an end, while Heroku still lists it.
+    /// Whether its command has ended although Heroku still lists the dyno.
     pub fn has_ended(&self) -> bool {
         matches!(self.state.as_str(), "complete" | "crashed")
     }
 
-    /// Whether bcops started it for a command, on this machine or another, and listened for its
-    /// exit status.
+    /// Whether bcops, on any machine, started this dyno for a command and waits for its exit
+    /// status.
     pub fn was_started_by_bcops(&self, command: &str) -> bool {
         Sentinel::is_appended(&self.command, command)
     }
@@ -64,7 +64,7 @@ impl Heroku {
         self.get_list(request).await
     }
 
-    /// One dyno by its name; `None` once it is gone.
+    /// One dyno by its name. `None` once it is gone.
     pub async fn dyno(&self, app: &str, name: &str) -> Result<Option<Dyno>, HerokuError> {
         let path = ["apps", app, "dynos", name];
         let request = self.platform(&path, format!("the dyno {name} of {app}"));
@@ -74,26 +74,27 @@ impl Heroku {
         }
     }
 
-    /// Asks for all dynos to be replaced by new ones, which happens some time later.
+    /// Asks Heroku to replace all dynos, which happens some time later.
     pub async fn restart_dynos(&self, app: &DestinationApp) -> Result<(), HerokuError> {
         let path = ["apps", app.id(), "dynos"];
         self.act(Method::DELETE, &path, format!("the restart of {}", app.name())).await
     }
 
-    /// Asks for one dyno to be replaced by a new one.
+    /// Asks Heroku to replace one dyno.
     pub async fn restart_dyno(&self, app: &DestinationApp, dyno: &str) -> Result<(), HerokuError> {
         let path = ["apps", app.id(), "dynos", dyno];
         self.act(Method::DELETE, &path, format!("the restart of {dyno}")).await
     }
 
-    /// Asks for one dyno to stop. A dyno of the formation comes back: this is for one-off dynos.
+    /// Asks Heroku to stop one dyno. Use this for one-off dynos: a dyno of the formation is started
+    /// again.
     pub async fn stop_dyno(&self, app: &DestinationApp, dyno: &str) -> Result<(), HerokuError> {
         let path = ["apps", app.id(), "dynos", dyno, "actions", "stop"];
         self.act(Method::POST, &path, format!("the stop of {dyno}")).await
     }
 
-    /// A wish about dynos, all of which may be repeated without harm: once more where the first
-    /// answer was lost.
+    /// Sends a request about dynos, and repeats it once if the answer was lost, which is harmless
+    /// for all of them.
     async fn act(&self, method: Method, path: &[&str], what: String) -> Result<(), HerokuError> {
         let request = self.platform_sdk(path, what);
         let request = request.method(method);
@@ -103,9 +104,8 @@ impl Heroku {
         }
     }
 
-    /// Waits until exactly the dynos of `wanted` are there and up, and none of them is older than
-    /// `since`. With a formation at zero it waits until the last dyno is gone. One-off dynos do
-    /// not count.
+    /// Waits until exactly the dynos of `wanted` are up, and none is older than `since`. With a
+    /// formation at zero it waits until the last dyno is gone. One-off dynos do not count.
     pub async fn wait_for_dynos(
         &self,
         app: &str,
@@ -138,7 +138,7 @@ fn is_settled(found: &[&Dyno], wanted: &Formation, since: Option<Timestamp>) -> 
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for dyno in found {
         let is_old = since.is_some_and(|since| dyno.created_at.is_none_or(|made| made < since));
-        // A dyno that nobody visits sleeps, which is as good as up.
+        // A dyno without visitors sleeps, which counts as up.
         if is_old || !matches!(dyno.state.as_str(), "up" | "idle") {
             return false;
         }

@@ -1,8 +1,9 @@
-//! Where Heroku's two APIs are, and which of them may be given the token.
+//! Decides the addresses of Heroku's two APIs, and whether they may get the token.
 //!
 //! `HEROKU_HOST` and `HEROKU_DATA_HOST` read like the Heroku CLI's own: a bare `HEROKU_HOST` is a
-//! domain whose API lives at `api.`, and a bare `HEROKU_DATA_HOST` borrows scheme and port from
-//! `HEROKU_HOST` when that is a URL. Unlike there, a URL with a path and a host with a port work.
+//! domain whose API lives at `api.`, and a bare `HEROKU_DATA_HOST` takes scheme and port from
+//! `HEROKU_HOST` if that is a URL. Unlike in the CLI, a URL with a path and a host with a port
+//! work.
 
 use url::Url;
 
@@ -10,7 +11,7 @@ use super::service::HEROKU;
 use crate::adapters::json_api::{ApiError, ErrorKind, Reason, base, place};
 use crate::settings::keys;
 
-/// The base URLs of both APIs. All of them are fit to be sent a token.
+/// The base URLs of both APIs. Both are safe to receive a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     platform: Url,
@@ -48,8 +49,8 @@ impl Endpoints {
         &self.data
     }
 
-    /// The name under which netrc holds the token: the API's host, with its port where that is
-    /// not the scheme's own.
+    /// The name of the token's entry in netrc: the API's host, with the port unless it is the
+    /// default.
     pub fn netrc_machine(&self) -> String {
         place(&self.platform)
     }
@@ -63,11 +64,11 @@ fn is_url(value: &str) -> bool {
     value.contains("://")
 }
 
-/// A bare data host at the scheme and the port of the platform API, unless it brings its own port.
+/// A bare data host with the scheme and port of the platform API, unless it has its own port.
 fn beside(platform: &Url, host: &str) -> Result<Url, ApiError> {
     let mut url = parse("HEROKU_DATA_HOST", &format!("{}://{host}", platform.scheme()))?;
     if url.port().is_none() && url.set_port(platform.port()).is_err() {
-        let reason = Reason::new(ErrorKind::Unusable, "a port cannot be added to it");
+        let reason = Reason::new(ErrorKind::Unusable, "bcops cannot add a port to it");
         return Err(ApiError::before_any(&HEROKU, "HEROKU_DATA_HOST", reason));
     }
     Ok(url)
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_to_send_a_token_in_the_clear() {
+    fn refuses_to_send_a_token_unencrypted() {
         for (host, data) in [
             (Some("http://api.heroku.com"), None),
             (None, Some("http://api.data.heroku.com")),

@@ -1,5 +1,5 @@
-//! What can go wrong between bcops and Heroku. No variant holds a token, a signed URL or a
-//! database URL: what a server says is stripped of them before it is kept.
+//! Describes what can fail between bcops and Heroku. No variant holds a token, a signed URL or a
+//! database URL: bcops removes these from all text of servers.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,35 +16,33 @@ pub enum HerokuError {
     #[error(transparent)]
     Api(#[from] ApiError),
 
-    #[error(
-        "no Heroku token found ({tried}); set HEROKU_API_KEY, add an entry for {machine} to ~/.netrc, or run `heroku login` so that `heroku auth:token` prints one"
-    )]
+    #[error("cannot find a Heroku token for {machine}: {tried}")]
     NoCredentials { machine: String, tried: String },
 
-    #[error("cannot read {path} for the Heroku token")]
+    #[error("cannot read the Heroku token from {path}")]
     UnreadableNetrc {
         path: String,
         #[source]
         cause: std::io::Error,
     },
 
-    #[error("{app} has no Heroku Postgres database called {name}; it has: {}", list_in_words(.known))]
+    #[error("{app} has no Heroku Postgres database called {name}; its databases: {}", list_in_words(.known))]
     UnknownDatabase { app: String, name: String, known: Vec<String> },
 
-    #[error("{name} of {app} fits several databases: {}; name one of them", list_in_words(.candidates))]
+    #[error("{name} means several databases of {app}: {}; name one of these", list_in_words(.candidates))]
     AmbiguousDatabase { app: String, name: String, candidates: Vec<String> },
 
     #[error(
-        "the answer to the request for {request} was lost, and nothing new has appeared since; look at the list before trying again"
+        "Heroku's answer to the request for {request} was lost, and nothing new has appeared; look at the list before you try again"
     )]
     TransferLost {
         request: String,
         #[source]
         cause: Box<HerokuError>,
     },
-    #[error("the answer to the request for {request} was lost, and several new ones have appeared since: {}; look at them and pick one", list_in_words(.names))]
+    #[error("Heroku's answer to the request for {request} was lost, and several new ones have appeared: {}; look at them and pick one", list_in_words(.names))]
     TransferUnclear { request: String, names: Vec<String> },
-    #[error("the app's backups come from several databases, none of which is {database} today: {}; name one with --backup", list_in_words(.sources))]
+    #[error("cannot pick a backup: the app's backups come from several databases, and none is {database} today: {}; name a backup with --backup", list_in_words(.sources))]
     UnclearSource { database: String, sources: Vec<String> },
 
     #[error("transfer {name} failed{}", log_in_words(.last_lines))]
@@ -54,7 +52,7 @@ pub enum HerokuError {
     TransferCanceled { name: String },
 
     #[error(
-        "lost sight of transfer {name} after {polls} failed polls in a row; it may still be running"
+        "cannot follow transfer {name}: {polls} polls in a row failed; the transfer may still be running"
     )]
     TransferUnseen {
         name: String,
@@ -63,28 +61,28 @@ pub enum HerokuError {
         cause: Box<HerokuError>,
     },
 
-    #[error("transfer {name} has not ended within {} minutes; it may still be running", .limit.as_secs() / 60)]
+    #[error("transfer {name} did not end within {} minutes; it may still be running", .limit.as_secs() / 60)]
     TransferTooLong { name: String, limit: Duration },
     #[error(
-        "Heroku answers about the app {answered} when asked for {asked}, which was perhaps renamed; put the name of today into the configuration"
+        "Heroku answers for the app {answered} instead of {asked}, which was perhaps renamed; set the app's current name in bcops.toml"
     )]
     AnotherApp { asked: String, answered: String },
     #[error(
-        "the database {database} belongs to {owner} and is only attached to {app}, so it is not written to"
+        "cannot write to the database {database}: it belongs to {owner} and is only attached to {app}"
     )]
     ForeignDatabase { database: String, owner: String, app: String },
     #[error("cannot change {what} to {wanted}: it reads {found}; {because}")]
     NotTaken { what: String, wanted: String, found: String, because: NotTaken },
-    #[error("the dynos of {app} have not become {wanted} within {} minutes: {}", .limit.as_secs() / 60, list_in_words(.found))]
+    #[error("the dynos of {app} did not reach {wanted} within {} minutes: {}", .limit.as_secs() / 60, list_in_words(.found))]
     DynosUnsettled { app: String, wanted: String, found: Vec<String>, limit: Duration },
-    #[error("{app} has no add-on that {name} means and that has a console")]
+    #[error("{app} has no add-on called {name} with a console")]
     NoConsole { app: String, name: String },
     #[error("{app} has no backup called {name}")]
     NoBackup { app: String, name: String },
-    #[error("backup {name} cannot be restored: {reason}")]
+    #[error("cannot restore backup {name}: {reason}")]
     UnusableBackup { name: String, reason: &'static str },
     #[error(
-        "the answer to the reset of {database} was lost: it may be empty now, or become so in a moment"
+        "Heroku's answer to the reset of {database} was lost; the database may be empty now or soon"
     )]
     ResetUnclear {
         database: String,
@@ -93,25 +91,25 @@ pub enum HerokuError {
     },
     #[error("{what} ended as `{status}`")]
     JobFailed { what: String, status: String },
-    #[error("lost sight of {what} after {polls} failed polls in a row; it may still be running")]
+    #[error("cannot follow {what}: {polls} polls in a row failed; it may still be running")]
     JobUnseen {
         what: String,
         polls: u32,
         #[source]
         cause: Box<HerokuError>,
     },
-    #[error("{what} has not ended within {} minutes; it may still be running", .limit.as_secs() / 60)]
+    #[error("{what} did not end within {} minutes; it may still be running", .limit.as_secs() / 60)]
     JobTooLong { what: String, limit: Duration },
-    #[error("{what} speaks of a place for its output that may not be read")]
+    #[error("cannot read the output of {what}: Heroku's address for it is not encrypted")]
     OutputElsewhere { what: String },
-    #[error("the output of {what} cannot be passed on")]
+    #[error("cannot write the output of {what}")]
     Output {
         what: String,
         #[source]
         cause: std::io::Error,
     },
     #[error(
-        "the answer to the rollback of {app} to v{version} was lost, and no such release has appeared since; look at the list before trying again"
+        "Heroku's answer to the rollback of {app} to v{version} was lost, and no such release has appeared; look at the list before you try again"
     )]
     RollbackLost {
         app: String,
@@ -119,20 +117,20 @@ pub enum HerokuError {
         #[source]
         cause: Box<HerokuError>,
     },
-    #[error("cannot upload the source code: Heroku names a place for it that is not encrypted")]
+    #[error("cannot upload the source code: Heroku's address for it is not encrypted")]
     SourcePlace,
     #[error(transparent)]
     OneOff(#[from] OneOffError),
 }
 
-/// Why a state that was asked for is not there.
+/// Why a requested state was not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTaken {
-    /// No clear answer came to the change.
+    /// Heroku gave no clear answer to the change.
     NoAnswer,
-    /// Heroku answered well, and has not done it.
+    /// Heroku accepted the change and did not make it.
     Ignored,
-    /// Heroku answered with the new state, and later reads show another.
+    /// Heroku answered with the new state, but later reads show another state.
     ChangedSince,
 }
 
@@ -163,33 +161,33 @@ impl HerokuError {
         self.is(&[ErrorKind::NotFound])
     }
 
-    /// Whether nothing answered.
+    /// Whether no answer came.
     pub fn is_unanswered(&self) -> bool {
         self.api().is_some_and(ApiError::is_unanswered)
     }
 
-    /// Whether the same question may be answered a moment later.
+    /// Whether the same request may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         self.api().is_some_and(ApiError::is_transient)
     }
 
-    /// Whether a request that changes something may have had its effect although it failed.
+    /// Whether a failed request may still have changed something.
     pub(crate) fn leaves_doubt(&self) -> bool {
         self.api().is_some_and(ApiError::leaves_doubt)
     }
 
-    /// Whether Heroku has understood the request and does not do it, as opposed to a token that it
-    /// does not accept and to a limit.
+    /// Whether Heroku understood the request and refused it. A refused token and a rate limit do
+    /// not count.
     pub(crate) fn is_refusal(&self) -> bool {
         self.is(&[ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Refused])
     }
 
-    /// Whether this account may not see it, or it is not there.
+    /// Whether the object is missing, or this account may not see it.
     pub(super) fn is_hidden(&self) -> bool {
         self.is(&[ErrorKind::Forbidden, ErrorKind::NotFound])
     }
 
-    /// Whether asking again cannot help.
+    /// Whether another request cannot help.
     pub(super) fn is_final(&self) -> bool {
         self.is_hidden() || self.is(&[ErrorKind::Unauthorized, ErrorKind::TwoFactor])
     }
@@ -224,17 +222,31 @@ impl From<HerokuError> for CommandError {
             | HerokuError::TransferTooLong { .. }
             | HerokuError::TransferLost { .. }
             | HerokuError::TransferUnclear { .. } => {
-                let purpose = "see what became of the transfer";
+                let purpose = "see the state of the transfer";
                 (FailureKind::RemoteJob, Some(Hint::run(purpose, "bcops backups list")))
             }
-            HerokuError::UnusableBackup { .. }
-            | HerokuError::ResetUnclear { .. }
-            | HerokuError::DynosUnsettled { .. }
-            | HerokuError::NotTaken { .. }
-            | HerokuError::JobFailed { .. }
+            HerokuError::UnusableBackup { .. } => {
+                let purpose = "choose another backup";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "bcops backups list")))
+            }
+            HerokuError::ResetUnclear { .. } => {
+                let purpose = "see whether the database is empty";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku pg:info --app")))
+            }
+            HerokuError::DynosUnsettled { .. } | HerokuError::NotTaken { .. } => {
+                let purpose = "see how the dynos stand";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))
+            }
+            HerokuError::JobFailed { .. }
             | HerokuError::JobUnseen { .. }
-            | HerokuError::JobTooLong { .. }
-            | HerokuError::RollbackLost { .. } => (FailureKind::RemoteJob, None),
+            | HerokuError::JobTooLong { .. } => {
+                let purpose = "read what the app logged";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku logs --app")))
+            }
+            HerokuError::RollbackLost { .. } => {
+                let purpose = "see the releases";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku releases --app")))
+            }
             HerokuError::OneOff(_) => {
                 let purpose = "see whether the dyno still runs";
                 (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))

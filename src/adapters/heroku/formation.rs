@@ -1,4 +1,4 @@
-//! The formation: how many dynos of which size run each of an app's processes.
+//! Reads and changes the formation: the number and size of dynos for each process of an app.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::set_state::Reads;
 /// The process that serves visitors.
 const WEB: &str = "web";
 
-/// What runs, by the type of the process. It can be kept, and put back later.
+/// The scale of each process type. It can be saved, and restored later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Formation(pub BTreeMap<String, Scale>);
@@ -45,8 +45,8 @@ impl Formation {
         self.dynos() == 0
     }
 
-    /// Whether the app has web dynos in its formation and runs none. An app that was never deployed
-    /// has no processes at all.
+    /// Whether the app has a web process without dynos. An app that was never deployed has no
+    /// processes at all.
     pub fn serves_nobody(&self) -> bool {
         match self.0.get(WEB) {
             Some(web) => web.quantity == 0,
@@ -54,7 +54,7 @@ impl Formation {
         }
     }
 
-    /// The same with one web dyno, which is what Heroku gives a new app.
+    /// The same with at least one web dyno, as Heroku gives a new app.
     pub fn with_a_web_dyno(&self) -> Formation {
         let mut formation = self.clone();
         if let Some(web) = formation.0.get_mut(WEB) {
@@ -63,8 +63,8 @@ impl Formation {
         formation
     }
 
-    /// What this comes to with the processes that `present` has: other code may have other ones. Those
-    /// that only `present` has stay as they are there.
+    /// This formation for the processes of `present`, because other code may have other processes.
+    /// Processes that only `present` has keep their scale.
     pub fn onto(&self, present: &Formation) -> Formation {
         let scale = |(kind, now): (&String, &Scale)| {
             (kind.clone(), self.0.get(kind).unwrap_or(now).clone())
@@ -72,14 +72,14 @@ impl Formation {
         Formation(present.0.iter().map(scale).collect())
     }
 
-    /// The processes with dynos that `present` does not have at all.
+    /// The processes with dynos that `present` lacks.
     pub fn missing_in(&self, present: &Formation) -> Vec<String> {
         let missing =
             self.0.iter().filter(|(kind, one)| one.quantity > 0 && !present.0.contains_key(*kind));
         missing.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// The same with the processes that only `other` has.
+    /// The same, plus the processes that only `other` has.
     pub fn with_missing_of(mut self, other: &Formation) -> Formation {
         for (kind, scale) in &other.0 {
             self.0.entry(kind.clone()).or_insert_with(|| scale.clone());
@@ -87,12 +87,12 @@ impl Formation {
         self
     }
 
-    /// How many dynos there are in all.
+    /// The total number of dynos.
     pub fn dynos(&self) -> u32 {
         self.0.values().fold(0, |sum, scale| sum.saturating_add(scale.quantity))
     }
 
-    /// What has to be sent to get from `present` to this. A size is named only where it changes.
+    /// The updates to send to get from `present` to this. A size is sent only if it changes.
     fn updates_from(&self, present: &Formation) -> Vec<Value> {
         let changed = self.0.iter().filter(|(kind, scale)| present.0.get(*kind) != Some(scale));
         changed
@@ -126,9 +126,8 @@ impl Heroku {
         Ok(of_processes(processes))
     }
 
-    /// Brings the processes of `wanted` to what it says, and reads back that they are. Processes
-    /// that it does not name stay as they are. Dynos start and stop later: see
-    /// [`Heroku::wait_for_dynos`].
+    /// Scales the processes of `wanted`, and reads them back to check. Other processes do not
+    /// change. Dynos start and stop later: see [`Heroku::wait_for_dynos`].
     pub async fn scale(&self, app: &DestinationApp, wanted: &Formation) -> Result<(), HerokuError> {
         let updates = wanted.updates_from(&self.formation(app.id()).await?);
         if updates.is_empty() {
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_sent() {
+    fn only_differences_are_sent() {
         let present = formation(&[("web", 0, "Basic"), ("worker", 1, "Basic"), ("cron", 1, "S")]);
         let wanted = formation(&[("web", 2, "Basic"), ("worker", 1, "Standard-1X")]);
         let updates = Value::from(wanted.updates_from(&present));
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_web_dyno_nobody_is_served() {
+    fn without_a_web_dyno_no_one_is_served() {
         let without = formation(&[("web", 0, "Basic"), ("worker", 1, "Basic")]);
         assert!(without.serves_nobody() && !without.with_a_web_dyno().serves_nobody());
         assert_eq!(without.with_a_web_dyno().to_string(), "web=1:Basic worker=1:Basic");
@@ -194,9 +193,9 @@ mod tests {
         assert!(formation(&[("worker", 0, "Basic")]).serves_nobody());
     }
 
-    /// The new code has a `beat` and no `worker` any more; going back it is the other way round.
+    /// The new code has a `beat` and no `worker`. The way back is the reverse.
     #[test]
-    fn processes_that_only_other_code_has_are_left_alone() {
+    fn processes_of_other_code_only_do_not_change() {
         let before = formation(&[("web", 2, "Basic"), ("worker", 1, "Basic"), ("cron", 0, "S")]);
         let now = formation(&[("web", 0, "Basic"), ("beat", 1, "Basic")]);
         let expected = formation(&[("web", 2, "Basic"), ("beat", 1, "Basic")]);
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_kept() {
+    fn a_formation_can_be_saved() {
         let kept = formation(&[("web", 2, "Basic")]);
         let json = serde_json::to_string(&kept).expect("json");
         assert_eq!(json, r#"{"web":{"quantity":2,"size":"Basic"}}"#);

@@ -1,23 +1,23 @@
-//! Transfers whose request was sent and whose answer was lost.
+//! Finds a transfer whose request was sent and whose answer was lost.
 //!
-//! A request is sent once. The list of transfers tells whether one has begun: its number is then
-//! higher than every number before.
+//! A request is sent once. The list of transfers shows whether a transfer has begun: its number is
+//! then higher than all earlier numbers.
 
 use super::attachments::DatabaseAttachment;
 use super::client::Heroku;
 use super::error::HerokuError;
 use super::transfers::Transfer;
 
-/// How often the list is read for a transfer whose request got no answer.
+/// How often the list is read for such a transfer.
 const LOOKS: u32 = 3;
 
-/// How to recognise the transfer that was asked for.
+/// How to recognise the requested transfer.
 pub struct Lost<'a> {
     /// The app that owns the database.
     pub owner: &'a str,
     /// The highest number before the request.
     pub before: u64,
-    /// What was asked for, in words: "a backup of postgresql-round-1".
+    /// The request, as text: "a backup of postgresql-round-1".
     pub what: String,
     pub is_ours: &'a (dyn Fn(&Transfer) -> bool + Sync),
 }

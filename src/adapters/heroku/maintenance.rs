@@ -1,4 +1,5 @@
-//! Maintenance mode: while it is on, Heroku answers visitors itself and the app sees none of them.
+//! Turns maintenance mode on and off. While it is on, Heroku answers visitors itself and the app
+//! gets no requests.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::error::HerokuError;
 use super::set_state::Reads;
 
 impl Heroku {
-    /// Turns maintenance mode on or off, and reads back that it is.
+    /// Turns maintenance mode on or off, and reads it back to check.
     pub async fn set_maintenance(&self, app: &DestinationApp, on: bool) -> Result<(), HerokuError> {
         let path = ["apps", app.id()];
         let what = format!("the maintenance mode of {}", app.name());

@@ -1,9 +1,9 @@
-//! Heroku's platform API (version 3) and the data API of Heroku Postgres, as far as bcops needs
-//! them: apps, config vars, add-ons, backups and restores, dynos, builds and releases.
+//! Talks to Heroku's platform API (version 3) and to the data API of Heroku Postgres: apps, config
+//! vars, add-ons, backups and restores, dynos, builds and releases.
 //!
-//! What changes an app takes a [`DestinationApp`] or a [`DestinationDatabase`], of which there are
-//! none for a protected environment. Two requests work on any app and have to be asked for by name:
-//! [`Heroku::start_capture`] makes a backup, and [`Heroku::public_url`] mints a signed URL.
+//! Methods that change an app take a [`DestinationApp`] or a [`DestinationDatabase`], which do not
+//! exist for a protected environment. Two requests work on any app: [`Heroku::start_capture`] makes
+//! a backup, and [`Heroku::public_url`] mints a signed URL.
 
 mod attachments;
 mod backups;

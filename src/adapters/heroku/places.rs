@@ -1,9 +1,9 @@
-//! Where a database is, as far as its URL tells, and whether two URLs mean the same one.
+//! Compares the places of databases in their URLs.
 
 use crate::secret::Secret;
 
-/// A transfer that does not tell its database may be about any. Credentials are rotated, so that
-/// only the place is compared.
+/// Whether both URLs may mean one database. A missing URL may mean any. Only the place is compared,
+/// because credentials are rotated.
 pub fn may_be(said: Option<&Secret>, database: Option<&Secret>) -> bool {
     match (said.and_then(place), database.and_then(place)) {
         (Some(said), Some(database)) => said == database,
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_is_recognised_by_its_place() {
+    fn a_database_is_recognized_by_its_place() {
         let here = Secret::new("postgres://u:new@db.test:5432/one");
         let is_here = |url: &str| may_be(Some(&Secret::new(url)), Some(&here));
         assert!(is_here("postgres://u:old@db.test:5432/one"));

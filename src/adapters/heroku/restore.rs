@@ -1,4 +1,4 @@
-//! What is done to a database that may be written to: emptying it, and filling it from a backup.
+//! Empties a database that may be written to, and restores backups into it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,26 +12,26 @@ use super::places::may_be;
 use super::transfers::{SignedUrl, Transfer, TransferState, backup_named};
 use crate::secret::Secret;
 
-/// A backup that a restore can be made from.
+/// A backup that can be restored.
 #[derive(Debug, Clone)]
 pub struct BackupSource {
     pub name: String,
-    /// The app whose backup it is; `None` for a URL.
+    /// The app that owns the backup. `None` for a URL.
     pub app: Option<String>,
     url: Secret,
 }
 
 impl BackupSource {
-    /// A signed URL, which anybody could fetch the backup from until it expires. It may have
-    /// expired by the time a restore that has to wait for its turn begins.
+    /// A signed URL, from which anyone can fetch the backup until it expires. It may expire before
+    /// a queued restore begins.
     pub fn signed(name: impl Into<String>, url: &SignedUrl) -> Self {
         BackupSource { name: name.into(), app: None, url: url.url.clone() }
     }
 }
 
 impl Heroku {
-    /// A completed backup of any app that the account may see, by its name (`b007`). It is named
-    /// to Heroku by where it lies in Heroku's own store, so that no signed URL is needed.
+    /// A completed backup of any app that the account may see, by its name (`b007`). Heroku gets
+    /// its location in Heroku's own store, so no signed URL is needed.
     pub async fn backup_source(&self, app: &str, name: &str) -> Result<BackupSource, HerokuError> {
         let transfers = self.transfers(app).await?;
         let Some(backup) = backup_named(&transfers, name) else {
@@ -44,7 +44,9 @@ impl Heroku {
                 let (name, app) = (name.to_owned(), Some(app.to_owned()));
                 Ok(BackupSource { name, app, url: url.clone() })
             }
-            (TransferState::Completed, None) => Err(unusable("Heroku does not say where it lies")),
+            (TransferState::Completed, None) => {
+                Err(unusable("Heroku does not report its location"))
+            }
             (TransferState::Failed, _) => Err(unusable("it failed")),
             (TransferState::Canceled, _) => Err(unusable("it was cancelled")),
             (TransferState::Pending | TransferState::Running, _) => {
@@ -53,7 +55,7 @@ impl Heroku {
         }
     }
 
-    /// Starts a restore, which wipes the database and fills it again, and does not wait.
+    /// Starts a restore, which empties and refills the database, and does not wait for it.
     pub async fn start_restore(
         &self,
         database: &DestinationDatabase,
@@ -100,7 +102,8 @@ impl Heroku {
         }
     }
 
-    /// Cancels a transfer of the app, and reads back how it ended: it may have been faster.
+    /// Cancels a transfer of the app, and reads back how it ended, because it may have finished
+    /// first.
     pub async fn cancel_transfer(
         &self,
         app: &DestinationApp,
@@ -108,7 +111,7 @@ impl Heroku {
     ) -> Result<Transfer, HerokuError> {
         let path =
             ["client", "v11", "apps", app.name(), "transfers", &transfer.uuid, "actions", "cancel"];
-        let what = format!("the cancelling of {}", transfer.name());
+        let what = format!("the cancellation of {}", transfer.name());
         let sent: Result<Value, _> = self.post(self.data(&path, what), None).await;
         let now = self.transfer(app.name(), &transfer.uuid, super::Verbosity::Plain).await?;
         match (sent, now.state()) {
@@ -117,7 +120,8 @@ impl Heroku {
         }
     }
 
-    /// What is under way on a database at this moment: backups of it, restores and copies into it.
+    /// The transfers that are in progress on a database: backups of it, and restores and copies
+    /// into it.
     pub async fn transfers_under_way(
         &self,
         database: &DatabaseAttachment,
@@ -138,7 +142,7 @@ impl Heroku {
     }
 }
 
-/// Spelled and ordered as the CLI does.
+/// Adds extensions with the CLI's spelling and order.
 fn add_extensions(body: &mut Value, extensions: &[String]) {
     let mut names: Vec<String> = extensions.iter().map(|name| name.trim().to_lowercase()).collect();
     names.sort();

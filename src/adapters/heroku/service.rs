@@ -1,4 +1,4 @@
-//! How Heroku differs from other services.
+//! Describes how Heroku differs from other services.
 
 use reqwest::header::RANGE;
 use serde::Deserialize;
@@ -8,8 +8,8 @@ use crate::adapters::json_api::{
 };
 use crate::failure::FailureKind;
 
-/// The policies of both of Heroku's APIs. Neither knows idempotency keys, so that a repeated POST may
-/// start a second backup. A request over the limit was not looked at.
+/// The policies of both of Heroku's APIs. Neither has idempotency keys, so a repeated POST may
+/// start a second backup. A request over the limit had no effect.
 pub static HEROKU: Service = Service {
     name: "Heroku",
     login: "token",
@@ -24,9 +24,7 @@ pub static HEROKU: Service = Service {
         unauthorized: Advice::Do(LOGIN),
         forbidden: Advice::Do(DOCTOR),
         not_found: Advice::Do(DOCTOR),
-        over_limit: Advice::Do(
-            "wait, then try again; every user of the same token draws on the same limit",
-        ),
+        over_limit: Advice::Do("wait, then try again: all users of the same token share the limit"),
         refused: Advice::Do(STATUS),
         bad_answer: Advice::Do(STATUS),
         unavailable: Advice::Do(STATUS),
@@ -37,8 +35,8 @@ pub static HEROKU: Service = Service {
 pub const LOGIN: &str =
     "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`";
 pub const DOCTOR: &str = "bcops doctor   # checks every app and permission";
-/// What to do where Heroku itself seems to be at fault.
-pub const STATUS: &str = "see https://status.heroku.com and whether HEROKU_HOST can be reached \
+/// The advice if Heroku itself seems to be at fault.
+pub const STATUS: &str = "check https://status.heroku.com and that HEROKU_HOST can be reached \
     from here, then try again";
 
 /// The body of an error, as both APIs send it.
@@ -55,7 +53,7 @@ fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
             false => Err(Reason::bad_answer("it is not JSON")),
         };
     }
-    // A proxy's page in HTML has neither an id nor a message, which is no reason to fail here.
+    // A proxy's HTML page has neither an id nor a message, which must not fail here.
     let ErrorBody { id, message } = answer.read().unwrap_or_default();
     let kind = match (answer.status.as_u16(), id.as_deref()) {
         (403, Some("two_factor")) => ErrorKind::TwoFactor,

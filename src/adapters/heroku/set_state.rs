@@ -1,7 +1,7 @@
-//! A PATCH that sets a state: maintenance, a formation, config vars.
+//! Sets a state with a PATCH: maintenance mode, a formation, config vars.
 //!
-//! Asked for twice it is the same state, so it is repeated where the first answer was an error of
-//! the moment. What counts is what is read afterwards.
+//! A second request sets the same state, so the request is repeated after a temporary error. The
+//! state that is read afterwards decides.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use super::client::Heroku;
 use super::error::{HerokuError, NotTaken};
 use crate::adapters::json_api::Request;
 
-/// A read may be a moment behind the change.
+/// The number of reads, because a read may be slightly older than the change.
 const READS: u32 = 3;
 const BETWEEN_READS: Duration = Duration::from_millis(300);
 
-/// How the state reads.
+/// The state as read.
 pub(super) enum Reads {
     AsWanted,
     Otherwise { wanted: String, found: String },
 }
 
 impl Heroku {
-    /// Sends the change until it is answered, and reads until the state is as wanted. `echoes` says
-    /// whether Heroku's answer to the change holds the new state.
+    /// Sends the change until Heroku answers, and reads until the state is as wanted. `echoes`
+    /// decides whether Heroku's answer to the change holds the new state.
     pub(super) async fn set_state<F: Future<Output = Result<Reads, HerokuError>>>(
         &self,
         request: Request<'_>,

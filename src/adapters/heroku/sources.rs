@@ -1,7 +1,7 @@
-//! Builds without a push: an archive of the source is uploaded, and a build of it is asked for.
+//! Builds without a push: uploads an archive of the source and starts a build of it.
 //!
-//! Heroku builds nothing for a push that moves no ref. This is the way to build what its repository
-//! has already, and to build an older commit once more.
+//! Heroku does not build after a push that moves no ref. With an archive it builds a commit that
+//! its repository already has, or an older commit again.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
@@ -17,10 +17,10 @@ use super::error::HerokuError;
 use crate::adapters::transport;
 use crate::secret::Secret;
 
-/// An upload that fails is begun again so often: the URL stays the same, and so do the bytes.
+/// How often an upload is tried, always with the same URL and the same bytes.
 const TRIES: u32 = 3;
 
-/// Source code that Heroku can fetch, for an hour.
+/// Source code that Heroku can fetch for an hour.
 #[derive(Debug)]
 pub struct UploadedSource {
     url: Secret,
@@ -39,7 +39,7 @@ struct SourceUrls {
 }
 
 impl Heroku {
-    /// Uploads a `.tar.gz` of source code. Nothing of any app changes.
+    /// Uploads a `.tar.gz` of source code. Changes nothing in any app.
     pub async fn upload_source(&self, archive: Bytes) -> Result<UploadedSource, HerokuError> {
         let request = self.platform(&["sources"], "a place for source code");
         let SourceUrls { get_url, put_url } = self.post::<Source>(request, None).await?.source_blob;
@@ -70,8 +70,8 @@ impl Heroku {
         }
     }
 
-    /// Asks for a build of uploaded source code, once. Where the answer is lost, the list of builds
-    /// tells whether it began.
+    /// Asks once for a build of uploaded source code. If the answer is lost, the list of builds
+    /// shows whether the build began.
     pub async fn start_build(
         &self,
         app: &DestinationApp,

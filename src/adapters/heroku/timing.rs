@@ -1,4 +1,4 @@
-//! The client's patience.
+//! Holds the client's time limits.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use super::error::HerokuError;
 use crate::adapters::backoff::Backoff;
 use crate::adapters::json_api;
 
-/// How long to wait for what. The defaults are for the real Heroku.
+/// How long each kind of wait may take. The defaults are for the real Heroku.
 #[derive(Debug, Clone)]
 pub struct Timing {
     pub connect: Duration,
     /// From the first byte sent to the last byte of the answer.
     pub request: Duration,
-    /// How long the download of a backup may bring nothing before it connects again.
+    /// How long the download of a backup may stall before it reconnects.
     pub stall: Duration,
-    /// How often a GET is sent in all, and for how long.
+    /// How often a GET is sent in total, and for how long.
     pub tries: u32,
     pub try_for: Duration,
     pub backoff: Backoff,
-    /// Between two looks at a job that has run for a while. Heroku's own CLI does not ask more often.
+    /// The time between two polls of a long job, as in Heroku's own CLI.
     pub poll: Duration,
-    /// How many polls in a row may fail, each after all its tries.
+    /// How many polls in a row may fail, each with all its retries.
     pub failed_polls: u32,
     /// How long a transfer may take.
     pub transfer: Duration,
@@ -28,12 +28,12 @@ pub struct Timing {
     pub job: Duration,
     /// How long dynos may take to start, to stop, and to answer at the rendezvous.
     pub dynos: Duration,
-    /// For how long output may still come after the exit status of a one-off dyno.
+    /// How long output may still arrive after the exit status of a one-off dyno.
     pub grace: Duration,
 }
 
 impl Timing {
-    /// The same with a limit of the user's own for each request, if there is one.
+    /// The same timing with the user's limit for each request, if set.
     pub fn limited(self, request: Option<Duration>) -> Timing {
         let Some(request) = request else { return self };
         Timing { request, stall: request, try_for: request.saturating_mul(2), ..self }
@@ -69,7 +69,7 @@ impl Timing {
     }
 }
 
-/// The waits between looks at a job: short ones at first, because many jobs are, and then
+/// The waits between polls of a job: short at first, because many jobs are short, then
 /// [`Timing::poll`].
 #[derive(Debug)]
 pub struct Pace {
@@ -86,16 +86,16 @@ impl Timing {
     }
 }
 
-/// How many looks at a job have failed in a row.
+/// How many polls of a job have failed in a row.
 #[derive(Debug, Default)]
 pub struct FailedPolls(u32);
 
 impl FailedPolls {
-    /// What was seen; `None` where a failure is one of those that pass. `unseen` makes the error of
-    /// having lost sight.
+    /// The result of a poll. `None` for a failure that is still tolerated. `unseen` makes the error
+    /// after too many failures.
     ///
     /// # Errors
-    /// A failure that asking again cannot help, and one too many.
+    /// A failure that another poll cannot fix, or one failure too many.
     pub fn pass<T>(
         &mut self,
         seen: Result<T, HerokuError>,

@@ -1,8 +1,9 @@
-//! Heroku Postgres transfers: backups, restores and copies, numbered together per app.
+//! Reads Heroku Postgres transfers: backups, restores and copies, which share numbers within an
+//! app.
 //!
-//! A transfer's kind is told by its two ends: `pg_dump` to `gof3r` (Heroku's bucket) is a backup.
-//! It has ended when `finished_at` is set, and only then does `succeeded` mean anything. A
-//! cancelled one says so in `canceled_at`. Warnings do not make it fail.
+//! The two ends of a transfer show its kind: `pg_dump` to `gof3r` (Heroku's bucket) is a backup. A
+//! transfer has ended when `finished_at` is set, and `succeeded` is valid only then. `canceled_at`
+//! marks a cancelled transfer. Warnings are not failures.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -35,7 +36,7 @@ pub struct Transfer {
     /// The size of the database, which is not the size of its dump.
     #[serde(default)]
     pub source_bytes: Option<u64>,
-    /// How much of the dump has been moved.
+    /// How many bytes of the dump were transferred.
     #[serde(default)]
     pub processed_bytes: Option<u64>,
     #[serde(default)]
@@ -54,7 +55,7 @@ pub struct Transfer {
     deleted_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "moment")]
     purged_at: Option<Timestamp>,
-    /// Only where it was asked for.
+    /// Only if the request asked for it.
     #[serde(default)]
     pub logs: Vec<LogLine>,
 }
@@ -79,11 +80,11 @@ pub struct LogLine {
 pub enum TransferState {
     Pending,
     Running,
-    /// Finished well, perhaps with warnings: see [`Transfer::warnings`].
+    /// Finished successfully, perhaps with warnings: see [`Transfer::warnings`].
     Completed,
     Canceled,
     Failed,
-    /// It was completed, and its data are gone: somebody deleted it, or it was kept long enough.
+    /// It was completed, but its data are gone: deleted by a person, or expired.
     Deleted,
 }
 
@@ -94,7 +95,7 @@ pub enum Verbosity {
     WithLogs,
 }
 
-/// A URL that anybody can fetch the backup from until it expires.
+/// A URL from which anyone can fetch the backup until it expires.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SignedUrl {
     pub url: Secret,
@@ -142,8 +143,8 @@ impl Transfer {
         }
     }
 
-    /// How people write it: `b001` a backup by hand, `a001` a scheduled one, `r001` a restore,
-    /// `c001` a copy, and `ob001` one from the days before transfers.
+    /// The name that people use: `b001` a manual backup, `a001` a scheduled one, `r001` a restore,
+    /// `c001` a copy, and `ob001` a backup from before transfers existed.
     pub fn name(&self) -> String {
         if let Some(old) = self.options.as_ref().and_then(|o| o.pgbackups_name.as_deref()) {
             return format!("o{old}");
@@ -157,7 +158,7 @@ impl Transfer {
         format!("{letter}{:03}", self.num)
     }
 
-    /// Whether it was neither deleted nor purged.
+    /// Whether the data were neither deleted nor purged.
     pub fn is_there(&self) -> bool {
         self.deleted_at.is_none() && self.purged_at.is_none()
     }
@@ -171,7 +172,7 @@ pub fn newest_completed(transfers: &[Transfer]) -> Option<&Transfer> {
         .max_by_key(|one| (one.finished_at, one.num))
 }
 
-/// The backup with this name, in whatever state it is. The letter counts: `b007` is not `a007`.
+/// The backup with this name, in any state. The letter counts: `b007` is not `a007`.
 pub fn backup_named<'a>(transfers: &'a [Transfer], name: &str) -> Option<&'a Transfer> {
     transfers.iter().find(|one| one.is_backup() && one.name() == name)
 }
@@ -201,13 +202,13 @@ impl Heroku {
         .await
     }
 
-    /// Mints a signed URL for a completed backup. It is for GET only, and for nobody's eyes.
+    /// Mints a signed URL for a completed backup. The URL is for GET only, and must not be shown.
     pub async fn public_url(&self, app: &str, num: u64) -> Result<SignedUrl, HerokuError> {
         let number = num.to_string();
         let path = ["client", "v11", "apps", app, "transfers", &number, "actions", "public-url"];
         let what = format!("the URL of transfer {num} of {app}");
         let request = self.data(&path, what);
-        // Minting changes nothing at Heroku, so that this POST may be repeated.
+        // This POST changes nothing at Heroku, so it may be repeated.
         match self.post(request.clone(), None).await {
             Err(error) if error.is_unanswered() => self.post(request, None).await,
             other => other,
@@ -215,14 +216,14 @@ impl Heroku {
     }
 }
 
-/// Reads `2017-08-31 10:28:08 +0000` as well as RFC 3339. Anything else is an error: a moment that
-/// was passed over would make a finished transfer look as if it still ran.
+/// Reads `2017-08-31 10:28:08 +0000` as well as RFC 3339. Anything else is an error, because a
+/// finished transfer without its time would seem to be running.
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     text.parse()
         .or_else(|_| Timestamp::strptime("%Y-%m-%d %H:%M:%S%.f %z", &text))
         .map(Some)
-        .map_err(|_| serde::de::Error::custom("a moment in an unknown form"))
+        .map_err(|_| serde::de::Error::custom("a time in an unknown form"))
 }
 
 #[cfg(test)]
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_the_two_ends() {
+    fn names_depend_on_the_two_ends() {
         let name = |fields| transfer(fields).name();
         assert_eq!(name(json!({})), "b007");
         assert_eq!(name(json!({"num": 1234})), "b1234");
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn states_follow_the_moments() {
+    fn states_depend_on_the_times() {
         let state = |fields| transfer(fields).state();
         let at = "2017-08-31 10:28:08 +0000";
         assert_eq!(state(json!({})), TransferState::Pending);
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_come_in_two_forms() {
+    fn times_have_two_forms() {
         let read = |text| transfer(json!({"created_at": text})).created_at.map(|t| t.to_string());
         let expected = Some("2017-08-31T10:28:08Z".to_owned());
         assert_eq!(read(json!("2017-08-31 10:28:08 +0000")), expected);
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_the_one_that_finished_last() {
+    fn the_newest_backup_is_the_last_to_finish() {
         let backup = |num: u64, finished: &str, succeeded: bool| {
             transfer(json!({"num": num, "finished_at": finished, "succeeded": succeeded}))
         };

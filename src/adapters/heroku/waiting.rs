@@ -1,4 +1,4 @@
-//! Waiting for the end of a transfer: a backup, a restore or a copy.
+//! Waits for the end of a transfer: a backup, a restore or a copy.
 
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ use crate::events::{Event, Progress, Reporter, Unit};
 const LAST_LOG_LINES: usize = 5;
 
 impl Heroku {
-    /// Waits for the end of a transfer of `app`. It is a success only if a read of its final state
-    /// says so. `step` is what progress is reported under.
+    /// Waits for the end of a transfer of `app`. Succeeds only if the final state was read and is a
+    /// success. Progress is reported under `step`.
     pub async fn wait_for_transfer(
         &self,
         app: &str,
@@ -30,7 +30,7 @@ impl Heroku {
                 |polls, cause| HerokuError::TransferUnseen { name: transfer.name(), polls, cause };
             if let Some(seen) = failed_polls.pass(seen, &self.timing, unseen)? {
                 match seen.state() {
-                    // It was completed before somebody deleted it.
+                    // It was completed before it was deleted.
                     TransferState::Completed | TransferState::Deleted => return Ok(seen),
                     TransferState::Canceled => {
                         return Err(HerokuError::TransferCanceled { name: seen.name() });
@@ -51,7 +51,7 @@ impl Heroku {
 
     async fn failure(&self, app: &str, transfer: &Transfer) -> HerokuError {
         let verbose = self.transfer(app, &transfer.uuid, Verbosity::WithLogs).await;
-        // The failure is the news: that its log cannot be read does not replace it.
+        // The failure matters more than a log that cannot be read.
         let logs = verbose.map(|transfer| transfer.logs).unwrap_or_default();
         let last = logs.iter().skip(logs.len().saturating_sub(LAST_LOG_LINES));
         let last_lines = last.map(|line| Login::none().plain(&line.message)).collect();
@@ -61,11 +61,11 @@ impl Heroku {
 
 fn progress(step: &'static str, transfer: &Transfer) -> Event {
     let current = match transfer.state() {
-        TransferState::Pending => format!("{} waits for its turn", transfer.name()),
-        _ => format!("{} runs", transfer.name()),
+        TransferState::Pending => format!("{} is queued", transfer.name()),
+        _ => format!("{} is running", transfer.name()),
     };
     let done = transfer.processed_bytes.unwrap_or(0);
-    // The size of the database is known, but its compressed dump will be smaller.
+    // No total: the size of the database is known, but its compressed dump is smaller.
     Event::StepProgress {
         step,
         progress: Progress { done, total: None, unit: Unit::Bytes, current },

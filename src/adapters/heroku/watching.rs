@@ -1,7 +1,7 @@
-//! Watching a build or a release: its output as it comes, and its status until it is final.
+//! Watches a build or a release: copies its output, and reads its status until the status is final.
 //!
-//! The end of the output is no proof of anything: the status is read again after it, and the job
-//! has ended when a status that was read says so. The output is read once more after that.
+//! The end of the output does not prove the end of the job: only a final status does. The output is
+//! read once more after that.
 
 use std::time::Instant;
 
@@ -27,19 +27,19 @@ pub enum JobStatus {
     Failed,
     /// The release phase took too long.
     Expired,
-    /// A status that bcops does not know, which is not taken for an end.
+    /// A status that bcops does not know, which does not count as the end.
     #[serde(other)]
     Unknown,
 }
 
-/// What can be watched.
+/// A job that can be watched.
 pub trait Job: DeserializeOwned {
     fn status(&self) -> JobStatus;
-    /// Where its output can be read without a token. Absent until there is some.
+    /// The URL of its output, readable without a token. Absent until there is output.
     fn output(&self) -> Option<&Secret>;
 }
 
-/// How far the output has been passed on.
+/// How many bytes of the output were copied.
 struct Passed<'a> {
     bytes: u64,
     to: &'a mut (dyn AsyncWrite + Unpin + Send),
@@ -63,10 +63,10 @@ impl Heroku {
             let unseen = |polls, cause| HerokuError::JobUnseen { what: what.clone(), polls, cause };
             if let Some(job) = failed_polls.pass(seen, &self.timing, unseen)? {
                 let all = self.pass_on(what, job.output(), &mut passed).await?;
-                // As long as more comes, it is not in vain.
+                // New output resets the count of vain attempts.
                 unread = if passed.bytes > before { 0 } else { unread + 1 };
                 match ended(what, job) {
-                    // What was said in the end is worth a few more looks, and no more.
+                    // Retries a few times for the last lines of the output.
                     Some(_) if !all && unread < self.timing.tries => {}
                     Some(ended) => return ended,
                     None => {}
@@ -80,9 +80,8 @@ impl Heroku {
         }
     }
 
-    /// Passes on what output there is beyond what was passed on before, until the server ends it
-    /// or is silent for long, and tells whether that was all. That it cannot be read is no failure
-    /// of the job.
+    /// Copies new output until the server ends it or is silent for long, and returns whether that
+    /// was all. Output that cannot be read is not a failure of the job.
     async fn pass_on(
         &self,
         what: &str,
@@ -100,11 +99,11 @@ impl Heroku {
         let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, sent).await else {
             return Ok(false);
         };
-        // Where the range was not heeded, what is known already comes again.
+        // If the server ignores the range, it sends the known bytes again.
         let mut known = match response.status() {
             StatusCode::OK => passed.bytes,
             StatusCode::PARTIAL_CONTENT => 0,
-            // 404 before the release phase has begun, 416 when there is nothing new.
+            // 404 before the release phase has begun, 416 if there is nothing new.
             StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => return Ok(true),
             _ => return Ok(false),
         };

@@ -1,4 +1,4 @@
-//! An answer read to its end.
+//! Reads answers of a service.
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -12,7 +12,7 @@ pub struct ApiAnswer {
 }
 
 impl ApiAnswer {
-    /// The body as what is expected, if it is that.
+    /// The body as the expected type, if it has that form.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -23,12 +23,13 @@ impl ApiAnswer {
         media_type.trim() == "application/json" || media_type.trim().ends_with("+json")
     }
 
-    /// What a body looks like that could not be read. It is not quoted: nobody knows what is in it.
+    /// Describes a body that could not be read. The body is not quoted, because it may hold
+    /// anything.
     pub(super) fn look(&self) -> &'static str {
         match self.body.trim_ascii_start().first() {
             None => "it is empty",
             Some(b'<') => "it looks like HTML",
-            Some(b'{' | b'[') => "it is JSON of another form, or cut short",
+            Some(b'{' | b'[') => "it is JSON in another form, or incomplete",
             Some(_) => "it is not JSON",
         }
     }

@@ -1,5 +1,4 @@
-//! One request after the other, each with a time limit, sent again where that can help and does no
-//! harm.
+//! Sends requests with a time limit, and repeats them where that can help and is harmless.
 
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -30,7 +29,7 @@ pub struct JsonApi {
 
 impl JsonApi {
     /// # Errors
-    /// Where this machine cannot make encrypted connections.
+    /// If this machine cannot make encrypted connections.
     pub fn new(
         service: &'static Service,
         login: Login,
@@ -44,7 +43,7 @@ impl JsonApi {
         Ok(JsonApi { service, http, login, timing })
     }
 
-    /// The answer to a request, as what is expected.
+    /// The answer to a request, as the expected type.
     pub async fn json<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, ApiError> {
         let answer = self.send(&request).await?;
         self.read(&request, &answer)
@@ -79,7 +78,7 @@ impl JsonApi {
         Err(self.means(&request, Reason::bad_answer("the list never ends")))
     }
 
-    /// An answer of success, read to its end.
+    /// Sends a request and reads the whole answer, which must be a success.
     pub async fn send(&self, request: &Request<'_>) -> Result<ApiAnswer, ApiError> {
         let url = self.url(request)?;
         let may_repeat = |error: &ApiError| request.may_repeat(self.service, error);
@@ -87,14 +86,14 @@ impl JsonApi {
     }
 
     /// # Errors
-    /// `ErrorKind::BadAnswer` where the body is something else.
+    /// `ErrorKind::BadAnswer` if the body has another form.
     pub fn read<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
         answer: &ApiAnswer,
     ) -> Result<T, ApiError> {
         serde_json::from_slice(&answer.body).map_err(|cause| {
-            // The parser quotes what it stumbles over.
+            // The parser quotes the text that it cannot read.
             let message = match request.is_private {
                 true => answer.look().to_owned(),
                 false => format!("{cause}; {}", answer.look()),
@@ -104,8 +103,8 @@ impl JsonApi {
         })
     }
 
-    /// Sends a request to a URL that is a secret by itself, which gets no login and may take its own
-    /// time. The answer has whatever status.
+    /// Sends a request to a signed URL, which is a secret itself: without login, and with the
+    /// caller's time limit. The answer may have any status.
     pub async fn to_signed_url(
         &self,
         method: Method,
@@ -119,19 +118,19 @@ impl JsonApi {
         sent.map_err(|cause| self.error(what, url, self.unanswered(cause)))
     }
 
-    /// The answer of such a URL where its status is no success.
+    /// The error for an answer of a signed URL whose status is not a success.
     pub fn status_of_signed_url(&self, what: &str, url: &Url, status: StatusCode) -> ApiError {
         let reason =
             Reason { status: Some(status), ..Reason::new(ErrorKind::of(status), words(status)) };
         self.error(what, url, reason)
     }
 
-    /// What an adapter makes of an answer of success that is none to its question.
+    /// The error for a successful answer that does not fit the request.
     pub fn means(&self, request: &Request<'_>, reason: Reason) -> ApiError {
         self.error(&request.what, request.base, reason)
     }
 
-    /// One request and the redirects that it meets.
+    /// Sends one request and follows its redirects.
     async fn once(
         &self,
         request: &Request<'_>,
@@ -212,7 +211,7 @@ impl JsonApi {
                 let retry_after = transport::retry_after(&answer.headers);
                 let mut reason = Reason { status: Some(answer.status), retry_after, ..reason };
                 if reason.message.is_empty() {
-                    // A proxy's page in HTML has no message that could be read.
+                    // A proxy's HTML page has no readable message.
                     reason.message = words(answer.status).to_owned();
                 }
                 Err(self.means(request, reason))
@@ -221,9 +220,9 @@ impl JsonApi {
     }
 
     fn url(&self, request: &Request<'_>) -> Result<Url, ApiError> {
-        // A URL leaves out these segments, which would make it another request.
+        // URLs drop these segments, which would change the request.
         if let Some(name) = request.path.iter().find(|name| matches!(**name, "" | "." | "..")) {
-            let reason = Reason::new(ErrorKind::Unusable, "it cannot be a name in a request");
+            let reason = Reason::new(ErrorKind::Unusable, "a request cannot hold this name");
             return Err(ApiError::before_any(self.service, &format!("`{name}`"), reason));
         }
         let query: Vec<(&str, &str)> =

@@ -1,5 +1,5 @@
-//! A request that brought no usable answer. Nothing in it is secret: what a server says is stripped of
-//! the login before it is kept.
+//! Describes a request without a usable answer. It holds no secrets, because the login is removed
+//! from all text of servers.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use reqwest::StatusCode;
 use super::service::{Advice, Phrasing, Service};
 use crate::failure::{CommandError, FailureKind, Hint};
 
-/// What was asked of whom, and why nothing came of it.
+/// The request, the service, and why the request failed.
 #[derive(Debug)]
 pub struct ApiError {
     pub service: &'static Service,
-    /// What the request was about; before any request, the setting at fault.
+    /// The subject of the request, or the wrong setting if no request was made.
     pub what: String,
     /// Host and port.
     pub place: String,
@@ -23,10 +23,10 @@ pub struct ApiError {
 #[derive(Debug)]
 pub struct Reason {
     pub kind: ErrorKind,
-    /// The server's words, or ours where the server is not understood.
+    /// The server's words, or ours if the answer was not understood.
     pub message: String,
     pub status: Option<StatusCode>,
-    /// The service's own code for it.
+    /// The service's own code for the error.
     pub id: Option<String>,
     pub retry_after: Option<Duration>,
     pub cause: Option<reqwest::Error>,
@@ -34,36 +34,36 @@ pub struct Reason {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The setting cannot be what it has to be.
+    /// The setting is not valid.
     Unusable,
-    /// The login would travel in the clear.
+    /// The login would be sent unencrypted.
     Unencrypted,
-    /// The credential cannot be one.
+    /// The credential is not valid.
     Credentials,
     ClientSetup,
     Unauthorized,
-    /// A second factor is wanted.
+    /// The service requires a second factor.
     TwoFactor,
     Forbidden,
-    /// Also for what is there and the login may not see.
+    /// Also for objects that the login may not see.
     NotFound,
-    /// Something else is under way.
+    /// Another change is in progress.
     Conflict,
-    /// More requests than the service takes.
+    /// The rate limit is reached.
     OverLimit,
-    /// The service does not do it, for another reason.
+    /// The service refused for another reason.
     Refused,
     /// The service is at fault.
     Failed,
     Redirected,
-    /// It is no answer of the service's.
+    /// The answer does not come from the service.
     BadAnswer,
     NoAnswer,
     Timeout,
 }
 
 impl ErrorKind {
-    /// What a status means where a service says no more.
+    /// The meaning of a status without further details.
     pub fn of(status: StatusCode) -> ErrorKind {
         match status.as_u16() {
             300..=399 => ErrorKind::Redirected,
@@ -89,7 +89,7 @@ impl Reason {
 }
 
 impl ApiError {
-    /// A setting that no request can be made with.
+    /// The error for a setting that makes requests impossible.
     pub fn before_any(service: &'static Service, setting: &str, reason: Reason) -> ApiError {
         let (what, place) = (setting.to_owned(), String::new());
         ApiError { service, what, place, reason: Box::new(reason) }
@@ -103,7 +103,7 @@ impl ApiError {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Whether nothing answered.
+    /// Whether no answer came.
     pub fn is_unanswered(&self) -> bool {
         matches!(self.kind(), ErrorKind::NoAnswer | ErrorKind::Timeout)
     }
@@ -113,7 +113,7 @@ impl ApiError {
         self.is_unanswered() || matches!(self.kind(), ErrorKind::OverLimit | ErrorKind::Failed)
     }
 
-    /// Whether the request may have had its effect although it failed.
+    /// Whether the failed request may still have changed something.
     pub fn leaves_doubt(&self) -> bool {
         let was_sent = !self.reason.cause.as_ref().is_some_and(reqwest::Error::is_connect);
         let unclear = [ErrorKind::Failed, ErrorKind::BadAnswer];
@@ -132,7 +132,7 @@ impl ApiError {
             ErrorKind::Forbidden => (Configuration, hints.forbidden),
             ErrorKind::NotFound => (Configuration, hints.not_found),
             ErrorKind::Conflict => {
-                (Unexpected, Advice::Do("wait until the other change is through, then try again"))
+                (Unexpected, Advice::Do("wait until the other change has finished, then try again"))
             }
             ErrorKind::OverLimit => (Unexpected, hints.over_limit),
             ErrorKind::Refused => (Unexpected, hints.refused),
@@ -153,52 +153,52 @@ impl fmt::Display for ApiError {
         let status = reason.status.map_or(0, |status| status.as_u16());
         let wait = reason.retry_after.map(|wait| wait.as_secs());
         match (kind, phrasing) {
-            (Unusable, _) => write!(f, "{what} is not usable: {message}"),
+            (Unusable, _) => write!(f, "cannot use {what}: {message}"),
             (Unencrypted, _) => write!(
                 f,
-                "{what} is neither https nor on this machine, so the {login} would travel in the clear; use https"
+                "cannot use {what}: it is neither https nor on this machine, so the {login} would be sent unencrypted; use https"
             ),
             (Credentials, _) => {
-                write!(f, "{what} is empty or holds characters that no {login} has; set it again")
+                write!(f, "cannot use {what}: it is empty or holds characters that a {login} cannot have; set it again")
             }
             (ClientSetup, _) => f.write_str(
-                "cannot set up the HTTP client; see whether this machine has its CA certificates installed",
+                "cannot set up the HTTP client; check that this machine has CA certificates installed",
             ),
             (Unauthorized, Doing) => write!(
                 f,
-                "cannot {what}: {place} does not accept the {login} ({status}): {message}"
+                "cannot {what}: {place} refused the {login} ({status}): {message}"
             ),
             (Unauthorized, About) => {
-                write!(f, "{name} does not accept the {login} ({status}) for {what}: {message}")
+                write!(f, "{name} refused the {login} ({status}) for {what}: {message}")
             }
             (TwoFactor, _) => write!(
                 f,
-                "{name} wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)"
+                "{name} requires a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)"
             ),
             (Forbidden, Doing) => write!(
                 f,
-                "cannot {what}: {place} does not allow this {login} to do so ({status}): {message}"
+                "cannot {what}: this {login} lacks permission at {place} ({status}): {message}"
             ),
             (Forbidden, About) => {
-                write!(f, "this {name} account may not read or use {what}: {message}")
+                write!(f, "this {name} account lacks permission for {what}: {message}")
             }
             (NotFound, Doing) => write!(
                 f,
-                "cannot {what}: {place} does not have it, or does not show it to this {login} ({status}): {message}"
+                "cannot {what}: {place} does not find it, or hides it from this {login} ({status}): {message}"
             ),
             (NotFound, About) => write!(
                 f,
-                "{name} does not know {what}, or does not show it to the {login}: {message}"
+                "cannot find {what} at {name}, or the {login} lacks permission: {message}"
             ),
             (Conflict, _) => write!(
                 f,
-                "{name} refuses {what} for now, because something else is under way: {message}"
+                "{name} refuses {what} for now, because another change is in progress: {message}"
             ),
             (OverLimit, Doing) => {
-                let asks = wait.map(|s| format!("; it asks to wait {s} s")).unwrap_or_default();
+                let asks = wait.map(|s| format!("; wait {s} s")).unwrap_or_default();
                 write!(
                     f,
-                    "cannot {what}: {place} has more requests than it takes (HTTP {status}){asks}"
+                    "cannot {what}: {place} reports too many requests (HTTP {status}){asks}"
                 )
             }
             (OverLimit, About) => {
@@ -206,7 +206,7 @@ impl fmt::Display for ApiError {
                 write!(f, "{name}'s request limit is used up ({what}); wait {wait} and try again")
             }
             (Refused, Doing) => {
-                write!(f, "cannot {what}: {place} refuses (HTTP {status}): {message}")
+                write!(f, "cannot {what}: {place} refused (HTTP {status}): {message}")
             }
             (Failed, Doing) => {
                 write!(f, "cannot {what}: {place} failed (HTTP {status}): {message}")
@@ -217,25 +217,25 @@ impl fmt::Display for ApiError {
             }
             (Redirected, Doing) => write!(
                 f,
-                "cannot {what}: {place} sends us elsewhere (HTTP {status}), where the {login} may not go"
+                "cannot {what}: {place} redirects to another server (HTTP {status}), which must not get the {login}"
             ),
             (Redirected, About) => {
-                write!(f, "{name}'s answer to {what} is a redirect that is not followed")
+                write!(f, "{name} redirects the request for {what} to an address that bcops does not follow")
             }
             (BadAnswer, Doing) => write!(
                 f,
-                "cannot {what}: {place} sent something that is no answer of {name}'s: {message}"
+                "cannot {what}: the answer from {place} is not {name}'s: {message}"
             ),
             (BadAnswer, About) => write!(
                 f,
-                "the answer to {what} is not one of {name}'s: {message}; see whether a proxy stands before it"
+                "the answer about {what} is not {name}'s: {message}; check whether a proxy is in between"
             ),
             (NoAnswer, Doing) => write!(f, "cannot {what}: no answer from {place}"),
-            (NoAnswer, About) => write!(f, "no answer from {name} to {what}"),
+            (NoAnswer, About) => write!(f, "no answer from {name} about {what}"),
             (Timeout, Doing) => {
                 write!(f, "cannot {what}: {place} did not answer within {message} s")
             }
-            (Timeout, About) => write!(f, "no answer from {name} to {what} within {message} s"),
+            (Timeout, About) => write!(f, "no answer from {name} about {what} within {message} s"),
         }
     }
 }

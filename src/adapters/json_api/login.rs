@@ -1,4 +1,4 @@
-//! The headers that prove who asks, and the secrets in them.
+//! Holds the headers of a login, and the secrets in them.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -6,14 +6,15 @@ use super::error::{ApiError, ErrorKind, Reason};
 use super::service::Service;
 use crate::secret::{PLACEHOLDER, Secret, redacted};
 
-/// A server's own words are cut to this.
+/// The longest text of a server that is kept.
 const LONGEST_MESSAGE: usize = 500;
 
-/// What every request of a client carries.
+/// The login of every request of a client.
 #[derive(Debug, Clone, Default)]
 pub struct Login {
     headers: HeaderMap,
-    /// What a server may quote: also passwords that are too ordinary for the process's own redactor.
+    /// Secrets that a server may quote, including passwords that are too ordinary for the process's
+    /// own redactor.
     secrets: Vec<Secret>,
 }
 
@@ -25,7 +26,7 @@ impl Login {
     /// Adds a header. `what` is the credential's name, for errors, which never repeat it.
     ///
     /// # Errors
-    /// Where the value holds something that a header cannot hold, or nothing.
+    /// If the value is empty, or does not fit into a header.
     pub fn with(
         mut self,
         service: &'static Service,
@@ -46,23 +47,24 @@ impl Login {
         &self.headers
     }
 
-    /// Secrets that are parts of a header, and may be quoted by themselves.
+    /// Adds secrets that are parts of a header and may be quoted alone.
     pub fn and_hides(mut self, secrets: impl IntoIterator<Item = Secret>) -> Login {
         self.secrets.extend(secrets);
-        // A secret that holds another one has to go first, or its rest would stay.
+        // Longer secrets first: a secret that contains another would otherwise be removed only in
+        // part.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         self
     }
 
-    /// A server's words, for people: one line of bounded length, without the credentials and without
-    /// any URL that holds others or a signature.
+    /// Cleans a server's words for people: one line of bounded length, without the credentials, and
+    /// without URLs that hold credentials or a signature.
     pub fn plain(&self, said: &str) -> String {
         let is_secret = |word: &str| word.contains("://") && word.contains(['@', '?']);
         let words = said.split_whitespace();
         let words: Vec<&str> =
             words.map(|word| if is_secret(word) { PLACEHOLDER } else { word }).collect();
         let mut text = words.join(" ");
-        // A single letter is no secret, and cleaning would shred every text.
+        // A single letter is not a secret, and removing it would destroy every text.
         for secret in self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 1) {
             text = text.replace(secret, PLACEHOLDER);
         }
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_is_one_line_without_the_token() {
+    fn words_of_a_server_become_one_line_without_the_token() {
         assert_eq!(login("glpat-x").plain("bad\n\u{7}token 'glpat-x'"), "bad token '[secret]'");
         let said = "Invalid request headers (6003), Invalid format: cf-secret (6111)";
         assert!(!login("cf-secret").plain(said).contains("cf-secret"));

@@ -1,8 +1,8 @@
-//! Asks APIs that speak JSON: Heroku's two, GitLab's, Elasticsearch's and Cloudflare's.
+//! Sends requests to JSON APIs: Heroku's two, GitLab's, Elasticsearch's and Cloudflare's.
 //!
-//! What all of them need is here once: where a token may go, time limits, redirects, what is sent again
-//! and when, how much of an answer is read, pages, errors, and what `-v` shows. What differs is a
-//! [`Service`], a table beside each adapter. An adapter is left with its endpoints and its types.
+//! The common parts are here: where a token may go, time limits, redirects, retries, the longest
+//! answer, pages, errors, and what `-v` shows. The differences are in a [`Service`], a table beside
+//! each adapter. An adapter adds only its endpoints and its types.
 
 mod answer;
 mod client;

@@ -1,4 +1,4 @@
-//! Where a service is, and whether its token may go there.
+//! Decides where a service is, and whether its token may go there.
 
 use url::Url;
 
@@ -15,13 +15,13 @@ pub fn place(url: &Url) -> String {
     }
 }
 
-/// Reads the URL below which a service's endpoints are. `setting` is where it came from.
+/// Reads the base URL of a service's endpoints. `setting` is the source of the text.
 ///
 /// # Errors
-/// Where it is none, holds more than a place, or would carry the token unencrypted.
+/// If the text is not a URL, holds more than a place, or is not encrypted.
 pub fn base(service: &'static Service, setting: &str, text: &str) -> Result<Url, ApiError> {
     let unusable = |reason: &str| {
-        let reason = format!("{reason}; give a URL with scheme and host");
+        let reason = format!("{reason}; set it to a URL with scheme and host");
         ApiError::before_any(service, setting, Reason::new(ErrorKind::Unusable, reason))
     };
     let url = Url::parse(text).map_err(|error| unusable(&error.to_string()))?;
@@ -29,7 +29,7 @@ pub fn base(service: &'static Service, setting: &str, text: &str) -> Result<Url,
         return Err(unusable("it has no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(unusable("it holds a user's name or a password"));
+        return Err(unusable("it holds a user name or a password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(unusable("it has a query or a fragment"));

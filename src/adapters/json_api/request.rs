@@ -1,4 +1,4 @@
-//! What a request consists of.
+//! Builds a request.
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
@@ -8,17 +8,17 @@ use url::Url;
 use super::error::{ApiError, ErrorKind};
 use super::service::Service;
 
-/// When a request is sent once more.
+/// When a request is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeat {
-    /// After an error of the moment: it does no harm twice.
+    /// After a temporary error, because a repeat is harmless.
     Idempotent,
-    /// Where it was not looked at, if the service says so.
+    /// Only after a rate limit, if such a request has no effect at the service.
     OverLimit,
     Never,
 }
 
-/// One request in the making. Its method is GET until it is given another.
+/// A request. Its method is GET unless set.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     pub(super) method: Method,
@@ -28,13 +28,13 @@ pub struct Request<'a> {
     pub(super) headers: HeaderMap,
     pub(super) body: Option<&'a Value>,
     pub(super) is_private: bool,
-    /// What it is about, for messages: "the config vars of bc-staging".
+    /// The subject, for messages: "the config vars of bc-staging".
     pub what: String,
     repeat: Repeat,
 }
 
 impl<'a> Request<'a> {
-    /// A GET of something below a base; each element of the path is one segment, whatever is in it.
+    /// A GET below a base. Each element of the path is one segment, whatever it holds.
     pub fn new(base: &'a Url, path: &'a [&'a str], what: impl Into<String>) -> Self {
         let json = HeaderValue::from_static("application/json");
         Request {
@@ -50,7 +50,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Another method. From now on it is not repeated after an answer that was lost.
+    /// Sets the method. The request is then no longer repeated after a lost answer.
     pub fn method(self, method: Method) -> Self {
         Request { method, repeat: Repeat::OverLimit, ..self }
     }
@@ -69,17 +69,17 @@ impl<'a> Request<'a> {
         Request { body, ..self }
     }
 
-    /// It does no harm twice, whatever its method.
+    /// Marks the request as harmless to repeat, whatever its method.
     pub fn idempotent(self) -> Self {
         Request { repeat: Repeat::Idempotent, ..self }
     }
 
-    /// It is sent once, whatever its method.
+    /// Sends the request once, whatever its method.
     pub fn once(self) -> Self {
         Request { repeat: Repeat::Never, ..self }
     }
 
-    /// Neither its body nor the answer's is shown anywhere, not even in parts.
+    /// Hides the bodies of the request and the answer everywhere, even in parts.
     pub fn private(self) -> Self {
         Request { is_private: true, ..self }
     }

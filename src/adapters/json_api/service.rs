@@ -1,4 +1,4 @@
-//! What one service does otherwise than the next.
+//! Describes how services differ.
 
 use std::fmt;
 
@@ -10,42 +10,42 @@ use crate::failure::FailureKind;
 
 /// The policies of one service.
 pub struct Service {
-    /// As people write it.
+    /// The name, as people write it.
     pub name: &'static str,
-    /// What it knows its users by.
+    /// The word for its credentials.
     pub login: &'static str,
-    /// Whether a request's `what` says what is done, as in "read the project", or what it is about, as
-    /// in "the account". Errors begin with it or end with it.
+    /// Whether a request's `what` is an action ("read the project") or a subject ("the account").
+    /// Errors are built from it.
     pub phrasing: Phrasing,
-    /// No answer that is asked for comes near it.
+    /// The longest answer in bytes. Real answers are much shorter.
     pub longest_answer: usize,
     pub redirects: Redirects,
     pub pages: Option<Pages>,
-    /// Whether a request over the limit (429) was not looked at, so that it can be sent again whatever
-    /// it asks for. Without this only GET is repeated, and what a request calls idempotent.
+    /// Whether a request over the limit (429) has no effect, so any request can be repeated.
+    /// Otherwise only GET and idempotent requests are repeated.
     pub repeats_over_limit: bool,
-    /// Whether an answer is a success, and what it means where it is not: the kind, the service's code,
-    /// and its words. The client knows the rest.
+    /// Decides whether an answer is a success. If not, returns the kind, the service's code and its
+    /// words.
     pub judge: fn(&ApiAnswer) -> Result<(), Reason>,
     pub hints: Hints,
-    /// How it counts that an answer cannot be understood or leads elsewhere.
+    /// The kind of failure for an answer that cannot be understood or redirects elsewhere.
     pub unreadable: FailureKind,
 }
 
-/// Where a GET may be led. Nothing else follows a redirect, whatever the service.
+/// Where a GET may be redirected. Other methods never follow redirects.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Redirects {
     Never,
-    /// A token is for one server, and is not sent to another.
+    /// On the same server only, because a token must not go to another.
     OnTheServer,
-    /// Any place that keeps the request private. Another server gets no token.
+    /// To any encrypted address. Another server gets no token.
     WithoutToken,
 }
 
-/// How a list goes on.
+/// How a list is split into pages.
 #[derive(Debug)]
 pub struct Pages {
-    /// The header that says what to ask for next.
+    /// The header that names the next page.
     pub told_in: &'static str,
     pub asked_by: AskedBy,
 }
@@ -62,17 +62,17 @@ pub enum Phrasing {
     About,
 }
 
-/// What a user does about each kind of failure.
+/// The advice for each kind of failure.
 #[derive(Debug)]
 pub struct Hints {
-    /// Also where the login would travel in the clear.
+    /// Also if the login would be sent unencrypted.
     pub unusable: Advice,
     pub unauthorized: Advice,
     pub forbidden: Advice,
     pub not_found: Advice,
     pub over_limit: Advice,
     pub refused: Advice,
-    /// It is not understood, or leads elsewhere.
+    /// The answer is not understood, or redirects elsewhere.
     pub bad_answer: Advice,
     /// The service failed, or did not answer.
     pub unavailable: Advice,
@@ -83,7 +83,7 @@ pub enum Advice {
     None,
     /// `{what}` is filled in from the error.
     Do(&'static str),
-    /// What for, and a command that ends in the environment.
+    /// The purpose, and a command to which the environment is added.
     Run(&'static str, &'static str),
 }
 

@@ -1,32 +1,32 @@
-//! How long a service is waited for, and when it is asked again.
+//! Decides how long to wait for a service, and when to retry.
 
 use std::time::{Duration, Instant};
 
 use super::error::ApiError;
 use crate::adapters::backoff::Backoff;
 
-/// How long to wait for what.
+/// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     pub connect: Duration,
     /// From the first byte sent to the last byte of the answer.
     pub request: Duration,
-    /// How often a request is sent in all, where another try may help.
+    /// How often a request is sent in total, where another try may help.
     pub tries: u32,
-    /// How long it is tried in all. A server that asks for a longer wait is not waited for.
+    /// How long a request is tried in total. A server that asks for a longer wait is an error.
     pub try_for: Duration,
     pub backoff: Backoff,
 }
 
 impl Timing {
-    /// The same with a limit of the user's own for each request, if there is one.
+    /// The same timing with the user's limit for each request, if set.
     pub fn limited(self, request: Option<Duration>) -> Timing {
         let Some(request) = request else { return self };
         Timing { request, try_for: request.saturating_mul(2), ..self }
     }
 
-    /// Tries until it succeeds, until another try cannot help, or until patience is at its end; then
-    /// the last failure is the answer. `once` is told which try it is, counted from one.
+    /// Tries until success, until another try cannot help, or until a limit is reached, and then
+    /// returns the last failure. `once` gets the number of the try, counted from one.
     pub(super) async fn repeat<T, F: Future<Output = Result<T, ApiError>>>(
         self,
         may_repeat: impl Fn(&ApiError) -> bool,

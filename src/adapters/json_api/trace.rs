@@ -1,7 +1,7 @@
-//! What `-v` shows of requests, and `-vv` of their headers and bodies.
+//! Shows requests with `-v`, and their headers and bodies with `-vv`.
 //!
-//! A list of the good: texts in a body are shown under names that hold none of a person's data and no
-//! secret, and headers that hold no login. The screen takes known secrets out of every line besides.
+//! Only listed texts are shown: fields of a body that hold no personal data and no secrets, and
+//! headers that hold no login. The screen also removes known secrets from every line.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use url::Url;
 use super::answer::ApiAnswer;
 use super::place::place;
 
-/// The name that `BCOPS_LOG` knows requests by.
+/// The name of requests in `BCOPS_LOG`.
 const TARGET: &str = "bcops::http";
 
-/// A body goes on the screen as far as this.
+/// How much of a body is shown.
 const LONGEST_BODY: usize = 2_000;
 const MOST_ITEMS: usize = 20;
 
@@ -54,7 +54,7 @@ const FIELDS: [&str; 28] = [
     "version",
 ];
 
-/// A request that is under way.
+/// A request in progress.
 pub struct Exchange {
     service: &'static str,
     /// Method, host and path.
@@ -70,7 +70,7 @@ impl Exchange {
         Exchange { service, shown, attempt, started: Instant::now() }
     }
 
-    /// The same for a URL that is a secret by itself: its host is all that is shown.
+    /// The same for a signed URL, which is a secret itself: only its host is shown.
     pub fn of_signed_url(service: &'static str, method: &Method, url: &Url) -> Exchange {
         let shown = format!("{method} {} (a signed URL)", place(url));
         Exchange { service, shown, attempt: 1, started: Instant::now() }
@@ -92,13 +92,13 @@ impl Exchange {
             let headers = shown_headers(&answer.headers);
             let body = match answer.read::<Value>() {
                 Some(body) => shown_body(body, is_private),
-                None => format!("{} bytes that are no JSON", answer.body.len()),
+                None => format!("{} bytes that are not JSON", answer.body.len()),
             };
             tracing::trace!(target: TARGET, "{} < {headers} {body}", self.shown);
         }
     }
 
-    /// Says how it ended; without a status nothing answered.
+    /// Logs the result. Without a status no answer came.
     pub fn answered(&self, status: Option<StatusCode>) {
         let outcome = status.map_or("no answer".to_owned(), |status| status.as_u16().to_string());
         let (service, attempt) = (self.service, self.attempt);
@@ -117,7 +117,7 @@ fn shown_headers(headers: &HeaderMap) -> String {
 
 fn shown_body(body: Value, is_private: bool) -> String {
     if is_private {
-        return "(a body that is not shown)".to_owned();
+        return "(a hidden body)".to_owned();
     }
     let text = outline("", body).to_string();
     match text.char_indices().nth(LONGEST_BODY) {
@@ -126,7 +126,7 @@ fn shown_body(body: Value, is_private: bool) -> String {
     }
 }
 
-/// The value with the texts of unknown fields left out.
+/// The value without the texts of unknown fields.
 fn outline(name: &str, value: Value) -> Value {
     match value {
         Value::String(text) if !FIELDS.contains(&name) && !text.is_empty() => "…".into(),

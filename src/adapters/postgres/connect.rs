@@ -1,4 +1,4 @@
-//! Opening a session, and quoting for the SQL that cannot take parameters.
+//! Opens sessions, and quotes text for SQL that cannot take parameters.
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use super::{DatabaseUrl, PostgresError, SslMode, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A client whose connection runs beside it and ends with it.
+/// A client with its connection, which runs in a task and ends with the client.
 pub struct Session {
     client: Client,
     connection: tokio::task::JoinHandle<()>,
@@ -28,23 +28,23 @@ impl Deref for Session {
 }
 
 impl Session {
-    /// Ends the session and waits until the socket is closed, so that the server lets go of the
-    /// database as soon as this returns.
+    /// Ends the session and waits until the socket is closed, so the server has released the
+    /// database when this returns.
     pub async fn close(self) {
         let Session { client, connection, .. } = self;
         drop(client);
-        // The task ends by itself once the client is gone; its own errors no longer matter.
+        // The task ends once the client is gone, so its errors no longer matter.
         let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
     }
 
-    /// Asks the server for the number by which other sessions know this one.
+    /// Asks the server for the process number that identifies this session to others.
     pub async fn learn_number(&self) -> Result<(), PostgresError> {
         let row = self.client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?;
         self.number.get_or_init(|| row.get(0));
         Ok(())
     }
 
-    /// The number, if it was asked for before.
+    /// The process number, if [`Session::learn_number`] has run.
     pub fn number(&self) -> Option<i32> {
         self.number.get().copied()
     }
@@ -54,11 +54,12 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Session, PostgresError> {
     let mut config = Config::new();
     match &url.host {
         Host::Socket(folder) => config.host_path(folder),
-        // The full stop of an absolute name is not for every resolver, nor for certificates.
+        // The final dot of an absolute name does not work with every resolver, nor with
+        // certificates.
         Host::Name(name) => config.host(name.trim_end_matches('.')),
     };
     config.port(url.port).dbname(&url.database).user(&url.user).application_name("bcops");
-    // A network that swallows everything has to be noticed within minutes, not hours.
+    // A dead network must be noticed within minutes, not hours.
     config
         .keepalives_idle(Duration::from_secs(30))
         .keepalives_interval(Duration::from_secs(10))
@@ -107,7 +108,7 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    // A broken connection shows itself as the error of the request that was under way.
+    // A broken connection appears as the error of the current request.
     let connection = tokio::spawn(async move {
         let _ = connection.await;
     });

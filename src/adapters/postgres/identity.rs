@@ -1,7 +1,7 @@
-//! Whether two URLs mean one and the same database.
+//! Decides whether two URLs may mean the same database.
 //!
-//! A name proves nothing: a copied config var, an IP address in place of a host name, or a tunnel
-//! all lead to the same place. So addresses are resolved and compared.
+//! Names alone are not enough: a copied config var, an IP address or a tunnel may lead to the same
+//! server. So addresses are resolved and compared.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -10,7 +10,7 @@ use super::DatabaseUrl;
 use super::url::Host;
 use crate::adapters::transport::reached;
 
-/// What a database is, as far as a client can tell without logging in.
+/// The identity of a database, as far as a client knows it without logging in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseIdentity {
     addresses: BTreeSet<IpAddr>,
@@ -22,7 +22,7 @@ pub struct DatabaseIdentity {
 }
 
 impl DatabaseIdentity {
-    /// Resolves the host. A name that does not resolve is still compared by itself.
+    /// Resolves the host. A name that does not resolve is compared as a name.
     pub fn of(url: &DatabaseUrl) -> DatabaseIdentity {
         let mut identity = DatabaseIdentity {
             addresses: BTreeSet::new(),
@@ -52,9 +52,9 @@ impl DatabaseIdentity {
         self.loopback
     }
 
-    /// Whether both can be the same database. Errs on the side of yes: every socket and loopback
-    /// address counts as one host, and a database that another one's user opens under the same
-    /// name counts as the same wherever it seems to be, for a tunnel looks like that.
+    /// Whether both may be the same database. In doubt the answer is yes: all sockets and loopback
+    /// addresses count as one host, and the same generated user and database name count as the same
+    /// database at any address, because that may be a tunnel.
     pub fn may_be(&self, other: &DatabaseIdentity) -> bool {
         if self.database != other.database {
             return false;
@@ -67,8 +67,8 @@ impl DatabaseIdentity {
     }
 }
 
-/// Heroku makes up user names of a letter and at least a dozen random characters; `postgres`,
-/// `root` and people's names are no sign of identity.
+/// Whether Heroku generated the user name: a letter and at least a dozen random characters.
+/// `postgres`, `root` and people's names prove nothing.
 fn looks_generated(user: &str) -> bool {
     user.len() >= 12
         && user.bytes().any(|byte| byte.is_ascii_digit())
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_database_are_one() {
+    fn spellings_of_one_database_are_equal() {
         let production = identity("postgres://u:p@127.0.0.1:5432/bc");
         for other in [
             "postgres://x@localhost/bc",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tunnel_is_known_by_its_login() {
+    fn a_tunnel_is_recognized_by_its_login() {
         let production = identity("postgres://u8q2k5lexample1:p@192.0.2.7:5432/d8abc");
         assert!(production.may_be(&identity("postgres://u8q2k5lexample1:p@localhost:6000/d8abc")));
         assert!(!production.may_be(&identity("postgres://postgres:p@localhost:6000/d8abc")));

@@ -1,5 +1,5 @@
-//! Postgres connections with libpq's manners: URLs, socket folders, `PG*` variables, password
-//! files and `sslmode`.
+//! Connects to Postgres as libpq does: URLs, socket folders, `PG*` variables, password files and
+//! `sslmode`.
 
 mod connect;
 mod identity;
@@ -19,7 +19,7 @@ use tokio_postgres::error::SqlState;
 
 #[derive(Debug, Error)]
 pub enum PostgresError {
-    #[error("the database URL cannot be read: {0}")]
+    #[error("cannot read the database URL: {0}")]
     BadUrl(String),
     #[error("cannot set up TLS for {host}: {reason}")]
     Tls { host: String, reason: String },
@@ -27,9 +27,9 @@ pub enum PostgresError {
     Connect { place: String, source: Box<PostgresError> },
     #[error("no answer from {place} within {seconds} s")]
     Timeout { place: String, seconds: u64 },
-    #[error("cannot find out which database this is: {0}")]
+    #[error("cannot identify the database: {0}")]
     Proof(String),
-    /// Its message holds all that the driver's error has to say, so that it has no further source.
+    /// The message holds the driver's whole error, so there is no source.
     #[error("{}", describe(.0))]
     Server(tokio_postgres::Error),
 }
@@ -63,8 +63,8 @@ fn without_values<'m>(message: &'m str, code: &str) -> &'m str {
 
 /// The server's own words: the driver's `Display` is only "db error".
 ///
-/// The detail of an error is left out on purpose, for it can hold a row's values, and so is the value
-/// that a message about bad data ends with.
+/// The detail of an error, and the value at the end of a message about bad data, are omitted
+/// because they can hold values of a row.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(database) => {
@@ -87,22 +87,22 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
 impl From<PostgresError> for CommandError {
     fn from(error: PostgresError) -> Self {
         let (kind, hint) = match &error {
-            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => {
-                (FailureKind::Configuration, None)
-            }
+            PostgresError::BadUrl(_) => (FailureKind::Configuration, None),
+            PostgresError::Tls { .. } => (
+                FailureKind::Configuration,
+                Some("check sslmode and sslrootcert in the URL, or in PGSSLMODE and PGSSLROOTCERT"),
+            ),
             PostgresError::Connect { .. }
                 if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
             {
                 (
                     FailureKind::Configuration,
-                    Some("use fewer sessions: --jobs 1; or raise the server's max_connections"),
+                    Some("use fewer sessions with --jobs 1, or raise the server's max_connections"),
                 )
             }
             PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
                 FailureKind::Configuration,
-                Some(
-                    "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
-                ),
+                Some("start the server or set BCOPS_LOCAL_DATABASE_URL, then run: bcops doctor"),
             ),
             PostgresError::Proof(_) | PostgresError::Server(_) => (FailureKind::Unexpected, None),
         };

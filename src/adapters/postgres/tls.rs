@@ -1,9 +1,8 @@
-//! libpq's `sslmode` on rustls.
+//! Applies libpq's `sslmode` to rustls.
 //!
-//! `require` encrypts without verifying, as libpq does: Heroku's servers present certificates that
-//! chain to nothing a client could know. Whoever names a root certificate wants it checked, so that
-//! `require` then verifies as well, which libpq has from before it knew `verify-ca`.
-//! `sslrootcert=system` stands for the system's roots, as since libpq 16.
+//! `require` encrypts without verifying, as libpq does: the certificates of Heroku's servers have
+//! no root that a client could know. With a root certificate `require` also verifies, as in libpq.
+//! `sslrootcert=system` means the system's roots, as in libpq 16.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,12 +18,12 @@ use super::PostgresError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SslMode {
     Disable,
-    /// Encrypts where the server can, without verifying.
+    /// Encrypts if the server can, without verifying.
     Prefer,
     /// Encrypts or fails, without verifying.
     Require,
     /// Encrypts and verifies the chain and the host's name. libpq's `verify-ca`, which does not
-    /// check the name, is treated as this stricter mode.
+    /// check the name, becomes this stricter mode.
     VerifyFull,
 }
 
@@ -42,13 +41,13 @@ impl SslMode {
     }
 }
 
-/// What libpq takes for the system's roots instead of a path.
+/// The word for the system's roots in place of a path.
 const SYSTEM: &str = "system";
 
-/// The TLS settings for a mode. TLS 1.2 is the oldest version in any.
+/// The TLS settings for a mode. TLS 1.2 is the oldest version in every mode.
 ///
 /// # Errors
-/// Where the root certificate cannot be read.
+/// If the root certificate cannot be read.
 pub fn client_config(
     mode: SslMode,
     host: &str,
@@ -91,7 +90,7 @@ pub fn client_config(
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Accepts any certificate, but still wants the handshake signed by its key.
+/// Accepts any certificate, but still requires a handshake signed by its key.
 #[derive(Debug)]
 struct EncryptOnly(Arc<CryptoProvider>);
 
@@ -148,7 +147,7 @@ mod tests {
 
     const HOST: &str = "db.example";
 
-    /// A server with a certificate that chains to itself alone, and that certificate as a file.
+    /// A server with a self-signed certificate, and that certificate as a file.
     fn server(folder: &Path) -> (Arc<ServerConfig>, std::path::PathBuf) {
         let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
         let path = folder.join("root.pem");
@@ -163,7 +162,7 @@ mod tests {
         (Arc::new(config), path)
     }
 
-    /// Whether the client takes the server for the one that it wants.
+    /// Whether the client accepts the server.
     fn is_taken(
         mode: SslMode,
         host: &'static str,
@@ -194,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_root_certificate_that_is_named_is_checked() {
+    fn a_given_root_certificate_is_checked() {
         let folder = tempfile::tempdir().unwrap();
         let (server_config, root) = server(folder.path());
         let other = folder.path().join("other");
         std::fs::create_dir(&other).unwrap();
         let (_, other_root) = server(&other);
         let taken = |mode, root| is_taken(mode, HOST, root, &server_config);
-        // Heroku's way: encrypted, whoever answers.
+        // As with Heroku: encrypted, without checking who answers.
         assert!(taken(SslMode::Require, None));
         assert!(taken(SslMode::Prefer, None));
         for mode in [SslMode::Require, SslMode::VerifyFull] {

@@ -1,4 +1,4 @@
-//! A database URL taken apart as libpq does, defaults filled in.
+//! Reads a database URL as libpq does, with its defaults.
 
 use std::path::{Path, PathBuf};
 
@@ -34,11 +34,12 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// What libpq takes from the surroundings when the URL is silent.
+/// What libpq reads from the environment if the URL does not say.
 pub struct Defaults<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     pub home: Option<&'a Path>,
-    /// Heroku's servers want encryption and cannot be verified; loopback needs none.
+    /// The default mode. Heroku's servers need encryption and cannot be verified; loopback needs
+    /// none.
     pub ssl_mode: SslMode,
 }
 
@@ -49,13 +50,13 @@ impl Defaults<'_> {
 }
 
 impl DatabaseUrl {
-    /// Whether the text has the scheme of a database's URL.
+    /// Whether the text has the scheme of a database URL.
     pub fn is_url(text: &str) -> bool {
         without_scheme(text).is_some()
     }
 
-    /// Reads `postgres://` URLs and those of other spellings, with `postgis://` and
-    /// `postgresql+psycopg2://` among them. Errors never repeat the URL.
+    /// Reads `postgres://` URLs and other spellings, for example `postgis://` and
+    /// `postgresql+psycopg2://`. Errors never repeat the URL.
     pub fn parse(text: &str, defaults: &Defaults<'_>) -> Result<DatabaseUrl, PostgresError> {
         let mut parts = Parts::read(text)?;
         let port = match parts.take("port").or_else(|| defaults.non_empty("PGPORT")) {
@@ -75,7 +76,7 @@ impl DatabaseUrl {
         let host = match parts.take("host").or_else(|| defaults.non_empty("PGHOST")) {
             Some(host) if host.starts_with('/') => Host::Socket(PathBuf::from(host)),
             Some(host) if host.contains(',') => {
-                return Err(bad("it names several hosts, and bcops needs one"));
+                return Err(bad("it names several hosts, and bcops needs exactly one"));
             }
             Some(host) => Host::Name(host),
             None => default_host(port),
@@ -97,12 +98,12 @@ impl DatabaseUrl {
         Ok(DatabaseUrl { host, port, database, user, password, ssl_mode, ssl_root_certificate })
     }
 
-    /// The same server, another database.
+    /// Another database on the same server.
     pub fn with_database(&self, database: &str) -> DatabaseUrl {
         DatabaseUrl { database: database.to_owned(), ..self.clone() }
     }
 
-    /// Host and port for messages: no user, no password.
+    /// Host and port for messages, without user and password.
     pub fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -112,8 +113,8 @@ fn bad(reason: &str) -> PostgresError {
     PostgresError::BadUrl(reason.to_owned())
 }
 
-/// Parameters that do not change which database is reached, and as whom: of libpq, and of Django's
-/// database settings, which may stand in the same URL.
+/// Parameters that change neither the database nor the user: those of libpq, and those of Django's
+/// database settings, which may be in the same URL.
 const HARMLESS: &[&str] = &[
     "application_name",
     "channel_binding",
@@ -134,7 +135,7 @@ const HARMLESS: &[&str] = &[
     "tcp_user_timeout",
 ];
 
-/// The first socket folder of the usual ones that has this port's socket, else localhost.
+/// The first usual socket folder with this port's socket, else localhost.
 fn default_host(port: u16) -> Host {
     ["/var/run/postgresql", "/tmp"]
         .into_iter()
@@ -143,8 +144,8 @@ fn default_host(port: u16) -> Host {
         .map_or_else(|| Host::Name("localhost".to_owned()), Host::Socket)
 }
 
-/// What follows the scheme, in one of the spellings that libpq, Django's settings and SQLAlchemy
-/// know. `None` where it is no such URL.
+/// The text after the scheme, in a spelling of libpq, Django's settings or SQLAlchemy. `None` for
+/// another URL.
 fn without_scheme(text: &str) -> Option<&str> {
     const SCHEMES: [&str; 7] =
         ["postgres", "postgresql", "postgis", "pgsql", "psql", "timescale", "timescaledb"];
@@ -194,8 +195,8 @@ impl Parts {
         self.0.remove(name)
     }
 
-    /// A parameter that is dropped may lead libpq elsewhere than bcops: `hostaddr`, `service`,
-    /// `options`. So each has to be known to be harmless.
+    /// Accepts only parameters that are known to be harmless. An ignored parameter (`hostaddr`,
+    /// `service`, `options`) could lead libpq and bcops to different databases.
     fn check_all_understood(&self) -> Result<(), PostgresError> {
         match self.0.keys().find(|name| !HARMLESS.contains(&name.as_str())) {
             None => Ok(()),
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_filled_as_libpq_does() {
+    fn missing_parts_are_filled_as_in_libpq() {
         let url = parse("postgres:///bc").unwrap();
         assert_eq!((url.user.as_str(), url.database.as_str(), url.port), ("ada", "bc", 5432));
         let url = parse("postgresql:///bc?host=/run/x&port=99").unwrap();
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_without_repeating_it() {
+    fn a_refused_url_is_never_shown() {
         for text in [
             "mysql://secret@x/y",
             "postgres://h:port/d",

@@ -1,4 +1,4 @@
-//! Where a bucket is, and whether two addresses mean one bucket.
+//! Decides where a bucket is, and whether two addresses may mean one bucket.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, ToSocketAddrs};
@@ -14,7 +14,7 @@ use crate::adapters::transport;
 
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// What an environment's config vars say of its bucket.
+/// An environment's config vars for its bucket.
 #[derive(Debug, Clone)]
 pub struct BucketSettings {
     pub bucket: String,
@@ -22,16 +22,16 @@ pub struct BucketSettings {
     pub region: Option<String>,
     /// A server other than AWS.
     pub endpoint: Option<String>,
-    /// How long an answer may take, where the user says so.
+    /// How long an answer may take, if the user set a limit.
     pub timeout: Option<std::time::Duration>,
 }
 
-/// A bucket's place, understood.
+/// The checked address of a bucket.
 #[derive(Debug, Clone)]
 pub struct BucketAddress {
     pub bucket: String,
     region: String,
-    /// `None` is AWS itself.
+    /// `None` means AWS itself.
     endpoint: Option<Url>,
 }
 
@@ -40,12 +40,16 @@ impl BucketAddress {
         let bucket = settings.bucket.clone();
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if bucket.is_empty() || bucket.starts_with('.') || !bucket.chars().all(allowed) {
-            return Err(S3Error::BadConfiguration(format!("`{bucket}` is no name of a bucket")));
+            return Err(S3Error::BadConfiguration(format!(
+                "`{bucket}` is not a valid bucket name"
+            )));
         }
         let region = settings.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned());
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if region.is_empty() || !region.chars().all(plain) {
-            return Err(S3Error::BadConfiguration(format!("`{region}` is no name of a region")));
+            return Err(S3Error::BadConfiguration(format!(
+                "`{region}` is not a valid region name"
+            )));
         }
         let endpoint = settings.endpoint.as_deref().map(endpoint).transpose()?;
         Ok(BucketAddress { bucket, region, endpoint })
@@ -72,17 +76,17 @@ impl BucketAddress {
         format!("{} on {}", self.bucket, self.host())
     }
 
-    /// Whether AWS itself serves it, where names of buckets are unique.
+    /// Whether AWS itself serves the bucket. Bucket names are unique there.
     pub fn is_at_aws(&self) -> bool {
         self.endpoint.as_ref().is_none_or(is_aws)
     }
 
-    /// Where AWS says who a pair of keys is.
+    /// The URL where AWS identifies a pair of keys.
     pub(super) fn sts(&self) -> String {
         format!("https://sts.{}.{}", self.region, self.domain())
     }
 
-    /// Whether both are served by one server, so that it can copy from one to the other.
+    /// Whether one server serves both buckets, so the server can copy between them.
     pub fn same_server(&self, other: &BucketAddress) -> bool {
         match (&self.endpoint, &other.endpoint) {
             (None, None) => true,
@@ -100,13 +104,13 @@ impl BucketAddress {
         let host = self.host();
         match &self.endpoint {
             Some(url) => format!("{}://{host}/{}", url.scheme(), self.bucket),
-            // A dot in the name does not fit the certificate of AWS.
+            // A name with a dot does not match AWS's certificate.
             None if self.bucket.contains(['.', '_']) => format!("https://{host}/{}", self.bucket),
             None => format!("https://{}.{host}", self.bucket),
         }
     }
 
-    /// Where the SDK sends requests, and for which region it signs them.
+    /// The URL for the SDK's requests, and the region for their signatures.
     pub(super) fn endpoint(&self) -> Endpoint {
         let text = |text: &str| Document::String(text.to_owned());
         let signing = HashMap::from([
@@ -128,9 +132,9 @@ fn endpoint(text: &str) -> Result<Url, S3Error> {
     let bad = |reason: &str| {
         S3Error::BadConfiguration(format!("the endpoint `{}` {reason}", without_login(text)))
     };
-    let url = Url::parse(text).map_err(|_| bad("is no URL"))?;
+    let url = Url::parse(text).map_err(|_| bad("is not a URL"))?;
     if url.host().is_none() || url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("has to be a scheme, a host, and perhaps a port and a path"));
+        return Err(bad("must have a scheme and a host, and may have a port and a path"));
     }
     if path_of(&url).is_none() {
         return Err(bad("has a path that cannot be signed"));
@@ -139,20 +143,20 @@ fn endpoint(text: &str) -> Result<Url, S3Error> {
         return Err(bad("holds a login, which S3 does not use"));
     }
     if !transport::is_private(&url) {
-        return Err(bad("is not encrypted: only https, or http on this machine"));
+        return Err(bad("is not encrypted: use https, or http on this machine"));
     }
     Ok(url)
 }
 
-/// The path before the bucket's name, as a signature has it; empty as a rule. `None` where nobody
-/// can say what the server would make of it.
+/// The path before the bucket's name, as in a signature. Usually empty. `None` for a path that a
+/// server may read differently.
 fn path_of(url: &Url) -> Option<String> {
     let path = encode::decode_path(url.path().trim_end_matches('/'))?;
     let strange = path.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."));
     (!strange).then(|| encode::path(&path))
 }
 
-/// Whatever stands before an `@` may be a password.
+/// The text before an `@` may be a password.
 fn without_login(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, host)| host)
 }
@@ -165,15 +169,15 @@ pub(super) fn host_and_port(url: &Url) -> String {
     }
 }
 
-/// Whether the name is that of an access point, behind which lies a bucket of another name. From
-/// the user guide of S3: aliases of access points end in `-s3alias`, those of Object Lambda in
-/// `--ol-s3`, and an ARN is taken for a name as well.
+/// Whether the name belongs to an access point, whose bucket has another name. From the user guide
+/// of S3: aliases of access points end in `-s3alias`, those of Object Lambda in `--ol-s3`, and an
+/// ARN can replace a name.
 pub fn is_access_point(bucket: &str) -> bool {
     let bucket = bucket.to_ascii_lowercase();
     bucket.ends_with("-s3alias") || bucket.ends_with("--ol-s3") || bucket.starts_with("arn:")
 }
 
-/// What a bucket is, as far as a client can tell without asking.
+/// The identity of a bucket, as far as a client knows it without a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketIdentity {
     bucket: String,
@@ -183,7 +187,7 @@ pub struct BucketIdentity {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Server {
-    /// Names of buckets are unique in all regions of AWS.
+    /// Bucket names are unique across all regions of AWS.
     Aws,
     Other {
         name: String,
@@ -194,7 +198,7 @@ enum Server {
 }
 
 impl BucketIdentity {
-    /// Resolves the host. A name that does not resolve is still compared by itself.
+    /// Resolves the host. A name that does not resolve is compared as a name.
     pub fn of(address: &BucketAddress, credentials: &Credentials) -> BucketIdentity {
         let bucket = address.bucket.to_ascii_lowercase();
         BucketIdentity {
@@ -204,8 +208,8 @@ impl BucketIdentity {
         }
     }
 
-    /// Whether both can be the same bucket. Errs on the side of yes: every loopback address is one
-    /// host, and one pair of keys for buckets of one name is a sign of a proxy.
+    /// Whether both may be the same bucket. In doubt the answer is yes: all loopback addresses
+    /// count as one host, and the same keys for the same bucket name may mean a proxy.
     pub fn may_be(&self, other: &BucketIdentity) -> bool {
         if self.bucket != other.bucket {
             return false;
@@ -258,7 +262,7 @@ fn server(url: &Url, bucket: &str) -> Server {
         None => BTreeSet::new(),
     };
     let loopback = !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback);
-    // The bucket as a part of the host means the same as the bucket in the path.
+    // The bucket may be in the host or in the path.
     let name = name.strip_prefix(&format!("{bucket}.")).map_or(name.clone(), str::to_owned);
     Server::Other { name, addresses, loopback, port }
 }
@@ -288,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_has_one_bucket_of_a_name_in_whatever_region_and_style() {
+    fn aws_has_one_bucket_of_a_name_in_all_regions_and_styles() {
         let bucket = identity("bc-production", Some("eu-west-2"), None);
         assert!(bucket.may_be(&identity("bc-production", None, None)));
         for endpoint in [
@@ -316,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pair_of_keys_for_one_name_is_a_sign() {
+    fn the_same_keys_and_name_may_be_the_same_bucket() {
         let mut proxied = settings("media", None, Some("http://127.0.0.1:9001"));
         let direct = settings("media", None, Some("https://store.invalid"));
         proxied.credentials.access_key.clone_from(&direct.credentials.access_key);
@@ -327,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_go_where_the_endpoint_wants_them() {
+    fn requests_go_to_the_endpoint() {
         let base = |bucket, region, endpoint| {
             BucketAddress::new(&settings(bucket, region, endpoint)).unwrap().url()
         };

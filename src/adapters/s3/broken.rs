@@ -1,4 +1,4 @@
-//! Why a request came to no answer that the SDK could read.
+//! Describes why a request got no answer that the SDK could read.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::error::S3Error;
 pub enum Broken {
     #[error("no answer came")]
     Network(#[source] reqwest::Error),
-    #[error("nothing came for {limit:?}")]
+    #[error("no data came for {limit:?}")]
     Stalled { limit: Duration, may_repeat: bool },
-    #[error("the answer cannot be understood: {0}")]
+    #[error("cannot understand the answer: {0}")]
     Unreadable(String),
-    #[error("the key cannot be written as the path of a request")]
+    #[error("a request's path cannot hold the key")]
     UnusableKey,
     #[error("the clock is wrong by {0} s")]
     Skewed(i64),
@@ -25,12 +25,12 @@ pub enum Broken {
 }
 
 impl Broken {
-    /// The URL of a request is not for messages.
+    /// Removes the URL, which must not be shown.
     pub fn network(error: reqwest::Error) -> Broken {
         Broken::Network(error.without_url())
     }
 
-    /// `what` was to be done, at `host`.
+    /// Makes the error of the action `what` at `host`.
     pub fn into_error(self, what: String, host: String, key: Option<&str>) -> S3Error {
         match self {
             Broken::Network(source) => S3Error::Network { what, host, source },
@@ -49,7 +49,7 @@ impl From<Broken> for ConnectorError {
     fn from(broken: Broken) -> ConnectorError {
         match &broken {
             Broken::Network(_) => ConnectorError::io(broken.into()),
-            // Whoever was silent for a minute twice is not asked a third time.
+            // A server that was silent for a minute twice is not asked again.
             Broken::Stalled { may_repeat: true, .. } => ConnectorError::timeout(broken.into()),
             Broken::Stalled { .. } | Broken::UnusableKey => ConnectorError::user(broken.into()),
             Broken::Unreadable(_) | Broken::Skewed(_) | Broken::OtherRegion(_) => {

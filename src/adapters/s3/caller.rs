@@ -1,5 +1,5 @@
-//! Asks AWS who a pair of keys is: STS's GetCallerIdentity, which every key may ask and which changes
-//! nothing.
+//! Asks AWS for the owner of a pair of keys with STS's GetCallerIdentity, which every key may call
+//! and which changes nothing.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::timing::Timing;
 use crate::adapters::transport;
 
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-const WHAT: &str = "ask whose keys these are";
+const WHAT: &str = "identify the owner of these keys";
 
-/// Who a pair of keys is.
+/// The owner of a pair of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// `arn:aws:iam::123456789012:user/NAME`
@@ -31,10 +31,10 @@ impl Caller {
     }
 }
 
-/// Where to ask. `None` at a server that is not AWS, unless an endpoint is given.
+/// The URL to ask. `None` for a server that is not AWS, unless an endpoint is given.
 ///
 /// # Errors
-/// Where the given endpoint is no URL, or is not encrypted.
+/// If the given endpoint is not a URL, or is not encrypted.
 pub fn sts_endpoint(address: &BucketAddress, given: Option<&str>) -> Result<Option<Url>, S3Error> {
     let bad = || S3Error::BadConfiguration("AWS_ENDPOINT_URL_STS is not a URL".to_owned());
     let url = match given {
@@ -49,7 +49,7 @@ pub fn sts_endpoint(address: &BucketAddress, given: Option<&str>) -> Result<Opti
 }
 
 /// # Errors
-/// Where nobody answers, or the keys are refused.
+/// If no answer comes, or the keys are refused.
 pub async fn caller(
     settings: &BucketSettings,
     region: &str,
@@ -72,7 +72,7 @@ pub async fn caller(
     match answer.arn.filter(|arn| !arn.is_empty()) {
         Some(arn) => Ok(Caller { arn, account: answer.account.unwrap_or_default() }),
         None => {
-            let reason = "it names nobody".to_owned();
+            let reason = "it names no owner".to_owned();
             Err(S3Error::BadAnswer { what: WHAT.to_owned(), reason })
         }
     }

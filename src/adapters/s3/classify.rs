@@ -1,4 +1,4 @@
-//! What an answer that is no success means, and whether the SDK sends the request again.
+//! Decides what a failed answer means, and whether the SDK repeats the request.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use aws_smithy_types::retry::ErrorKind;
 use super::document;
 use super::error::S3Error;
 
-/// What a status and a code mean.
+/// The meaning of a status and a code.
 pub fn classify(what: String, status: u16, code: String, message: String) -> S3Error {
     match (status, code.as_str()) {
         (404, "NoSuchBucket") => S3Error::Refused { what, status, code, message },
         (404, _) => S3Error::NotFound { what, code },
         (412, _) => S3Error::Changed { what },
-        // A copy's answer begins before the copy has ended, and so with a 200 in any case.
+        // The answer to a copy begins with 200 before the copy has ended, even if it fails later.
         (200 | 408 | 425 | 429 | 500 | 502 | 503 | 504, _)
         | (
             _,
             "SlowDown" | "RequestTimeout" | "InternalError" | "RequestLimitExceeded"
-            // What was sent did not arrive as it was.
+            // The data arrived damaged.
             | "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch"
-            // Somebody else is at the same key at this moment.
+            // Another request is changing the same key.
             | "OperationAborted",
         ) => S3Error::Server { what, status, code, message },
         _ => S3Error::Refused { what, status, code, message },
     }
 }
 
-/// Tells the SDK which answers another try may change.
+/// Tells the SDK which requests to repeat.
 #[derive(Debug)]
 pub struct Repeatable;
 
@@ -45,7 +45,7 @@ impl ClassifyRetry for Repeatable {
         let status = answer.status().as_u16();
         let code = document::element(answer.body().bytes().unwrap_or_default(), "Code");
         let error = classify(String::new(), status, code.unwrap_or_default(), String::new());
-        // Of a success, it is the document that cannot be read.
+        // A failed success means that the document cannot be read.
         if !error.is_transient() && !answer.status().is_success() {
             return RetryAction::RetryForbidden;
         }

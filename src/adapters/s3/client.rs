@@ -1,5 +1,5 @@
-//! The SDK's client for one bucket, set up as this project wants it: these credentials and no
-//! others, our own connections, limits and pace, and no checksums that older stores do not know.
+//! Sets up the SDK's client for one bucket: only the given credentials, our own connections, limits
+//! and pace, and no checksums that older stores do not support.
 
 use std::fmt::Display;
 
@@ -23,7 +23,7 @@ use crate::secret::Secret;
 pub struct Credentials {
     pub access_key: String,
     pub secret_key: Secret,
-    /// Of keys that were lent for some hours.
+    /// Set for temporary keys.
     pub session_token: Option<Secret>,
 }
 
@@ -43,7 +43,7 @@ pub struct Client {
 impl Client {
     pub fn new(settings: &BucketSettings, jobs: usize) -> Result<Client, S3Error> {
         let line = Line::new(settings, Timing::new(settings.timeout), jobs)?;
-        // The retries of one key must not use up those of another.
+        // Retries for one key must not reduce those for another.
         let partition = RetryPartition::custom("bcops").token_bucket(TokenBucket::unlimited());
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -53,7 +53,7 @@ impl Client {
             .http_client(line.clone())
             .endpoint_resolver(line.clone())
             .time_source(line.clone())
-            // What is written carries its MD5, and what is read is verified in `media`.
+            // Writes carry an MD5, and `media` verifies reads.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -71,7 +71,7 @@ impl Client {
         self.address().bucket
     }
 
-    /// What is done, for messages.
+    /// The action, for messages.
     pub fn describe(&self, verb: &str, key: Option<&str>) -> String {
         let bucket = self.bucket();
         match key {
@@ -80,7 +80,7 @@ impl Client {
         }
     }
 
-    /// For `map_err`: what a failure of the SDK means.
+    /// For `map_err`: turns a failure of the SDK into our error.
     pub fn failed<'a, E>(
         &'a self,
         verb: &'a str,
@@ -92,14 +92,14 @@ impl Client {
         move |error| understand(error, self.describe(verb, key), &self.line.address().host(), key)
     }
 
-    /// For `ok_or_else`: an answer that lacks what it should hold.
+    /// For `ok_or_else`: the error for an answer with a missing part.
     pub fn without(&self, verb: &str, key: &str, missing: &str) -> S3Error {
         let what = self.describe(verb, Some(key));
         S3Error::BadAnswer { what, reason: format!("it has no {missing}") }
     }
 }
 
-/// What a failure of the SDK means.
+/// Turns a failure of the SDK into our error.
 pub fn understand<E>(
     error: SdkError<E, HttpResponse>,
     what: String,

@@ -1,4 +1,4 @@
-//! Deleting objects, as many as a request takes.
+//! Deletes objects, many in one request.
 
 use aws_sdk_s3::config::http::HttpRequest;
 use aws_sdk_s3::types::{Delete, Error, ObjectIdentifier};
@@ -15,7 +15,7 @@ pub struct Undeleted {
 }
 
 impl DestinationBucket {
-    /// Deletes up to a thousand objects. Gives those that are still there.
+    /// Deletes up to a thousand objects, and returns those that still exist.
     pub async fn delete(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
         let (plain, odd): (Vec<&str>, Vec<&str>) = keys.iter().partition(fits_xml);
         let mut failed = Vec::new();
@@ -30,7 +30,7 @@ impl DestinationBucket {
         Ok(failed)
     }
 
-    /// For keys that no document can hold.
+    /// For keys that XML cannot hold.
     async fn delete_one(&self, key: &str) -> Result<(), S3Error> {
         let client = &self.bucket.client;
         let request = client.sdk.delete_object().bucket(client.bucket()).key(key);
@@ -39,7 +39,7 @@ impl DestinationBucket {
 
     async fn delete_batch(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
         let client = &self.bucket.client;
-        // Only an object without a key cannot be built.
+        // Building fails only without a key.
         let objects =
             keys.iter().filter_map(|key| ObjectIdentifier::builder().key(*key).build().ok());
         let batch = Delete::builder().quiet(true).set_objects(Some(objects.collect()));
@@ -51,7 +51,7 @@ impl DestinationBucket {
     }
 }
 
-/// Stores that know no other checksum refuse a deletion without this one.
+/// Adds an MD5. Older stores refuse a deletion without it.
 fn with_md5(request: &mut HttpRequest) {
     let md5 = request.body().bytes().map(|body| base64(&Md5::digest(body)));
     if let Some(md5) = md5 {
@@ -59,7 +59,8 @@ fn with_md5(request: &mut HttpRequest) {
     }
 }
 
-/// XML has no way to write most control characters, and one such key would spoil a whole request.
+/// Whether XML can hold the key. It cannot hold most control characters, and one such key would
+/// break a whole request.
 fn fits_xml(key: &&&str) -> bool {
     let fits = |c: char| match c {
         '\t' | '\n' | '\r' => true,
@@ -80,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failed_deletions_are_told() {
+    fn failed_deletions_are_reported() {
         let error = Error::builder().key("b&c").code("AccessDenied").message("no").build();
         let failed = undeleted(&error);
         assert_eq!((failed.key.as_str(), failed.reason.as_str()), ("b&c", "AccessDenied: no"));
     }
 
     #[test]
-    fn keys_that_no_document_holds_are_known() {
+    fn keys_that_xml_cannot_hold_are_recognized() {
         assert!(fits_xml(&&"a b\t\u{e9}&<") && !fits_xml(&&"a\u{1}") && !fits_xml(&&"\u{fffe}"));
     }
 }

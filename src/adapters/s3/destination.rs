@@ -1,4 +1,4 @@
-//! A bucket that may be written to. There is none of a protected environment.
+//! Writes to a bucket. A protected environment has no such bucket.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ use crate::settings::Destination;
 #[derive(Clone)]
 pub struct DestinationBucket {
     pub(super) bucket: SourceBucket,
-    /// A canned ACL for everything that is written; without one the bucket's own rules hold.
+    /// A canned ACL for all written objects. Without one the bucket's own rules apply.
     acl: Option<ObjectCannedAcl>,
 }
 
@@ -31,17 +31,17 @@ pub struct DestinationBucket {
 pub struct CopySource<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
-    /// Its ETag, which it must still have.
+    /// The ETag that the object must still have.
     pub version: &'a str,
 }
 
-/// An upload in parts that has begun.
+/// A multipart upload that has begun.
 #[derive(Debug, Clone)]
 pub struct Upload {
     pub id: String,
 }
 
-/// A part that was taken.
+/// A part that the server accepted.
 #[derive(Debug, Clone)]
 pub struct UploadedPart {
     pub number: u32,
@@ -49,8 +49,8 @@ pub struct UploadedPart {
 }
 
 impl DestinationBucket {
-    /// Takes the proof that the bucket belongs to an environment that may be written to. That it is
-    /// not a protected environment's as well is for the caller to find out.
+    /// Takes the proof that the environment may be written to. The caller must also check that no
+    /// protected environment uses the same bucket.
     pub fn new(
         settings: &BucketSettings,
         _proof: &Destination,
@@ -58,7 +58,7 @@ impl DestinationBucket {
         jobs: usize,
     ) -> Result<DestinationBucket, S3Error> {
         if acl.is_some_and(|acl| HeaderValue::from_str(acl).is_err()) {
-            let text = "`media.acl` is no name of a canned ACL".to_owned();
+            let text = "`media.acl` is not the name of a canned ACL".to_owned();
             return Err(S3Error::BadConfiguration(text));
         }
         let acl = acl.map(ObjectCannedAcl::from);
@@ -69,8 +69,8 @@ impl DestinationBucket {
         &self.bucket
     }
 
-    /// Puts an object there in one piece. The server refuses bytes that are not of this MD5.
-    /// Gives the object's ETag.
+    /// Writes an object in one piece, and returns its ETag. The server refuses bytes with another
+    /// MD5.
     pub async fn put(
         &self,
         key: &str,
@@ -170,7 +170,7 @@ impl DestinationBucket {
         Ok(UploadedPart { number, etag: self.etag(etag, verb, key)? })
     }
 
-    /// Makes an object of the parts. Gives its ETag.
+    /// Makes an object from the parts, and returns its ETag.
     pub async fn finish_upload(
         &self,
         key: &str,
@@ -189,7 +189,7 @@ impl DestinationBucket {
         let request = request.upload_id(&upload.id).multipart_upload(all);
         match request.send().await.map_err(client.failed(verb, Some(key))) {
             Ok(answer) => self.etag(answer.e_tag(), verb, key),
-            // It may have been finished by a request whose answer was lost.
+            // An earlier request whose answer was lost may have finished the upload.
             Err(error) if error.is_not_found() => match self.bucket.head(key).await {
                 Ok(meta) if Some(&meta.etag) == etag_of_parts(parts).as_ref() => Ok(meta.etag),
                 _ => Err(error),
@@ -198,18 +198,18 @@ impl DestinationBucket {
         }
     }
 
-    /// Throws an unfinished upload away. One that is not there any more is none.
+    /// Deletes an unfinished upload. A missing upload counts as deleted.
     pub async fn abort_upload(&self, key: &str, upload: &Upload) -> Result<(), S3Error> {
         let client = &self.bucket.client;
         let request = client.sdk.abort_multipart_upload().bucket(client.bucket()).key(key);
         let request = request.upload_id(&upload.id);
-        match request.send().await.map_err(client.failed("give up writing", Some(key))) {
+        match request.send().await.map_err(client.failed("cancel the upload of", Some(key))) {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Copies an object on the server, with its metadata. Gives the copy's ETag.
+    /// Copies an object on the server, with its metadata, and returns the copy's ETag.
     pub async fn copy(&self, key: &str, source: CopySource<'_>) -> Result<String, S3Error> {
         let client = &self.bucket.client;
         let request = client.sdk.copy_object().bucket(client.bucket()).key(key);
@@ -230,7 +230,7 @@ impl DestinationBucket {
 }
 
 impl CopySource<'_> {
-    /// As the SDK wants it.
+    /// In the SDK's form.
     fn place(&self) -> String {
         format!("{}/{}", self.bucket, encode::path(self.key))
     }
@@ -240,7 +240,7 @@ impl CopySource<'_> {
     }
 }
 
-/// What an object of these parts is called, where the parts are called by their MD5.
+/// The ETag of an object made from these parts, if the parts' ETags are MD5 sums.
 fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
     let mut md5 = Md5::new();
     for part in parts {
@@ -259,7 +259,7 @@ pub(super) fn base64(md5: &[u8]) -> String {
     BASE64_STANDARD.encode(md5)
 }
 
-/// Gives a request headers that are signed with it.
+/// Adds headers, which are signed with the request.
 fn with(headers: Headers) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
     move |request| {
         for (name, value) in &headers {
@@ -270,9 +270,9 @@ fn with(headers: Headers) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
     }
 }
 
-/// The same headers with plain spaces, if there are others. They are signed with one space in the
-/// place of several, and there are servers that count more characters as spaces than S3 does, and so
-/// take the signature of the headers as they are for wrong.
+/// The same headers with plain spaces, if they hold other spaces. A signature counts several spaces
+/// as one, and some servers treat more characters as spaces than S3 does, so they refuse the
+/// signature.
 fn plain_spaces(headers: &Headers) -> Option<Headers> {
     let odd = |c: char| c.is_whitespace() && c != ' ';
     let mut is_odd = false;

@@ -1,7 +1,7 @@
-//! What has to be known of a document before the SDK reads it.
+//! Checks a document before the SDK reads it.
 
-/// Whether a document ends with the element that it begins with. The SDK takes one that is cut
-/// between two elements for a whole one. Nothing at all is whole: many answers are empty.
+/// Whether a document ends with its first element. The SDK accepts a document that is cut between
+/// two elements. An empty document is whole, because many answers are empty.
 pub fn is_whole(document: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(document) else { return false };
     let text = text.trim();
@@ -15,7 +15,7 @@ pub fn is_whole(document: &[u8]) -> bool {
     is_closed || (root.ends_with("/>") && tags.next().is_none())
 }
 
-/// The text of the first element of this name. For codes and regions, which hold no entities.
+/// The text of the first element of this name. Only for codes and regions, which hold no entities.
 pub fn element(document: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(document).ok()?;
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_that_is_cut_is_not_whole() {
+    fn a_truncated_document_is_not_whole() {
         for whole in ["", "<A/>", "<?xml version=\"1.0\"?>\n<A xmlns=\"b\"/>", " <A><B/>c</A>\n"] {
             assert!(is_whole(whole.as_bytes()), "{whole}");
         }

@@ -1,11 +1,10 @@
-//! Percent-encoding where the SDK leaves it to its caller: sources of copies, URLs for strangers,
-//! keys in a listing.
+//! Percent-encodes where the SDK does not: sources of copies, public URLs, keys in a listing.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Everything but RFC 3986's unreserved characters and slashes.
+/// Everything except RFC 3986's unreserved characters and slashes.
 const RESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
@@ -14,13 +13,13 @@ pub fn path(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Undoes `encoding-type=url` of a listing, where a plus sign is a space. `None` if what comes out
-/// is no UTF-8, which no key can be.
+/// Decodes `encoding-type=url` of a listing, where a plus sign is a space. `None` if the result is
+/// not UTF-8, which every key must be.
 pub fn decode(text: &str) -> Option<String> {
     decode_path(&text.replace('+', " ")).map(Cow::into_owned)
 }
 
-/// Undoes the encoding of a path, where a plus sign is one.
+/// Decodes a path, where a plus sign is a plus sign.
 pub fn decode_path(text: &str) -> Option<Cow<'_, str>> {
     let hex = |c: u8| c.is_ascii_hexdigit();
     let mut escapes = text.split('%').skip(1).map(str::as_bytes);

@@ -1,10 +1,10 @@
-//! What can go wrong between here and a bucket.
+//! Describes what can fail between bcops and a bucket.
 
 use thiserror::Error;
 
 use crate::failure::{CommandError, FailureKind};
 
-/// The code of a bucket that takes no ACL, whoever sends one.
+/// The code of a bucket that accepts no ACL.
 pub const NO_ACLS: &str = "AccessControlListNotSupported";
 
 #[derive(Debug, Error)]
@@ -13,34 +13,34 @@ pub enum S3Error {
     Client { place: String, source: reqwest::Error },
     #[error("{0}")]
     BadConfiguration(String),
-    #[error("the key `{key}` cannot be written as the path of a request")]
+    #[error("cannot write the key `{key}` as the path of a request")]
     UnusableKey { key: String },
     #[error("cannot {what}: no answer from {host}")]
     Network { what: String, host: String, source: reqwest::Error },
-    #[error("cannot {what}: nothing came from {host} for {seconds} s")]
+    #[error("cannot {what}: {host} sent nothing for {seconds} s")]
     Timeout { what: String, host: String, seconds: u64 },
-    /// The server said no, and would say so again.
+    /// The server refused, and would refuse again.
     #[error("cannot {what}: {code} (HTTP {status}): {message}")]
     Refused { what: String, status: u16, code: String, message: String },
-    /// The server failed or wants to be left alone; another try may help.
+    /// The server failed or limits requests. Another try may help.
     #[error("cannot {what}: {code} (HTTP {status}): {message}")]
     Server { what: String, status: u16, code: String, message: String },
-    /// A body that had begun: [`S3Error::Network`] or [`S3Error::Timeout`].
+    /// A body that broke off: [`S3Error::Network`] or [`S3Error::Timeout`].
     #[error(transparent)]
     BrokenOff(Box<S3Error>),
     #[error(
-        "cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on"
+        "cannot {what}: the server refuses signatures, because this machine's clock is wrong by {seconds} s"
     )]
     Skewed { what: String, seconds: i64 },
     #[error("cannot {what}: the bucket is in the region {region}")]
     OtherRegion { what: String, region: String },
-    #[error("cannot {what}: it is not there")]
+    #[error("cannot {what}: not found")]
     NotFound { what: String, code: String },
-    #[error("cannot {what}: the object was changed meanwhile")]
+    #[error("cannot {what}: the object changed meanwhile")]
     Changed { what: String },
-    #[error("cannot {what}: the answer cannot be understood: {reason}")]
+    #[error("cannot {what}: bcops does not understand the answer: {reason}")]
     BadAnswer { what: String, reason: String },
-    #[error("cannot {what}: {got} of {expected} bytes came")]
+    #[error("cannot {what}: only {got} of {expected} bytes came")]
     WrongLength { what: String, expected: u64, got: u64 },
     #[error("cannot {what}: its bytes do not match its {checksum}")]
     Corrupt { what: String, checksum: &'static str },
@@ -62,8 +62,8 @@ impl S3Error {
         )
     }
 
-    /// Whether an object may be read again, or on from where it broke off. What the SDK has sent
-    /// again in vain is none of these.
+    /// Whether reading an object may be repeated or resumed. Excludes failures that the SDK has
+    /// already retried.
     pub fn is_broken_reading(&self) -> bool {
         matches!(
             self,
@@ -82,7 +82,7 @@ impl S3Error {
         matches!(self, S3Error::Refused { code, .. } if code == "SignatureDoesNotMatch")
     }
 
-    /// Whether the object is in an archive, where nobody can read it before it is restored.
+    /// Whether the object is archived, so it cannot be read until it is restored.
     pub fn is_archived(&self) -> bool {
         matches!(self, S3Error::Refused { code, .. }
             if code == "InvalidObjectState" || code == "ObjectNotInActiveTierError")
@@ -93,8 +93,8 @@ impl S3Error {
     }
 }
 
-/// For a bucket that takes no ACL.
-pub const UNSET_ACL: &str = "remove media.acl from bcops.toml: this bucket takes no ACL, and its own policy decides who may read";
+/// The hint for a bucket that accepts no ACL.
+pub const UNSET_ACL: &str = "remove media.acl from bcops.toml: this bucket accepts no ACL, and its policy decides who may read";
 
 impl From<S3Error> for CommandError {
     fn from(error: S3Error) -> Self {
@@ -102,7 +102,7 @@ impl From<S3Error> for CommandError {
             S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
                 FailureKind::Configuration,
                 Some(
-                    "the bucket's keys are no longer good: set new ones as config vars of the app",
+                    "set new keys for the bucket in the app's config vars: the old keys have expired",
                 ),
             ),
             S3Error::Refused { code, .. } if code == NO_ACLS => {
@@ -126,7 +126,7 @@ impl From<S3Error> for CommandError {
             | S3Error::WrongLength { .. }
             | S3Error::Corrupt { .. } => (
                 FailureKind::Unexpected,
-                Some("see whether the bucket's server can be reached from here, then try again"),
+                Some("check that the bucket's server is reachable from here, then try again"),
             ),
         };
         CommandError::wrap(kind, error).with_hints(hint)

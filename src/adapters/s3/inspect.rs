@@ -1,4 +1,4 @@
-//! Asks a bucket how it is set up, as far as its keys may know. Nothing here writes.
+//! Reads a bucket's settings, as far as its keys allow. Nothing here writes.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -8,15 +8,15 @@ use super::encode;
 use super::error::S3Error;
 use super::source::SourceBucket;
 
-/// What is known of one setting of a bucket.
+/// One setting of a bucket, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting<T> {
     Is(T),
-    /// The server says that there is none.
+    /// The server reports that it is not set.
     NotSet,
-    /// These keys may not know.
+    /// These keys lack permission to read it.
     NotAllowed,
-    /// The server does not say, and why.
+    /// The server did not report it, with the reason.
     Unknown(String),
 }
 
@@ -29,7 +29,7 @@ impl<T> Setting<T> {
     }
 }
 
-/// The four switches against public access. What a server leaves out is off.
+/// The four switches against public access. A switch that the server omits is off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PublicAccessBlock {
     pub block_acls: bool,
@@ -63,7 +63,7 @@ impl SourceBucket {
         })
     }
 
-    /// How many rules there are, and how many of them are in force.
+    /// The number of rules, and how many of them are enabled.
     pub async fn lifecycle(&self) -> Setting<(usize, usize)> {
         let request = self.client.sdk.get_bucket_lifecycle_configuration();
         self.setting(request.bucket(self.client.bucket()).send().await, |answer| {
@@ -86,7 +86,7 @@ impl SourceBucket {
         })
     }
 
-    /// Whether the bucket's policy is public. `NotSet` is a bucket without a policy.
+    /// Whether the bucket's policy is public. `NotSet` means a bucket without a policy.
     pub async fn policy_is_public(&self) -> Setting<bool> {
         let request = self.client.sdk.get_bucket_policy_status().bucket(self.client.bucket());
         let said = self.setting(request.send().await, |answer| {
@@ -95,7 +95,7 @@ impl SourceBucket {
         match said {
             Setting::Is(Some(is_public)) => Setting::Is(is_public),
             Setting::Is(None) => {
-                Setting::Unknown("the answer does not say whether it is".to_owned())
+                Setting::Unknown("the answer does not say whether it is public".to_owned())
             }
             Setting::NotSet => Setting::NotSet,
             Setting::NotAllowed => Setting::NotAllowed,
@@ -117,12 +117,12 @@ impl SourceBucket {
         }
     }
 
-    /// Where anybody would ask for an object.
+    /// The URL where anyone would request an object.
     pub fn public_url(&self, key: &str) -> String {
         format!("{}/{}", self.address().url(), encode::path(key))
     }
 
-    /// Where anybody would ask for a listing.
+    /// The URL where anyone would request a listing.
     pub fn public_listing_url(&self) -> String {
         format!("{}/?list-type=2&max-keys=1", self.address().url())
     }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_not_known() {
+    fn a_missing_answer_is_unknown() {
         let absent = |code: &str| {
             unknown::<()>(&S3Error::NotFound { what: String::new(), code: code.to_owned() })
         };

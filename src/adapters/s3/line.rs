@@ -1,5 +1,5 @@
-//! Carries the SDK's requests over `reqwest`: waits no longer than it should for what does not come,
-//! keeps the pace, and learns from refusals where the bucket is and what time the server has.
+//! Sends the SDK's requests over `reqwest`: limits waits and pace, and learns the bucket's region
+//! and the server's time from refusals.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,10 +31,10 @@ use super::outgoing::Outgoing;
 use super::pace::{Pace, Turn};
 use super::timing::Timing;
 
-/// A page of a thousand keys is the longest that S3 writes; whatever is longer is no document.
+/// The longest document. The longest of S3 is a page of a thousand keys.
 const LONGEST_DOCUMENT: usize = 16 << 20;
 
-/// The way to one bucket.
+/// The connection to one bucket.
 #[derive(Clone)]
 pub struct Line {
     http: reqwest::Client,
@@ -54,12 +54,12 @@ struct Place {
     endpoint: Endpoint,
 }
 
-/// What a refusal is judged by.
+/// The facts about a request that are needed to judge a refusal.
 struct Asked {
-    /// With the region that was signed for.
+    /// Holds the region of the signature.
     authorization: String,
     is_first_try: bool,
-    /// Whether the server works before it answers.
+    /// Whether the server does long work before it answers.
     is_slow: bool,
     reads_object: bool,
 }
@@ -104,7 +104,7 @@ impl Line {
         } else {
             let stall = if asked.is_slow { self.timing.long_answer } else { self.timing.stall };
             let document = read_all(&mut response, stall).await;
-            // Of a refusal its status is enough.
+            // For a refusal the status is enough.
             let document =
                 if status.is_success() { document? } else { document.unwrap_or_default() };
             if !status.is_success() {
@@ -113,15 +113,16 @@ impl Line {
                 }
                 self.learn(&asked, &headers, &document)?;
             } else if !document::is_whole(&document) {
-                return Err(Broken::Unreadable("it ends in the middle".to_owned()));
+                return Err(Broken::Unreadable("it is incomplete".to_owned()));
             }
-            // A server that works sends spaces before its answer, which no document begins with.
+            // During long work a server sends spaces before its answer. No document begins with
+            // spaces.
             SdkBody::from(document.slice_ref(document.trim_ascii_start()))
         };
         answer(status.as_u16(), &headers, body)
     }
 
-    /// An object's body, which holds its turn until its end.
+    /// An object's body, which keeps its turn until its end.
     fn streamed(&self, response: Response, turn: Turn) -> SdkBody {
         let stall = self.timing.stall;
         let chunks = stream::unfold((response, turn), move |(mut response, turn)| async move {
@@ -132,7 +133,7 @@ impl Line {
         SdkBody::from_body_1_x(StreamBody::new(chunks.fuse()))
     }
 
-    /// Puts right what a refusal shows to be wrong here, after which the request may be sent again.
+    /// Corrects the region or the clock after a refusal, so that the request can be sent again.
     fn learn(&self, asked: &Asked, headers: &HeaderMap, document: &[u8]) -> Result<(), Broken> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let region = text("x-amz-bucket-region").map(str::to_owned);
@@ -151,8 +152,8 @@ impl Line {
         Ok(())
     }
 
-    /// Asks the region that the server named from now on. Another request may have learned of it
-    /// before. False if it is no name of a region.
+    /// Uses the region that the server named from now on. Another request may have changed it
+    /// already. False if it is not a region name.
     fn move_to(&self, region: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if region.is_empty() || !region.chars().all(plain) {
@@ -190,7 +191,7 @@ async fn outgoing(request: HttpRequest) -> Result<(Request, Outgoing), Broken> {
     let outgoing = Outgoing::new(body.to_bytes());
     let request = hyper::Request::from_parts(head, outgoing.body());
     let mut request = Request::try_from(request).map_err(|_| Broken::UnusableKey)?;
-    // A path with `..` in it would be shortened, and lead elsewhere.
+    // A path with `..` would be shortened to another path.
     if path != request.url().path() {
         return Err(Broken::UnusableKey);
     }
@@ -202,9 +203,9 @@ async fn outgoing(request: HttpRequest) -> Result<(Request, Outgoing), Broken> {
     Ok((request, outgoing))
 }
 
-/// Headers that are not UTF-8 are left out, as the SDK would refuse the whole answer for them.
+/// Drops headers that are not UTF-8, because the SDK would refuse the whole answer.
 fn answer(status: u16, headers: &HeaderMap, body: SdkBody) -> Result<HttpResponse, Broken> {
-    let unreadable = |_| Broken::Unreadable(format!("status {status} is none"));
+    let unreadable = |_| Broken::Unreadable(format!("status {status} is not valid"));
     let mut answer = HttpResponse::new(status.try_into().map_err(unreadable)?, body);
     for (name, value) in headers {
         if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
@@ -232,7 +233,7 @@ async fn read_all(response: &mut Response, limit: Duration) -> Result<Bytes, Bro
     Ok(document.into())
 }
 
-/// How far this machine's clock is behind a server's, from the server's header.
+/// How far this machine's clock is behind a server's, according to the server's header.
 fn seconds_behind(date: &str) -> Option<i64> {
     let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     Some(server.duration_since(Timestamp::now()).as_secs())
@@ -284,7 +285,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_path_that_would_lead_elsewhere_is_refused() {
+    async fn a_path_that_would_change_is_refused() {
         for (uri, is_right) in [
             ("http://h/b/a%20b//c?x=1", true),
             ("http://h/b/../b/x", false),

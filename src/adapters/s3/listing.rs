@@ -1,4 +1,4 @@
-//! One page of a listing, believed only if it is whole.
+//! Reads one page of a listing, and accepts only a complete page.
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::DateTime;
@@ -11,23 +11,23 @@ use super::error::S3Error;
 use super::object::plain_etag;
 use super::retry::Retry;
 
-/// An object as a listing tells of it.
+/// An object of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedObject {
     pub key: String,
     pub size: u64,
-    /// Without quotes; empty where a server leaves it out.
+    /// Without quotes. Empty if the server omits it.
     pub etag: String,
     pub modified: Timestamp,
-    /// In a storage class that nobody can read from before the object is restored. One that was
-    /// restored can be read, which only asking for it shows.
+    /// Whether the storage class needs a restore before reading. A restored object can be read, but
+    /// only a request for it shows that.
     pub is_archived: bool,
 }
 
 /// The classes of archives. `GLACIER_IR` is read like any other.
 pub(super) const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
-/// A page, and where the next one begins.
+/// A page, and the token of the next page.
 #[derive(Debug)]
 pub struct Page {
     pub objects: Vec<ListedObject>,
@@ -35,7 +35,7 @@ pub struct Page {
 }
 
 impl Client {
-    /// A page of the objects whose keys begin with `prefix`. Tried again until it is whole.
+    /// A page of the objects whose keys begin with `prefix`. Retried until it is complete.
     pub async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page, S3Error> {
         let mut retry = Retry::default();
         loop {
@@ -63,32 +63,32 @@ fn page(answer: ListObjectsV2Output, prefix: &str, token: Option<&str>) -> Resul
         .map(|object| entry(object, is_encoded))
         .collect::<Result<Vec<ListedObject>, String>>()?;
     if answer.key_count.is_some_and(|count| usize::try_from(count) != Ok(objects.len())) {
-        return Err("it has not as many entries as it says".to_owned());
+        return Err("its number of entries is not the announced number".to_owned());
     }
     if let Some(stranger) = objects.iter().find(|object| !object.key.starts_with(prefix)) {
-        return Err(format!("it tells of `{}`, which was not asked for", stranger.key));
+        return Err(format!("it lists `{}`, which bcops did not ask for", stranger.key));
     }
     match (truncated, next) {
         (Some(false), _) => Ok(Page { objects, next: None }),
         (Some(true), Some(next)) if !next.is_empty() && Some(next.as_str()) != token => {
             Ok(Page { objects, next: Some(next) })
         }
-        (Some(true), _) => Err("it says that more comes, and not where".to_owned()),
-        (None, _) => Err("it does not say whether more comes".to_owned()),
+        (Some(true), _) => Err("it announces more entries without a token for them".to_owned()),
+        (None, _) => Err("it does not say whether more entries follow".to_owned()),
     }
 }
 
 fn entry(object: Object, is_encoded: bool) -> Result<ListedObject, String> {
     let key = object.key.ok_or("an entry has no key")?;
     let key = if is_encoded {
-        encode::decode(&key).ok_or("a key is not encoded as it says")?
+        encode::decode(&key).ok_or("a key is not encoded as announced")?
     } else {
         key
     };
     let size = object.size.ok_or("an entry has no size")?;
     Ok(ListedObject {
         key,
-        size: u64::try_from(size).map_err(|_| "a size is no number")?,
+        size: u64::try_from(size).map_err(|_| "a size is not a number")?,
         modified: object.last_modified.and_then(timestamp).ok_or("an entry has no time")?,
         etag: plain_etag(object.e_tag.as_deref().unwrap_or_default()),
         is_archived: object
@@ -129,24 +129,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn an_incomplete_page_is_refused() {
         let answer = ListObjectsV2Output::builder;
         for (answer, words) in [
-            (answer(), "whether more comes"),
-            (answer().is_truncated(true), "not where"),
-            (answer().is_truncated(true).next_continuation_token("t1"), "not where"),
-            (answer().is_truncated(false).key_count(2).contents(object("images/a")), "as many"),
+            (answer(), "whether more entries follow"),
+            (answer().is_truncated(true), "without a token"),
+            (answer().is_truncated(true).next_continuation_token("t1"), "without a token"),
+            (
+                answer().is_truncated(false).key_count(2).contents(object("images/a")),
+                "number of entries",
+            ),
             (
                 answer().is_truncated(false).contents(Object::builder().key("images/a").build()),
                 "no size",
             ),
-            (answer().is_truncated(false).contents(object("other/a")), "not asked for"),
+            (answer().is_truncated(false).contents(object("other/a")), "did not ask for"),
             (
                 answer()
                     .is_truncated(false)
                     .encoding_type(EncodingType::Url)
                     .contents(object("images/%zz")),
-                "not encoded",
+                "not encoded as",
             ),
         ] {
             let error = page(answer.build(), "images/", Some("t1")).unwrap_err();

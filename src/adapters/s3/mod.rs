@@ -1,8 +1,7 @@
-//! Buckets of S3 and of servers that speak like it: list, read, write, copy, delete.
+//! Lists, reads, writes, copies and deletes objects in buckets of S3 and compatible servers.
 //!
 //! A [`SourceBucket`] has no method that writes. A [`DestinationBucket`] can only be made for an
-//! environment that is not protected. Neither holds a policy: what to copy and what to delete is
-//! decided in `media`.
+//! unprotected environment. Neither holds a policy: `media` decides what to copy and delete.
 //!
 //! The client is `aws-sdk-s3`, over connections of `reqwest` that [`line`] watches.
 

@@ -1,4 +1,4 @@
-//! What an answer says of an object.
+//! Reads an object's properties from an answer.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::listing::{ARCHIVES, timestamp};
 
 pub type Headers = Vec<(HeaderName, HeaderValue)>;
 
-/// A checksum that is kept with an object.
+/// A checksum that is stored with an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredChecksum {
     pub algorithm: Algorithm,
@@ -33,7 +33,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The cheapest first.
+    /// Cheapest first.
     pub const ALL: [Algorithm; 5] = [
         Algorithm::Crc64Nvme,
         Algorithm::Crc32,
@@ -57,24 +57,24 @@ impl Algorithm {
 pub struct ObjectMeta {
     /// Without quotes.
     pub etag: String,
-    /// Of the body that comes, which may be a part.
+    /// The length of the body, which may be a part.
     pub length: Option<u64>,
-    /// First byte and size of the whole, where the body is a part.
+    /// The first byte and the size of the whole object, if the body is a part.
     pub part: Option<(u64, u64)>,
     pub modified: Option<Timestamp>,
-    /// Encrypted with a key by which the ETag is no MD5.
+    /// Encrypted in a way that makes the ETag something other than an MD5.
     pub etag_is_opaque: bool,
-    /// Of the whole object, not of its parts.
+    /// The checksum of the whole object, not of its parts.
     pub checksum: Option<StoredChecksum>,
-    /// With which size of parts it was uploaded, if this was asked for and answered.
+    /// The number of parts of the upload, if requested and answered.
     pub parts: Option<u32>,
-    /// In an archive and not restored, so that no one can read it.
+    /// Archived and not restored, so it cannot be read.
     pub is_archived: bool,
-    /// What goes with the object when it is copied.
+    /// The headers that a copy keeps.
     pub kept: Headers,
 }
 
-/// What both answers say; they are two types with the same fields.
+/// Reads both answers, which are two types with the same fields.
 macro_rules! object_meta {
     ($answer:expr) => {{
         let answer = $answer;
@@ -128,7 +128,7 @@ fn is_archived(answer: &HeadObjectOutput) -> bool {
     !is_restored && (class || answer.archive_status().is_some())
 }
 
-/// An ETag without quotes and without the mark of a weak one.
+/// An ETag without quotes and without the mark `W/`.
 pub fn plain_etag(text: &str) -> String {
     let text = text.trim();
     text.strip_prefix("W/").unwrap_or(text).trim_matches('"').to_owned()
@@ -141,9 +141,9 @@ fn part(range: &str) -> Option<(u64, u64)> {
     Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
-/// The first one that there is, in the order of [`Algorithm::ALL`].
+/// The first checksum present, in the order of [`Algorithm::ALL`].
 fn checksum(values: [Option<&str>; 5], kind: Option<&ChecksumType>) -> Option<StoredChecksum> {
-    // That of a composite type is a checksum of checksums, and ends in the number of parts.
+    // A composite checksum is a checksum of checksums, and ends in the number of parts.
     Algorithm::ALL
         .into_iter()
         .zip(values)
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn etags_are_plain_whatever_stands_around_them() {
+    fn etags_lose_quotes_and_marks() {
         for text in ["abc-2", "\"abc-2\"", " \"abc-2\" ", "W/\"abc-2\""] {
             assert_eq!(plain_etag(text), "abc-2", "{text}");
         }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archived_object_is_known_by_its_headers() {
+    fn an_archived_object_is_recognized_by_its_headers() {
         let is_archived = |class: Option<&str>, restore: Option<&str>, tier: Option<&str>| {
             let answer = HeadObjectOutput::builder()
                 .set_storage_class(class.map(Into::into))

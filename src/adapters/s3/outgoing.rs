@@ -1,5 +1,4 @@
-//! A body on its way out. A slow line is no reason to give up, and a dead one is: what counts is
-//! whether bytes still leave, and not how long all of them take.
+//! Sends a body, and fails only if no bytes leave any more. A slow connection may take any time.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 
-/// A body that is not longer goes in one piece.
+/// A body up to this length is sent in one piece.
 const PIECE: usize = 64 << 10;
-/// So much the system may have taken and not sent yet.
+/// How many bytes the system may have accepted and not sent yet.
 const IN_BUFFERS: usize = 256 << 10;
-/// Bytes in a second that one of many connections has on a slow line.
+/// The bytes a second of one connection among many on a slow line.
 const SLOWEST: usize = 4 << 10;
 
 pub struct Outgoing {
@@ -36,7 +35,7 @@ impl Outgoing {
         self.bytes.is_empty()
     }
 
-    /// How long bytes that nobody can watch any more may take.
+    /// How long the bytes in the system's buffers may take.
     pub fn time_in_buffers(&self) -> Duration {
         Duration::from_millis((self.bytes.len().min(IN_BUFFERS) * 1000 / SLOWEST) as u64)
     }
@@ -59,7 +58,7 @@ impl Outgoing {
         reqwest::Body::wrap_stream(pieces)
     }
 
-    /// Waits for the answer; `None` if for so long neither it came nor a piece left.
+    /// Waits for the answer. `None` if neither the answer came nor a piece left within `limit`.
     pub async fn watch<T>(&self, limit: Duration, answer: impl Future<Output = T>) -> Option<T> {
         let mut answer = pin!(answer);
         loop {
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_still_moves_is_waited_for() {
+    async fn a_body_that_still_moves_is_waited_for() {
         let outgoing = Outgoing::new(Bytes::new());
         let moment = Duration::from_millis(100);
         let slow = async {

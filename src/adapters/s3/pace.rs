@@ -1,27 +1,27 @@
-//! How many requests are sent in a second, and how many are under way at once.
+//! Limits how many requests are sent in a second, and how many run at once.
 //!
-//! The SDK's own pace, its adaptive retries, begins when the server has refused something. This one
-//! keeps below the limits that S3 publishes, so that a transfer is refused next to nothing.
+//! The SDK's own adaptive retries slow down only after a refusal. This pace stays below S3's
+//! published limits, so almost no request is refused.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Requests a second that are sent at most, 95 in 100 of what S3 takes for one prefix: 5,500 that
-/// read and 3,500 that write. It refuses what is more.
+/// The most requests a second: 95 % of S3's limits for one prefix, 5,500 reads and 3,500 writes. S3
+/// refuses more.
 const READS: f64 = 5225.0;
 const WRITES: f64 = 3325.0;
-/// How many requests are under way at once as long as nothing is known of the server.
+/// How many requests run at once before the server's speed is known.
 const FIRST: usize = 32;
-/// A server that answers sooner is on this machine or beside it, and has no such limits.
+/// A server that answers faster is on this machine or near it, and has no such limits.
 const NEAR: Duration = Duration::from_millis(5);
-/// So much later than its time a request may be sent without making the rate smaller.
+/// How late a request may be sent without lowering the rate.
 const LATE: Duration = Duration::from_millis(20);
-/// Refusals within this time are one sign.
+/// Refusals within this time count as one.
 const ONE_SIGN: Duration = Duration::from_millis(500);
 
-/// When a request may be sent.
+/// Decides when a request may be sent.
 pub struct Pace {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
@@ -29,25 +29,25 @@ pub struct Pace {
 
 struct Lane {
     gate: Arc<Semaphore>,
-    /// How many may be under way at once, at most.
+    /// The highest number of requests at once.
     largest: usize,
-    /// Requests a second, at most.
+    /// The highest number of requests a second.
     full_rate: f64,
     state: Mutex<State>,
 }
 
 struct State {
-    /// How many may be under way at once.
+    /// The current number of requests that may run at once.
     limit: usize,
     answers: usize,
-    /// The shortest time to an answer: most of it is the way there and back.
+    /// The shortest time to an answer, which is mostly network latency.
     shortest: Duration,
     rate: f64,
     next: Instant,
     throttled: Option<Instant>,
 }
 
-/// The right to have a request under way, which ends when it is dropped.
+/// Permission for one request, which ends on drop.
 pub struct Turn {
     lane: Arc<Lane>,
     began: Instant,
@@ -63,7 +63,7 @@ impl Pace {
     /// Waits for a turn.
     pub async fn turn(&self, reads: bool) -> Turn {
         let lane = Arc::clone(if reads { &self.reads } else { &self.writes });
-        // The gate is never closed; if it were, nobody would have to wait.
+        // The gate is never closed. If it were, no request would wait.
         let permit = Arc::clone(&lane.gate).acquire_owned().await.ok();
         if let Some(moment) = lane.moment(Instant::now()) {
             tokio::time::sleep_until(moment.into()).await;
@@ -101,7 +101,7 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the next request may be sent, if not now.
+    /// The time for the next request, if not now.
     fn moment(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         let is_near = state.answers == 0 || state.shortest < NEAR;
@@ -113,14 +113,14 @@ impl Lane {
         (moment > now).then_some(moment)
     }
 
-    /// Lets as many be under way at once as a full rate needs, going by the shortest answer: with
-    /// fewer, a server far away has nothing to do most of the time.
+    /// Allows as many requests at once as the full rate needs, judged by the shortest answer. With
+    /// fewer, a distant server would be idle most of the time.
     fn answered(&self, after: Duration) {
         let mut state = self.state();
         state.answers += 1;
         state.shortest = state.shortest.min(after);
         state.rate = (state.rate + self.full_rate / 30_000.0).min(self.full_rate);
-        // The first answers came over connections that were only just made.
+        // The first answers include the time to connect.
         if state.answers < 2 * FIRST {
             return;
         }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_under_way_as_the_way_is_long() {
+    fn more_requests_run_at_once_over_a_longer_way() {
         for (milliseconds, limit) in [(1, 38), (30, 227), (50, 320)] {
             let lane = Lane::new(320, READS, Instant::now());
             assert_eq!(lane.gate.available_permits(), 32);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(lane.moment(now), None, "nothing is known yet");
         lane.answered(Duration::from_millis(30));
         assert!((5225..5400).contains(&sent(&lane)));
-        // Several refusals at one moment are one sign.
+        // Several refusals at one moment count as one.
         let lane = Lane::new(320, WRITES, now);
         lane.answered(Duration::from_millis(1));
         assert_eq!(lane.moment(now), None);

@@ -1,4 +1,4 @@
-//! A bucket that is only ever read: no method here writes.
+//! Reads a bucket. No method here writes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct SourceBucket {
     identity: BucketIdentity,
 }
 
-/// An object under way.
+/// An object that is being read.
 pub struct ObjectBody<'a> {
     client: &'a Client,
     body: SdkBody,
@@ -31,10 +31,10 @@ pub struct ObjectBody<'a> {
 }
 
 impl ObjectBody<'_> {
-    /// The next bytes; `None` at the end.
+    /// The next bytes. `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, S3Error> {
         let Some(frame) = self.body.frame().await else { return Ok(None) };
-        // What is not data is a trailer, which S3 does not send.
+        // Frames without data are trailers, which S3 does not send.
         frame.map(|frame| frame.into_data().ok()).map_err(|error| {
             let broken = error.downcast::<Broken>();
             let broken = broken.map_or_else(|e| Broken::Unreadable(e.to_string()), |it| *it);
@@ -50,7 +50,7 @@ impl ObjectBody<'_> {
 }
 
 impl SourceBucket {
-    /// `jobs` is how many requests may be under way at once.
+    /// `jobs` is how many requests may run at once.
     pub fn new(settings: &BucketSettings, jobs: usize) -> Result<SourceBucket, S3Error> {
         let client = Client::new(settings, jobs)?;
         let identity = BucketIdentity::of(&client.address(), &settings.credentials);
@@ -75,10 +75,10 @@ impl SourceBucket {
         self.client.describe(verb, Some(key))
     }
 
-    /// Whether the server answers for an access point: the bucket behind has another name.
+    /// Whether the name is an access point, whose bucket has another name.
     ///
     /// # Errors
-    /// Where the keys may not look at the bucket, or it is not there.
+    /// If the keys lack permission for the bucket, or the bucket does not exist.
     pub async fn answers_as_access_point(&self) -> Result<bool, S3Error> {
         let request = self.client.sdk.head_bucket().bucket(self.client.bucket());
         let answer = request.send().await.map_err(self.client.failed("look at", None))?;
@@ -89,12 +89,13 @@ impl SourceBucket {
         self.client.list_page(prefix, token).await
     }
 
-    /// What is known of an object without its bytes.
+    /// An object's properties, without its bytes.
     pub async fn head(&self, key: &str) -> Result<ObjectMeta, S3Error> {
         self.head_part(key, None).await
     }
 
-    /// The size of the first part of an object that was uploaded in parts, where the server tells.
+    /// The size of the first part of an object that was uploaded in parts, if the server reports
+    /// it.
     pub async fn first_part(&self, key: &str) -> Result<Option<u64>, S3Error> {
         let meta = self.head_part(key, Some(1)).await?;
         Ok(meta.parts.and(meta.length))
@@ -107,10 +108,10 @@ impl SourceBucket {
         Ok(ObjectMeta::from(&answer))
     }
 
-    /// Begins to read an object, or a part of it.
+    /// Starts to read an object, or a part of it.
     ///
-    /// With `version` the object must still have this ETag. That is checked here as well, for
-    /// there are servers that do not look at `If-Match`.
+    /// With `version` the object must still have this ETag. This is checked here too, because some
+    /// servers ignore `If-Match`.
     pub async fn get<'a>(
         &'a self,
         key: &'a str,
@@ -129,14 +130,14 @@ impl SourceBucket {
         let mut answer = request.send().await.map_err(client.failed("read", Some(key)))?;
         let meta = ObjectMeta::from(&answer);
         let what = || client.describe("read", Some(key));
-        // A server that does not say which version it sends is believed to keep to `If-Match`.
+        // A server that does not name the version is trusted to respect `If-Match`.
         if !version.is_empty() && !meta.etag.is_empty() && meta.etag != version {
             return Err(S3Error::Changed { what: what() });
         }
         if let Some(range) = range
             && meta.part.is_none_or(|(first, _)| first != range.start)
         {
-            let reason = "it is not the range that was asked for".to_owned();
+            let reason = "it is not the requested range".to_owned();
             return Err(S3Error::BadAnswer { what: what(), reason });
         }
         let body = std::mem::take(&mut answer.body).into_inner();
@@ -144,8 +145,8 @@ impl SourceBucket {
     }
 }
 
-/// Asks for the checksum that is kept with an object. Asked for by its name, the SDK would compare
-/// it as well, which `media` does for bodies that come in pieces, too.
+/// Asks for the checksum that is stored with an object. The header is set by hand, because the SDK
+/// would also compare the checksum, which `media` does, also for bodies in pieces.
 fn with_checksum(request: &mut HttpRequest) {
     request.headers_mut().insert("x-amz-checksum-mode", "ENABLED");
 }

@@ -1,4 +1,4 @@
-//! How long the server is waited for, and how often the SDK sends a request.
+//! Decides how long to wait for the server, and how often the SDK sends a request.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ pub struct Timing {
     pub connect: Duration,
     /// Until the head of an answer.
     pub answer: Duration,
-    /// Until the head of the answer to a copy or to the end of an upload, which are work.
+    /// Until the head of the answer to a copy or to the end of an upload, which are long work.
     pub long_answer: Duration,
-    /// Without a byte of a body.
+    /// The longest time without a byte of a body.
     pub stall: Duration,
 }
 
 impl Timing {
-    /// With a limit of the user's own for each answer, if there is one.
+    /// The timing with the user's limit for each answer, if set.
     pub fn new(limit: Option<Duration>) -> Timing {
-        // As other clients: a server that fetches from an archive or a disk may be slow.
+        // As in other clients, because a server that reads from an archive or a disk may be slow.
         let answer = limit.unwrap_or(Duration::from_secs(60));
         Timing {
             connect: answer.min(Duration::from_secs(10)),
@@ -29,7 +29,8 @@ impl Timing {
     }
 }
 
-/// About half a minute of waiting in all, each wait at random up to twice the one before.
+/// Retries with about half a minute of waiting in total. Each wait is random, up to twice the
+/// previous one.
 pub fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(16)

@@ -1,4 +1,4 @@
-//! A server's certificate: what it says, and why a browser would not trust it.
+//! Reads a server's certificate, and finds why a browser would not trust it.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
-/// What a server's certificate says.
+/// The content of a server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     pub subject: String,
     pub issuer: String,
-    /// The host names it is for.
+    /// The host names of the certificate.
     pub names: Vec<String>,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
-    /// Whom the certificates that came with it are for, its own included.
+    /// The subjects of all certificates that the server sent, including this one.
     pub chain: Vec<String>,
     is_self_issued: bool,
 }
 
-/// Why a browser would not trust it.
+/// Why a browser would not trust the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsProblem {
     Expired,
@@ -38,7 +38,7 @@ pub enum TlsProblem {
         names: Vec<String>,
     },
     SelfSigned,
-    /// `alone`: nothing came with it, so that a certificate in between may be missing.
+    /// `alone`: the server sent no other certificate, so an intermediate one may be missing.
     Untrusted {
         issuer: String,
         alone: bool,
@@ -59,20 +59,20 @@ impl fmt::Display for TlsProblem {
             }
             TlsProblem::SelfSigned => write!(f, "the certificate is self-signed"),
             TlsProblem::Untrusted { issuer, alone: false } => {
-                write!(f, "the certificate comes from {issuer}, whom this machine does not trust")
+                write!(f, "the certificate comes from {issuer}, which this machine does not trust")
             }
             TlsProblem::Untrusted { issuer, alone: true } => write!(
                 f,
-                "the certificate comes from {issuer}, whom this machine does not trust, and the \
-                 server sends no certificate in between: its chain may be incomplete"
+                "the certificate comes from {issuer}, which this machine does not trust, and the \
+                 server sends no intermediate certificate: its chain may be incomplete"
             ),
-            TlsProblem::Other { reason } => write!(f, "the certificate is not good: {reason}"),
+            TlsProblem::Other { reason } => write!(f, "the certificate is not valid: {reason}"),
         }
     }
 }
 
 impl Certificate {
-    /// Reads the first of these certificates. `None` if it is none.
+    /// Reads the first of these certificates. `None` if it cannot be read.
     pub(super) fn read(chain: &[CertificateDer<'_>]) -> Option<Certificate> {
         let all: Vec<x509_cert::Certificate> =
             chain.iter().map_while(|one| x509_cert::Certificate::from_der(one).ok()).collect();
@@ -90,12 +90,12 @@ impl Certificate {
         })
     }
 
-    /// What is left of it at this time; nothing where it has expired.
+    /// The days until it expires. 0 if it has expired.
     pub fn days_left(&self, now: Timestamp) -> i64 {
         (self.not_after.as_second() - now.as_second()).max(0) / 86_400
     }
 
-    /// Everything that is wrong with it for this host, not the first thing only.
+    /// All problems of the certificate for this host, not only the first.
     pub(super) fn problems(
         &self,
         chain: &[CertificateDer<'_>],
@@ -121,7 +121,8 @@ impl Certificate {
         if verify_server_name(&parsed, host).is_err() {
             problems.push(TlsProblem::WrongName { names: self.names.clone() });
         }
-        // An expired certificate can be an untrusted one, too: trust is looked at within its time.
+        // Checks trust at a time when the certificate was valid, because an expired certificate may
+        // also be untrusted.
         let when = now.max(self.not_before).min(self.not_after);
         let when = Duration::from_secs(u64::try_from(when.as_second()).unwrap_or_default());
         let trusted = verify_server_cert_signed_by_trust_anchor(
@@ -145,7 +146,7 @@ impl Certificate {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 TlsProblem::Untrusted { issuer: self.issuer.clone(), alone }
             }
-            // An authority's own certificate is refused for a server before its issuer is looked at.
+            // An authority's own certificate is refused for a server before its issuer is checked.
             _ if self.is_self_issued => TlsProblem::SelfSigned,
             other => TlsProblem::Other { reason: other.to_string() },
         }
@@ -169,18 +170,18 @@ fn name_of(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// The common name, or all of it where there is none.
+/// The common name, or the whole name if there is none.
 fn readable(name: &Name) -> String {
     let text = name.to_string();
     let common = text.split(',').find_map(|part| part.trim().strip_prefix("CN="));
     match common {
         Some(common) => printable(common),
-        None if text.is_empty() => "nobody".to_owned(),
+        None if text.is_empty() => "an unnamed subject".to_owned(),
         None => printable(&text),
     }
 }
 
-/// A stranger's words for a terminal.
+/// Cleans text of a stranger for a terminal.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

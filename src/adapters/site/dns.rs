@@ -1,4 +1,4 @@
-//! A name in DNS: addresses, and the other names that lead to them.
+//! Looks up a name in DNS: its addresses and aliases.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,12 +15,12 @@ use thiserror::Error;
 
 use super::{SiteError, Timing};
 
-/// What a name leads to.
+/// The addresses and aliases of a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DnsAnswer {
     /// IPv4 first.
     pub addresses: Vec<IpAddr>,
-    /// The aliases in their order.
+    /// The aliases in order.
     pub aliases: Vec<String>,
 }
 
@@ -30,9 +30,9 @@ pub enum DnsError {
     NoSuchName,
     #[error("the name has no address")]
     NoAddress,
-    #[error("the DNS server cannot say ({code})")]
+    #[error("the DNS server failed ({code})")]
     ServerFailed { code: String },
-    #[error("no DNS server answers in time")]
+    #[error("no DNS server answered in time")]
     Timeout,
     #[error("cannot ask DNS: {reason}")]
     Unreachable { reason: String },
@@ -61,9 +61,9 @@ pub(super) fn resolver(
     builder.build().map_err(failed)
 }
 
-/// Asks for both kinds of address at once. One that is there is enough.
+/// Asks for both kinds of address at once. One kind is enough.
 pub(super) async fn look_up(resolver: &TokioResolver, host: &str) -> Result<DnsAnswer, DnsError> {
-    // The dot at its end keeps the system's search domains out.
+    // The final dot excludes the system's search domains.
     let name = format!("{}.", host.trim_end_matches('.'));
     let (v4, v6) = tokio::join!(
         resolver.lookup(name.as_str(), RecordType::A),
@@ -79,7 +79,7 @@ pub(super) async fn look_up(resolver: &TokioResolver, host: &str) -> Result<DnsA
     }
     match answer.addresses.is_empty() {
         false => Ok(answer),
-        // What failed says more than that one kind of address is not there.
+        // A failure says more than the absence of one kind of address.
         true => Err(errors
             .iter()
             .find(|error| **error != DnsError::NoAddress)

@@ -1,4 +1,4 @@
-//! One GET over a connection that is there already, and the beginning of the answer's body.
+//! Sends one GET over an existing connection, and reads the beginning of the body.
 
 use std::time::{Duration, Instant};
 
@@ -16,23 +16,23 @@ use url::{Position, Url};
 
 use super::Timing;
 
-/// What is read of a body.
+/// How many bytes of a body are read.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// An answer, its body as far as it was read.
+/// An answer, with the part of its body that was read.
 #[derive(Debug, Clone)]
 pub struct SiteAnswer {
     pub status: u16,
-    /// From the request to the first byte of the answer, on a connection that was there.
+    /// From the request to the first byte of the answer, on an open connection.
     pub first_byte: Duration,
     pub location: Option<String>,
     pub content_type: Option<String>,
     pub server: Option<String>,
     pub cache_status: Option<String>,
-    /// Cloudflare stood in the way, for example with a challenge.
+    /// Set if Cloudflare interfered, for example with a challenge.
     pub mitigated: Option<String>,
     pub body: Vec<u8>,
-    /// The body goes on, or broke off.
+    /// Whether the body is longer, or broke off.
     pub is_cut: bool,
 }
 
@@ -40,12 +40,12 @@ pub struct SiteAnswer {
 pub enum HttpError {
     #[error("no answer within {seconds} s")]
     Timeout { seconds: u64 },
-    #[error("the connection gives no answer: {reason}")]
+    #[error("the connection brought no answer: {reason}")]
     Broken { reason: String },
 }
 
 /// # Errors
-/// Only where no answer began. A body that breaks off is an answer.
+/// Only if no answer began. A body that breaks off is still an answer.
 pub(super) async fn get<S>(stream: S, url: &Url, timing: &Timing) -> Result<SiteAnswer, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -54,7 +54,7 @@ where
     let request = request(url).map_err(|reason| HttpError::Broken { reason })?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // It ends with the answer, or when nobody is left who wants one.
+    // The task ends with the answer, or when this call is dropped.
     let connection = tokio::spawn(async move {
         let _ = connection.await;
     });
@@ -114,7 +114,7 @@ async fn read_body(response: Response<Incoming>, limit: Duration) -> (Vec<u8>, b
     (body, is_cut)
 }
 
-/// A header's value as a person may see it.
+/// A header's value, cleaned for a person.
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
     Some(text.chars().filter(|c| !c.is_control()).take(200).collect())

@@ -1,8 +1,8 @@
-//! One look at a web address, as a visitor's browser would get there: its name in DNS, the
-//! connection, the certificate and the answer to one GET. Nothing is sent but the request.
+//! Visits a web address as a browser would: DNS, connection, certificate, and the answer to one
+//! GET. Only the request is sent.
 //!
-//! Everything is observed, and nothing judged: a certificate that nobody should trust is read and
-//! described, and the request is made all the same, since it holds no secret.
+//! Everything is observed, and nothing is judged. A certificate that no one should trust is
+//! described, and the request is still sent, because it holds no secret.
 
 mod certificate;
 mod dns;
@@ -23,18 +23,18 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub enum SiteError {
-    #[error("cannot read which DNS servers this machine asks: {0}")]
+    #[error("cannot read this machine's DNS servers: {0}")]
     Resolver(String),
     #[error("cannot set up TLS: {0}")]
     Tls(String),
 }
 
-/// How long to wait for what.
+/// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// For one question to one DNS server.
+    /// For one query to one DNS server.
     pub dns: Duration,
-    /// How often a DNS server is asked.
+    /// How often a query is sent to a DNS server.
     pub dns_tries: usize,
     /// For one address.
     pub connect: Duration,
@@ -52,7 +52,8 @@ impl Default for Timing {
             dns_tries: 2,
             connect: Duration::from_secs(5),
             tls: Duration::from_secs(10),
-            // Heroku's router gives up after thirty seconds, and says so itself.
+            // Longer than the thirty seconds after which Heroku's router itself answers with an
+            // error.
             answer: Duration::from_secs(35),
             body: Duration::from_secs(15),
         }
@@ -65,7 +66,7 @@ impl From<SiteError> for CommandError {
             SiteError::Resolver(_) => {
                 "set check.dns_server in bcops.toml, for example to \"1.1.1.1:53\""
             }
-            SiteError::Tls(_) => "see whether SSL_CERT_FILE and SSL_CERT_DIR are right",
+            SiteError::Tls(_) => "check the variables SSL_CERT_FILE and SSL_CERT_DIR",
         };
         CommandError::wrap(FailureKind::Configuration, error).hint(hint)
     }

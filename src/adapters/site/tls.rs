@@ -1,4 +1,4 @@
-//! The handshake, whatever the certificate, and then a look at the certificate.
+//! Makes a TLS handshake with any certificate, and then checks the certificate.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use super::certificate::{Certificate, TlsProblem};
 use super::{SiteError, Timing};
 use crate::adapters::postgres::{SslMode, tls};
 
-/// What a handshake showed.
+/// The result of a handshake.
 #[derive(Debug, Clone)]
 pub struct Tls {
     pub certificate: Certificate,
-    /// Empty where a browser would be content.
+    /// Empty if a browser would accept the certificate.
     pub problems: Vec<TlsProblem>,
 }
 
@@ -26,15 +26,15 @@ pub struct Tls {
 pub enum TlsError {
     #[error("no TLS handshake within {seconds} s")]
     Timeout { seconds: u64 },
-    #[error("the TLS handshake fails: {reason}")]
+    #[error("the TLS handshake failed: {reason}")]
     Handshake { reason: String },
-    #[error("the server's certificate cannot be read")]
+    #[error("cannot read the server's certificate")]
     Unreadable,
-    #[error("no certificate can be for this host")]
+    #[error("this host name cannot be in a certificate")]
     BadName,
 }
 
-/// How handshakes are made, and whom this machine trusts.
+/// The configuration of handshakes, and the authorities that this machine trusts.
 #[derive(Clone)]
 pub(super) struct Handshaker {
     config: Arc<ClientConfig>,
@@ -42,7 +42,7 @@ pub(super) struct Handshaker {
 }
 
 impl Handshaker {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the system's authorities.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's authorities.
     pub fn new() -> Result<Handshaker, SiteError> {
         let config = tls::client_config(SslMode::Require, "a site", None);
         let mut config = config.map_err(|error| SiteError::Tls(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! The whole way to one address: name, connection, certificate, answer.
+//! Visits one address: name, connection, certificate, answer.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,20 +15,20 @@ use crate::settings::Check;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectError {
-    #[error("{address} refuses the connection")]
+    #[error("{address} refused the connection")]
     Refused { address: SocketAddr },
-    #[error("{address} does not answer within {seconds} s")]
+    #[error("{address} did not answer within {seconds} s")]
     Timeout { address: SocketAddr, seconds: u64 },
     #[error("cannot connect to {address}: {reason}")]
     Failed { address: SocketAddr, reason: String },
 }
 
-/// How far one look came. What comes after a failure is `None`.
+/// The results of one visit. Everything after a failure is `None`.
 #[derive(Debug, Clone, Default)]
 pub struct Visit {
-    /// `None` also where no name had to be looked up.
+    /// `None` also if no lookup was needed.
     pub dns: Option<Result<DnsAnswer, DnsError>>,
-    /// Where the settings say to connect to instead.
+    /// The address from the settings that replaces DNS.
     pub instead: Option<SocketAddr>,
     pub connection: Option<Result<SocketAddr, ConnectError>>,
     /// `None` also without encryption.
@@ -36,7 +36,7 @@ pub struct Visit {
     pub answer: Option<Result<SiteAnswer, HttpError>>,
 }
 
-/// Makes looks.
+/// Makes visits.
 #[derive(Clone)]
 pub struct SiteClient {
     resolver: TokioResolver,
@@ -47,7 +47,7 @@ pub struct SiteClient {
 
 impl SiteClient {
     /// # Errors
-    /// Where this machine's DNS servers or its TLS library cannot be used.
+    /// If this machine's DNS servers or its TLS library cannot be used.
     pub fn new(settings: &Check, timing: Timing) -> Result<SiteClient, SiteError> {
         Ok(SiteClient {
             resolver: dns::resolver(settings.dns_server, &timing)?,
@@ -57,7 +57,7 @@ impl SiteClient {
         })
     }
 
-    /// One GET, redirects not followed.
+    /// Sends one GET and does not follow redirects.
     pub async fn visit(&self, url: &Url) -> Visit {
         let mut visit = Visit::default();
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
@@ -102,7 +102,7 @@ impl SiteClient {
         addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()
     }
 
-    /// The first address that takes the connection; the first failure if none does.
+    /// Connects to the first address that accepts. Records the first failure if none does.
     async fn connect(
         &self,
         visit: &mut Visit,

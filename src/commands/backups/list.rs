@@ -1,4 +1,4 @@
-//! `backups list`.
+//! `backups list`: lists every backup of an environment's app.
 
 use std::fmt;
 
@@ -9,9 +9,10 @@ use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
 use crate::deployment::known_backups;
 use crate::failure::CommandError;
+use crate::ui::table::Table;
 
 use super::backed_up;
-use super::backup::ListedBackup;
+use super::backup::{COLUMNS, ListedBackup};
 
 /// The backups that Heroku has.
 #[derive(Serialize, JsonSchema)]
@@ -45,7 +46,8 @@ impl fmt::Display for Listing<'_> {
         if self.transfers.is_empty() {
             return write!(f, "{} has no backups", self.app);
         }
-        let lines: Vec<String> = self.transfers.iter().map(ListedBackup::line).collect();
-        f.write_str(&lines.join("\n"))
+        let mut table = Table::new(COLUMNS);
+        self.transfers.iter().for_each(|one| table.row(one.cells()));
+        write!(f, "{table}")
     }
 }

@@ -1,4 +1,4 @@
-//! `check`: whether an environment's sites are up, and how its last pipeline went.
+//! Checks whether an environment's sites are up, and how its last pipeline ended: `check`.
 
 mod private_documents;
 mod records;
@@ -16,6 +16,7 @@ use crate::deployment::gitlab;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
+use crate::words;
 
 pub async fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
@@ -27,16 +28,23 @@ async fn look(
     environment: &Environment,
     args: &CheckArgs,
 ) -> Result<Outcome, CommandError> {
+    let (step, name) = ("check", &environment.name);
+    let description = format!("Asking Heroku and the sites of {name}…");
+    context.ui.emit(Event::StepStarted { step, description });
     for found in unfinished::glance(context, &[environment]).await {
         context.ui.emit(Event::Warning(found.line()));
     }
     let (targets, forbidden) = targets(context, environment).await;
+    answered(
+        context,
+        &format!("Site records: {}", words::plural(targets.urls.len() as u64, "site")),
+    );
     for warning in &targets.warnings {
         context.ui.emit(Event::Warning(warning.clone()));
     }
     if targets.urls.is_empty() {
         let name = &environment.name;
-        let text = format!("no site of {name} is known, so that there is nothing to look at");
+        let text = format!("cannot check {name}: it has no configured site and no Site records");
         return Err(CommandError::new(FailureKind::Configuration, text)
             .hint(format!("set environments.{name}.sites in bcops.toml")));
     }
@@ -49,8 +57,20 @@ async fn look(
             wait_until_up(&targets.urls, &options, limit, &*context.ui).await?
         }
     };
-    let (storage, pipeline) =
-        tokio::join!(storage::look(context, environment), pipeline(context, environment));
+    let up = sites.iter().filter(|site| site.is_up()).count();
+    answered(context, &format!("Sites: {up} of {} up", sites.len()));
+    let storage = async {
+        let storage = storage::look(context, environment).await;
+        let count = words::plural(storage.lines.len() as u64, "check");
+        answered(context, &format!("File storage: {count}"));
+        storage
+    };
+    let pipeline = async {
+        let pipeline = pipeline(context, environment).await;
+        answered(context, &format!("Pipeline: {}", pipeline.verdict()));
+        pipeline
+    };
+    let (storage, pipeline) = tokio::join!(storage, pipeline);
     let report = Report { sites, storage, pipeline };
     for warning in text::warnings(&report) {
         context.ui.emit(Event::Warning(warning));
@@ -58,7 +78,12 @@ async fn look(
     finish(environment, &report)
 }
 
-/// The sites to look at, and the hosts where none of them may lead.
+/// Prints a line as soon as a service has answered.
+fn answered(context: &Context, summary: &str) {
+    context.ui.emit(Event::StepFinished { step: "service", summary: summary.to_owned() });
+}
+
+/// The sites to check, and the hosts that none of them may lead to.
 async fn targets(
     context: &Context,
     environment: &Environment,
@@ -68,7 +93,7 @@ async fn targets(
         true => Vec::new(),
         false => context.settings.environments.values().filter(|one| one.protected).collect(),
     };
-    // Before records are added: a record that still has production's host is none of its own.
+    // Before records are added: a record with production's host does not make that host its own.
     let configured = targets.urls.clone();
     let own = records::read(context, environment);
     let others = futures_util::future::join_all(
@@ -79,14 +104,14 @@ async fn targets(
     let mut forbidden = checks::protected_hosts(environment, all, &configured);
     let is_own = |host: &str| configured.iter().any(|url| url.host_str() == Some(host));
     for (other, records) in protected.iter().zip(others) {
-        // Without them the configured hosts are looked for all the same.
+        // Without the records, only the configured hosts are looked for.
         let mut theirs = Targets::default();
         match records {
             Ok(records) => {
                 records.iter().for_each(|(host, port)| theirs.add_record(host, *port));
             }
             Err(why) => targets.warnings.push(format!(
-                "the Site records of {} are not read, so that links to them are not found: {why}",
+                "cannot read the Site records of {}; links to its hosts are not found: {why}",
                 other.name
             )),
         }
@@ -96,7 +121,7 @@ async fn targets(
     match own {
         Ok(records) => records.iter().for_each(|(host, port)| targets.add_record(host, *port)),
         Err(why) => targets.warnings.push(format!(
-            "the Site records of {} are not read, so that only configured sites are looked at: {why}",
+            "cannot read the Site records of {}; only configured sites are checked: {why}",
             environment.name
         )),
     }

@@ -1,4 +1,4 @@
-//! The documents that only some people may read, from the environment's database, read only.
+//! Reads which documents are private from the environment's database, in a read-only session.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::failure::CommandError;
 use crate::schema::quote_identifier;
 use crate::settings::Environment;
 
-/// The sites are not to wait for a database that does not answer.
+/// A database that does not answer must not delay the sites.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// The newest documents that are read: a file may be missing from the bucket.
+/// How many documents are read, the newest first: a file may be missing from the bucket.
 const MOST: i64 = 30;
 
 /// A document of a private collection.
@@ -23,14 +23,14 @@ pub struct PrivateDocument {
     pub key: String,
 }
 
-/// What the database says of private documents.
+/// The private documents that the database names.
 pub struct PrivateDocuments {
     pub newest: Vec<PrivateDocument>,
-    /// Those of the names in question that belong to private documents.
+    /// Which of the given names belong to private documents.
     pub among: HashSet<String>,
 }
 
-/// The newest of them, and which of `names` are private; or why nobody knows.
+/// The newest private documents, and which of `names` are private; or why that is unknown.
 pub async fn read(
     context: &Context,
     environment: &Environment,
@@ -80,7 +80,7 @@ async fn look(
     }
     let mut found = PrivateDocuments { newest: Vec::new(), among: HashSet::new() };
     for table in tables(session).await? {
-        // A restriction holds for the collections below its own as well.
+        // A restriction also covers the collections below its own.
         let private = format!(
             "FROM {table} document \
              JOIN wagtailcore_collection own ON own.id = document.collection_id \
@@ -105,8 +105,7 @@ async fn look(
     Ok(Some(found))
 }
 
-/// The tables of documents, whatever the site calls them: files in collections, without the size in
-/// pixels that images have.
+/// The tables of documents, whatever their names: files in collections, without an image's width.
 async fn tables(session: &Session) -> Result<Vec<String>, PostgresError> {
     let rows = session
         .query_typed(

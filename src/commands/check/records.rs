@@ -1,4 +1,4 @@
-//! The hosts of an environment's Site records, read only.
+//! Reads the hosts of an environment's Site records.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::failure::CommandError;
 use crate::reset::sites;
 use crate::settings::Environment;
 
-/// The sites that are configured are not to wait for a database that does not answer.
+/// A database that does not answer must not delay the configured sites.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// Host names and ports, or why they cannot be had.
+/// Host names and ports, or why they cannot be read.
 pub async fn read(
     context: &Context,
     environment: &Environment,

@@ -1,5 +1,5 @@
-//! Looks at an environment's file storage: with its own keys as far as they may, and as anybody
-//! without any. Nothing is written anywhere.
+//! Checks an environment's file storage: with its own keys, as far as they may read, and without keys,
+//! as anyone may. Nothing is written anywhere.
 
 use std::collections::HashSet;
 
@@ -20,19 +20,19 @@ use super::private_documents::{self, PrivateDocument};
 
 const AT_THE_BUCKET: &str = "the bucket";
 const DOCUMENT: &str = "document";
-/// The server's host, where a distribution stands before the bucket.
+/// The host of a distribution before the bucket.
 const CUSTOM_DOMAIN: &str = "AWS_S3_CUSTOM_DOMAIN";
 const URL_PROTOCOL: &str = "AWS_S3_URL_PROTOCOL";
 const STS: &str = "AWS_ENDPOINT_URL_STS";
-/// The folder of the bucket that Django's storage puts before every key.
+/// The folder of the bucket that Django's storage puts before each key.
 const LOCATION: &str = "AWS_LOCATION";
-/// Private documents that are asked for.
+/// How many private documents are asked for.
 const PRIVATE: usize = 3;
 
-/// A place where strangers can ask for files.
+/// A place where anyone can ask for files.
 struct Place {
     name: String,
-    /// What stands before a key.
+    /// The part of the URL before a key.
     base: String,
 }
 
@@ -59,7 +59,7 @@ async fn look_at_bucket(
     let bucket = SourceBucket::new(&settings, 8)?;
     let listed = list_samples(context, &bucket).await;
     let mut report = StorageReport::default();
-    // The region is the true one only after the server was asked.
+    // The region is known only after the server was asked.
     let (versioning, encryption, lifecycle, block, policy, who) = tokio::join!(
         bucket.versioning(),
         bucket.encryption(),
@@ -76,7 +76,7 @@ async fn look_at_bucket(
     report.add_access_block(&block);
     report.add_policy(&policy);
     if let Err(reason) = &listed {
-        report.add("files", Verdict::Warn, format!("not looked: {reason}"));
+        report.add("files", Verdict::Warn, format!("not checked: {reason}"));
     }
     let listed = listed.unwrap_or_default();
     let location = location(&vars);
@@ -88,14 +88,14 @@ async fn look_at_bucket(
     let mut among = None;
     let private = match private_documents::read(context, environment, &names).await {
         Err(reason) => {
-            report.add("private documents", Verdict::Skip, format!("not looked: {reason}"));
+            report.add("private documents", Verdict::Skip, format!("not checked: {reason}"));
             Vec::new()
         }
         Ok(found) => {
             among = Some(found.among);
             match found.newest.is_empty() {
                 true => {
-                    let text = "no collection with documents is private";
+                    let text = "no document is in a private collection";
                     report.add("private documents", Verdict::Pass, text);
                     Vec::new()
                 }
@@ -108,7 +108,7 @@ async fn look_at_bucket(
     Ok(report)
 }
 
-/// Who the keys belong to, or why nobody knows.
+/// Whose keys they are, or why that is unknown.
 async fn who(
     bucket: &SourceBucket,
     settings: &BucketSettings,
@@ -116,34 +116,34 @@ async fn who(
 ) -> Result<Caller, String> {
     let given = set(vars, STS).or_else(|| std::env::var(STS).ok().filter(|url| !url.is_empty()));
     let endpoint = sts_endpoint(&bucket.address(), given.as_deref())
-        .map_err(|error| format!("not looked: {error}"))?
-        .ok_or("not looked: only AWS says whose keys these are")?;
+        .map_err(|error| format!("not checked: {error}"))?
+        .ok_or("not checked: only AWS reports whose keys these are")?;
     let region = bucket.address().region().to_owned();
     caller(settings, &region, &endpoint).await.map_err(|error| match error.is_denied() {
         true => "not allowed to look".to_owned(),
-        false => format!("not known: {error}"),
+        false => format!("unknown: {error}"),
     })
 }
 
 /// Keys of each kind.
 type Listed = Vec<(String, Vec<String>)>;
 
-/// An object of a kind, which the site shows to everybody.
+/// An object that the site shows to everyone.
 struct Sample {
     kind: String,
     key: String,
-    /// The database says that it is not a private document's, so that it may be named.
+    /// The database shows that it is not a private document, so its key may be printed.
     is_known: bool,
 }
 
-/// The first objects below each prefix. An archived one would be closed to everybody.
+/// The first objects below each prefix, without archived ones, which cannot be read.
 async fn list_samples(context: &Context, bucket: &SourceBucket) -> Result<Listed, String> {
     let media = &context.settings.media;
     let mut samples = Vec::new();
     for prefix in &media.prefixes {
         let page =
             bucket.list_page(prefix, None).await.map_err(|error| match error.is_denied() {
-                true => "the keys are not allowed to list the bucket".to_owned(),
+                true => "the keys may not list the bucket".to_owned(),
                 false => error.to_string(),
             })?;
         let usable = page.objects.into_iter().filter(|one| one.size > 0 && !one.is_archived);
@@ -158,8 +158,8 @@ async fn list_samples(context: &Context, bucket: &SourceBucket) -> Result<Listed
     Ok(samples)
 }
 
-/// One object of each kind that is not a private document's: its name may tell of it, and it is
-/// asked for on its own. `private` is `None` where nobody knows which documents are private.
+/// One object of each kind, but no private document: its name may hold personal data, and it has a
+/// check of its own. `private` is `None` where it is unknown which documents are private.
 fn samples(
     listed: Listed,
     location: Option<&str>,
@@ -175,8 +175,8 @@ fn samples(
     listed.into_iter().filter_map(sample).collect()
 }
 
-/// Keeps the newest documents whose files the bucket has, as its own keys see it. A stranger's 404
-/// shows that a file is closed only where there is a file.
+/// Keeps the newest documents whose files are in the bucket, as its own keys see them. Without keys,
+/// a 404 shows that a file is closed only where the file exists.
 async fn stored(
     bucket: &SourceBucket,
     location: Option<&str>,
@@ -195,17 +195,17 @@ async fn stored(
                 stored.push(PrivateDocument { id, key });
                 continue;
             }
-            Err(error) if error.is_not_found() => "the bucket does not have it".to_owned(),
-            Err(error) if error.is_denied() => "not allowed to look".to_owned(),
-            // Its words name the key.
+            Err(error) if error.is_not_found() => "the bucket does not have the file".to_owned(),
+            Err(error) if error.is_denied() => "the keys may not read the file".to_owned(),
+            // The error's text names the key.
             Err(_) => "the bucket gave no clear answer".to_owned(),
         };
         reasons.push((id, reason));
     }
     if let Some((id, reason)) = reasons.first() {
         let text = match reasons.len() {
-            1 => format!("document {id} not looked at: {reason}"),
-            number => format!("{number} not looked at, the first is document {id}: {reason}"),
+            1 => format!("document {id} not checked: {reason}"),
+            number => format!("{number} not checked, the first is document {id}: {reason}"),
         };
         report.add("private documents", Verdict::Skip, text);
     }
@@ -217,7 +217,7 @@ fn location(vars: &ConfigVars) -> Option<String> {
     (!location.is_empty()).then_some(location)
 }
 
-/// The other way round of [`key_in_bucket`].
+/// The reverse of [`key_in_bucket`].
 fn name_in_database<'a>(location: Option<&str>, key: &'a str) -> &'a str {
     let below = location.and_then(|location| key.strip_prefix(location)?.strip_prefix('/'));
     below.unwrap_or(key)
@@ -247,7 +247,7 @@ async fn as_anybody(
     match custom_domain(vars) {
         Some(Ok(place)) => places.push(place),
         Some(Err(NotAHost)) => {
-            report.add(CUSTOM_DOMAIN, Verdict::Warn, "not looked: the value is not a host");
+            report.add(CUSTOM_DOMAIN, Verdict::Warn, "not checked: the value is not a host");
         }
         None => {}
     }
@@ -285,7 +285,7 @@ impl Place {
 
 struct NotAHost;
 
-/// The domain as Django's storage reads it: a host, perhaps with a port and a path.
+/// The domain as Django's storage reads it: a host, with an optional port and path.
 fn custom_domain(vars: &ConfigVars) -> Option<Result<Place, NotAHost>> {
     let value = set(vars, CUSTOM_DOMAIN)?;
     let given = value.split_once("://").map(|(scheme, _)| scheme.to_owned());

@@ -1,31 +1,35 @@
-//! What a person reads of it.
+//! Prints the result of `check` for people.
 
 use crate::checks::{Aspect, Line, Report, SiteReport, StorageReport, Verdict};
 use crate::json;
 use crate::settings::Environment;
+use crate::ui::table::{Column, Table};
 use crate::words;
 
-/// A part for each site, its lines below it, and the pipeline's at the end.
+const COLUMNS: [Column; 3] =
+    [Column::word("RESULT"), Column::text("CHECK"), Column::text("DETAIL")];
+
+/// Each site with its checks below it, then the file storage and the pipeline.
 pub fn table(report: &Report) -> String {
-    let mut text = String::new();
+    let mut table = Table::new(COLUMNS);
     for site in &report.sites {
-        text.push_str(&format!("{}  {}\n", if site.is_up() { "up  " } else { "down" }, site.url));
+        let result = if site.is_up() { "up" } else { "down" };
+        table.row([result, "site", site.url.as_str()]);
         for line in &site.lines {
-            let (verdict, aspect) = (line.verdict, json::name(line.aspect));
-            text.push_str(&format!("  {verdict}  {aspect:<8} {}\n", line.in_full()));
+            let (verdict, aspect) = (line.verdict.to_string(), json::name(line.aspect));
+            table.row([verdict, aspect, line.in_full()]);
         }
     }
-    text.push_str("file storage\n");
+    table.row(["", "file storage", ""]);
     for line in &report.storage.lines {
-        let (verdict, subject) = (line.verdict, &line.subject);
-        text.push_str(&format!("  {verdict}  {subject}: {}\n", line.text));
+        table.row([line.verdict.to_string().as_str(), &line.subject, &line.text]);
     }
-    let (verdict, pipeline) = (report.pipeline.verdict(), report.pipeline.text());
-    text.push_str(&format!("{verdict}  pipeline   {pipeline}"));
-    text
+    let (verdict, pipeline) = (report.pipeline.verdict().to_string(), report.pipeline.text());
+    table.row([verdict.as_str(), "pipeline", &pipeline]);
+    table.to_string()
 }
 
-/// What is down, why, and what to do about it.
+/// Which sites are down, why, and the commands that fix them.
 pub fn down(environment: &Environment, report: &Report) -> String {
     let sites: Vec<&SiteReport> = super::down(report).collect();
     let (count, all) = (sites.len() as u64, report.sites.len());
@@ -34,21 +38,21 @@ pub fn down(environment: &Environment, report: &Report) -> String {
         let host = site.url.host_str().unwrap_or_default();
         lines.push(format!("  {host}: {}", site.problem().unwrap_or_default()));
     }
-    lines.extend(hints(environment, &sites).into_iter().map(|hint| format!("  to mend: {hint}")));
+    lines.extend(hints(environment, &sites).into_iter().map(|hint| format!("  fix: {hint}")));
     lines.join("\n")
 }
 
-/// What of the storage is open to the public and must not be, and which setting closes it.
+/// What in the storage is open to the public and must not be, and the setting that closes it.
 pub fn open_to_the_public(storage: &StorageReport) -> String {
     let mut lines = vec!["the file storage is open to the public".to_owned()];
     for line in storage.failures() {
         lines.push(format!("  {}: {}", line.subject, line.text));
-        lines.extend(line.setting.as_ref().map(|setting| format!("  to fix: {setting}")));
+        lines.extend(line.setting.as_ref().map(|setting| format!("  fix: {setting}")));
     }
     lines.join("\n")
 }
 
-/// What is worth a look although nothing is down.
+/// What should be looked at although nothing is down.
 pub fn warnings(report: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
     for site in &report.sites {
@@ -65,7 +69,7 @@ pub fn warnings(report: &Report) -> Vec<String> {
     warnings
 }
 
-/// One for each kind of failure, with the command that mends it or tells more.
+/// A command for each kind of failure that fixes it, or shows more.
 fn hints(environment: &Environment, sites: &[&SiteReport]) -> Vec<String> {
     let app = &environment.app.value;
     let fails = |aspect: Aspect| {
@@ -85,14 +89,16 @@ fn hints(environment: &Environment, sites: &[&SiteReport]) -> Vec<String> {
         hints.push(format!("heroku logs --tail --app {app}   # and heroku ps --app {app}"));
     }
     if fails(Aspect::Dns) {
-        hints.push(format!("heroku domains --app {app}   # shows what each name has to lead to"));
+        hints.push(format!("heroku domains --app {app}   # shows the DNS target of each host"));
     }
     if fails(Aspect::Tls) {
-        hints.push(format!("heroku certs:auto --app {app}   # or the certificate in Cloudflare"));
+        hints.push(format!(
+            "heroku certs:auto --app {app}   # or check the certificate in Cloudflare"
+        ));
     }
     if fails(Aspect::Content) {
         hints.push(format!(
-            "give the Site records the hosts of {}, then: bcops purge-cache {} --backend=sites",
+            "change the Site records to the hosts of {}, then: bcops purge-cache {} --backend=sites",
             environment.name, environment.name
         ));
     }

@@ -1,6 +1,6 @@
-//! What `doctor` asks of a bucket: list and get, and of one that may be written to whether it is a
-//! protected environment's. Nothing is written, because some servers keep every version of an
-//! object for ever.
+//! Tries what a bucket's keys may do: list and get. A destination's bucket is also compared with
+//! those of protected environments. Nothing is written, because some servers keep every version of
+//! an object forever.
 
 use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
 use crate::commands::Context;
@@ -8,11 +8,11 @@ use crate::deployment::{Values, bucket_settings, has_bucket};
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
-/// Objects that are tried until one can be read.
+/// How many objects are tried until one can be read.
 const SAMPLES: usize = 8;
 
-/// What may be done with the bucket, in words, or the first thing that may not. `None` where the
-/// environment has no bucket.
+/// What the keys may do with the bucket, in words, or the first thing that they may not. `None`
+/// where the environment has no bucket.
 pub async fn check_bucket(
     context: &Context,
     environment: &Environment,
@@ -27,7 +27,7 @@ pub async fn check_bucket(
         let bucket = SourceBucket::new(&settings, 1)?;
         let verbs = try_reading(context, &bucket).await?;
         if let Ok(destination) = environment.as_destination() {
-            // What the config vars name may be a protected environment's bucket all the same.
+            // The config vars may name a protected environment's bucket.
             let writing = context.deployments().writing(&destination).await?;
             writing.bucket(context.settings.media.acl.as_deref(), 1).await?;
         }
@@ -51,12 +51,12 @@ async fn try_reading(
     for object in spread(&samples) {
         match read_one(bucket, object).await {
             Ok(()) => return Ok(vec!["list", "get"]),
-            // Deleted or replaced since the listing, or archived in a way that it does not show.
+            // Deleted or replaced since the listing, or archived without a mark in the listing.
             Err(error) if is_of_the_object(&error) => {}
             Err(error) => refused = refused.or(Some(error)),
         }
     }
-    // Where no object can be read, reading cannot be shown.
+    // Without a readable object, nothing shows whether the keys may read.
     match refused {
         Some(error) => Err(error.into()),
         None if is_empty => Ok(vec!["list"]),
@@ -74,7 +74,7 @@ fn is_of_the_object(error: &S3Error) -> bool {
     error.is_not_found() || error.is_archived() || matches!(error, S3Error::Changed { .. })
 }
 
-/// Some objects from everywhere in the list.
+/// A few objects, spread over the list.
 fn spread(objects: &[ListedObject]) -> impl Iterator<Item = &ListedObject> {
     objects.iter().step_by(objects.len().div_ceil(SAMPLES).max(1))
 }

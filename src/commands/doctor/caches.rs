@@ -1,6 +1,5 @@
-//! What `doctor` asks of the caches: whether the login is good and shows the zone, and whether the
-//! Redis of an environment that may be written to answers. Nothing is purged, and nothing is sent
-//! that would purge anything.
+//! Checks the caches: whether Cloudflare accepts the login and shows the zone, and whether a
+//! destination's Redis answers. Nothing is purged, and no request is sent that could purge.
 
 use crate::adapters::cloudflare::{Cloudflare, Credentials};
 use crate::adapters::heroku::ConfigVars;
@@ -10,19 +9,19 @@ use crate::commands::Context;
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
-/// What was found under a name.
+/// A check's name, and what was found.
 pub type Finding = (String, Found);
 
 pub enum Found {
-    /// There is nothing to ask.
+    /// The environment has no such cache.
     Nothing,
     Good(String),
-    /// It works, and what should be other.
+    /// The cache works, and something about it should change.
     Doubtful {
         detail: String,
         fix: String,
     },
-    /// Only an attempt would show it.
+    /// Only a write would show it.
     Unshown,
     Bad(CommandError),
 }
@@ -40,7 +39,7 @@ pub async fn checks(
     if has_front_end {
         found.push((format!("{name} front-end purge"), Found::Unshown));
     }
-    // Of an environment without Redis the database is asked already.
+    // Without Redis the cache is in the database, which has a check of its own.
     if let Some(backend) = backend {
         found.push((format!("{name} Redis"), backend.map_or_else(Found::Bad, Found::Good)));
     }
@@ -57,9 +56,9 @@ async fn front_end(context: &Context, environment: &Environment, vars: &ConfigVa
     match ask(context, environment, vars, login).await {
         Err(error) => Found::Bad(error),
         Ok(detail) if is_key => Found::Doubtful {
-            detail: format!("{detail}; this key may change everything of the account"),
+            detail: format!("{detail}; this key may change everything in the account"),
             fix: format!(
-                "make an API token with Zone / Cache Purge / Purge alone, set it as {}, and unset {}",
+                "make an API token with only Zone / Cache Purge / Purge, set {} to it, and unset {}",
                 environment.cache_variables.bearer_token, environment.cache_variables.token
             ),
         },
@@ -80,18 +79,18 @@ async fn ask(
     let zone = caches::find_zone(&client, environment, vars).await;
     let (zone, verified) = match (zone, verified) {
         (Ok(zone), verified) => (zone, verified),
-        // That the zone cannot be found has its reason in the login then.
+        // A refused login is the reason why the zone cannot be found.
         (Err(_), Err(error)) if error.kind() == ErrorKind::Unauthorized => return Err(error.into()),
         (Err(error), _) => return Err(error.into()),
     };
-    let is_for = format!("{what} of {} is for {}", login.origin, zone.label());
+    let is_for = format!("{what} in {} is for {}", login.origin, zone.label());
     match (&zone.zone, verified) {
-        // A token that belongs to an account is not known where a person's are verified.
+        // Cloudflare verifies a person's tokens, and does not know an account's there.
         (Ok(_), _) => Ok(is_for),
-        (Err(_), Ok(())) => {
-            Ok(format!("{is_for}, and lacks the permission to read its name (Zone / Zone / Read)"))
-        }
-        // One that shows nothing and is not known either is simply wrong.
+        (Err(_), Ok(())) => Ok(format!(
+            "{is_for}; it lacks the permission Zone / Zone / Read, so its name is not shown"
+        )),
+        // A token that shows nothing and is not known is wrong.
         (Err(_), Err(error)) => Err(error.into()),
     }
 }

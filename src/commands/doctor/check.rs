@@ -1,4 +1,4 @@
-//! One check: its name, what was found, and the line that mends it.
+//! Holds one check: its name, what was found, and the line that fixes it.
 
 use std::time::Duration;
 
@@ -7,63 +7,65 @@ use serde::Serialize;
 
 use crate::checks::Verdict;
 use crate::failure::CommandError;
+use crate::ui::table::Table;
 
-/// No check may hold up the others. Servers that are up answer in a second.
+/// No check may delay the others. Servers that are up answer in a second.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// What one look has found.
+/// What one check found.
 #[derive(Serialize, JsonSchema)]
 pub struct Check {
     pub name: String,
     pub verdict: Verdict,
     pub detail: String,
-    /// The line that mends it.
-    pub mend: Option<String>,
+    /// The line that fixes it.
+    #[serde(rename = "mend")]
+    pub fix: Option<String>,
 }
 
 impl Check {
     pub fn pass(name: &str, detail: impl Into<String>) -> Self {
-        Check { name: name.to_owned(), verdict: Verdict::Pass, detail: detail.into(), mend: None }
+        Check { name: name.to_owned(), verdict: Verdict::Pass, detail: detail.into(), fix: None }
     }
 
-    pub fn warn(name: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        let (name, detail, mend) = (name.to_owned(), detail.into(), Some(mend.into()));
-        Check { name, verdict: Verdict::Warn, detail, mend }
+    pub fn warn(name: &str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (name, detail, fix) = (name.to_owned(), detail.into(), Some(fix.into()));
+        Check { name, verdict: Verdict::Warn, detail, fix }
     }
 
-    /// What only an attempt would show, which is not made.
+    /// A permission that only a write would show, which doctor does not make.
     pub fn unshown(name: &str) -> Self {
         Check::skip(name, "cannot be shown without writing")
     }
 
-    pub fn fail(name: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        let (name, detail, mend) = (name.to_owned(), detail.into(), Some(mend.into()));
-        Check { name, verdict: Verdict::Fail, detail, mend }
+    pub fn fail(name: &str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (name, detail, fix) = (name.to_owned(), detail.into(), Some(fix.into()));
+        Check { name, verdict: Verdict::Fail, detail, fix }
     }
 
     pub fn skip(name: &str, detail: impl Into<String>) -> Self {
-        Check { name: name.to_owned(), verdict: Verdict::Skip, detail: detail.into(), mend: None }
+        Check { name: name.to_owned(), verdict: Verdict::Skip, detail: detail.into(), fix: None }
     }
 
-    pub fn line(&self) -> String {
-        let mut line = format!("{}  {:<28} {}", self.verdict, self.name, self.detail);
-        if let Some(mend) = &self.mend {
-            line.push_str(&format!("\n      {:<28} to mend: {mend}", ""));
+    /// A row, and one below it with the line that fixes it.
+    pub fn add_to(&self, table: &mut Table) {
+        table.row([self.verdict.to_string().as_str(), &self.name, &self.detail]);
+        if let Some(fix) = &self.fix {
+            table.row(["", "", &format!("fix: {fix}")]);
         }
-        line
     }
 }
 
 impl From<(&str, CommandError)> for Check {
-    /// With the first hint as the line that mends it.
+    /// With the first hint as the line that fixes it.
     fn from((name, error): (&str, CommandError)) -> Check {
-        let mend = error.hints.first().map(ToString::to_string);
-        let mend = mend.unwrap_or_else(|| "see the message".to_owned());
-        Check::fail(name, with_cause(&error), mend)
+        let fix = error.hints.first().map(ToString::to_string);
+        let fix = fix.unwrap_or_else(|| "do what the message says".to_owned());
+        Check::fail(name, with_cause(&error), fix)
     }
 }
 
-/// The sentence, and what is at the bottom of it.
+/// The error's sentence, and its innermost cause.
 pub fn with_cause(error: &CommandError) -> String {
     match error.causes().last() {
         Some(cause) => format!("{error}: {cause}"),
@@ -71,7 +73,7 @@ pub fn with_cause(error: &CommandError) -> String {
     }
 }
 
-/// Gives a check up that takes too long.
+/// Stops a check that takes too long.
 pub async fn limited<T>(
     name: &str,
     looking: impl Future<Output = T>,
@@ -81,17 +83,21 @@ pub async fn limited<T>(
         Ok(found) => found,
         Err(_) => {
             let detail = format!("no answer within {} s", TIME_LIMIT.as_secs());
-            late(Check::fail(name, detail, "see whether the server is up, and reachable from here"))
+            late(Check::fail(
+                name,
+                detail,
+                "check that the server is up, and that this machine reaches it",
+            ))
         }
     }
 }
 
-/// A check of its own.
+/// One check with a time limit.
 pub async fn one(name: &str, looking: impl Future<Output = Check>) -> Check {
     limited(name, looking, |late| late).await
 }
 
-/// Several that depend on each other.
+/// Several checks that depend on each other, with one time limit.
 pub async fn many(name: &str, looking: impl Future<Output = Vec<Check>>) -> Vec<Check> {
     limited(name, looking, |late| vec![late]).await
 }

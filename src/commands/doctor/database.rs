@@ -1,4 +1,4 @@
-//! Logs in to an environment's database, in a session in which the server refuses every change.
+//! Logs in to an environment's database, in a session that is read only.
 
 use super::check::Check;
 use crate::adapters::postgres::{PostgresError, connect, describe};
@@ -14,8 +14,7 @@ pub async fn check(environment: &Environment, values: &Values) -> Check {
     };
     let place = format!("{} on {}", url.database, url.place());
     let app = &environment.app.value;
-    let fix =
-        format!("see whether the server can be reached from here: heroku pg:info --app {app}");
+    let fix = format!("check that this machine reaches the server: heroku pg:info --app {app}");
     let session = match connect(&url).await {
         Ok(session) => session,
         Err(error) => return Check::fail(&name, in_words(error), fix),

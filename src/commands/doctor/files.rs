@@ -1,4 +1,4 @@
-//! What is on this machine, and can be looked at without asking anybody.
+//! Checks what is on this machine and needs no server: files, folders and variables.
 
 use url::Url;
 
@@ -10,12 +10,12 @@ use crate::scrub::Manifest;
 use crate::settings::SettingsError;
 use crate::words::shell_word;
 
-/// Nothing here has to be waited for.
+/// These checks ask no server.
 pub fn checks(context: &Context) -> Vec<Check> {
     vec![configuration(context), manifest(context), state_directory(context), slack(context)]
 }
 
-/// Which files are in force, and why they are believed.
+/// Which configuration files bcops uses, and why it trusts each.
 fn configuration(context: &Context) -> Check {
     let files = context.settings.files.iter();
     let files: Vec<String> =
@@ -26,8 +26,8 @@ fn configuration(context: &Context) -> Check {
     )
 }
 
-/// What there is to say while a found file is not trusted. Nothing else is looked at: it would be
-/// the apps and servers of another configuration than the one at hand.
+/// The checks while a found file is not trusted. Nothing else is checked: without the file, bcops
+/// would ask the apps and servers of another configuration.
 pub fn without_trust(problem: &SettingsError) -> Vec<Check> {
     let file = match problem {
         SettingsError::Untrusted(untrusted) => Some(shell_word(&untrusted.path)),
@@ -39,7 +39,7 @@ pub fn without_trust(problem: &SettingsError) -> Vec<Check> {
     };
     vec![
         Check::fail("configuration", problem.to_string(), fix),
-        Check::skip("everything else", "waits for the configuration"),
+        Check::skip("everything else", "not checked until the configuration is trusted"),
     ]
 }
 
@@ -48,7 +48,7 @@ fn manifest(context: &Context) -> Check {
     match &context.settings.scrub_manifest {
         None => match Manifest::built_in() {
             Ok(_) => Check::pass(name, "built in"),
-            Err(error) => Check::fail(name, error.to_string(), "report this as a defect of bcops"),
+            Err(error) => Check::fail(name, error.to_string(), "report this as a bug in bcops"),
         },
         Some(file) => {
             let place = file.path.display().to_string();
@@ -63,7 +63,7 @@ fn manifest(context: &Context) -> Check {
     }
 }
 
-/// Looks at the nearest folder that exists: the rest is made when it is needed.
+/// Checks the nearest folder that exists: bcops makes the rest when it needs it.
 fn state_directory(context: &Context) -> Check {
     let folder = &context.settings.state_directory.value;
     let existing = folder.ancestors().find(|folder| folder.exists());
@@ -75,11 +75,15 @@ fn state_directory(context: &Context) -> Check {
     if writable {
         Check::pass("state folder", place)
     } else {
-        Check::fail("state folder", format!("{place} cannot be written"), "set BCOPS_STATE_DIR")
+        Check::fail(
+            "state folder",
+            format!("you may not write to {place}"),
+            "set BCOPS_STATE_DIR to a folder that you may write to",
+        )
     }
 }
 
-/// Asks the system, which knows more than the mode bits say.
+/// Asks the system, because the mode bits do not show everything.
 fn may_write(folder: &std::path::Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let Ok(path) = std::ffi::CString::new(folder.as_os_str().as_bytes()) else { return false };
@@ -87,14 +91,17 @@ fn may_write(folder: &std::path::Path) -> bool {
     folder.is_dir() && unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) } == 0
 }
 
-/// Only its form: whoever posts to it has posted a message.
+/// Checks only the form of the URL: a request to it would post a message.
 fn slack(context: &Context) -> Check {
     let name = "Slack";
     let Some(found) = &context.settings.slack_webhook else {
-        return Check::skip(name, "SLACK_WEBHOOK_URL is not set: messages are printed instead");
+        return Check::skip(
+            name,
+            "SLACK_WEBHOOK_URL is not set; bcops prints the messages instead",
+        );
     };
     let url = Url::parse(found.value.expose().trim()).ok();
-    // The path is the secret, and is not shown.
+    // The path is a secret, so it is not shown.
     match url.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?))) {
         Some(("https", host)) => {
             Check::pass(name, format!("messages go to {host} ({})", found.origin))
@@ -107,7 +114,7 @@ fn slack(context: &Context) -> Check {
         ),
         None => Check::fail(
             name,
-            format!("what {} says is no URL", found.origin),
+            format!("the value of {} is not a URL", found.origin),
             "set SLACK_WEBHOOK_URL to the webhook's address, or unset it",
         ),
     }

@@ -1,4 +1,4 @@
-//! The clone that `reset-staging` works in, its origin, and GitLab behind it.
+//! Checks the clone that `reset-staging` works in, its origin, and the project on GitLab.
 
 use futures_util::future::join_all;
 
@@ -14,7 +14,7 @@ use crate::failure::CommandError;
 use crate::reset;
 use crate::settings::Environment;
 
-/// Outside of a clone nothing is asked of git: only the reset of an environment needs it.
+/// Outside a clone git is not asked: only the reset of an environment needs it.
 pub async fn checks(
     context: &Context,
     environments: &[&Environment],
@@ -27,13 +27,17 @@ pub async fn checks(
     let has_url = context.settings.git.url.is_some();
     let here = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
     if !here && !has_url {
-        return vec![Check::skip(name, "this is no clone of the site, which reset-staging needs")];
+        return vec![Check::skip(
+            name,
+            "the working directory is not a clone of the site, which reset-staging needs",
+        )];
     }
     let version = match GitProgram::default().version(&std::env::temp_dir()).await {
         Ok(version) => Check::pass(name, version),
         Err(error @ (GitError::NoGit(_) | GitError::TooOld { .. })) => {
-            let mend = "install git 2.31 or newer; 2.38 checks merges a second time";
-            return vec![Check::fail(name, error.to_string(), mend)];
+            let fix =
+                "install git 2.31 or newer; from 2.38 on bcops checks each merge with git, too";
+            return vec![Check::fail(name, error.to_string(), fix)];
         }
         Err(error) => return vec![Check::from((name, error.into()))],
     };
@@ -64,7 +68,7 @@ async fn repository_checks(
         ))),
     );
     let mut found = vec![origin, identity];
-    // Of an origin that does not answer one line is enough.
+    // For an origin that does not answer, one line is enough.
     if found.iter().any(|one| one.name == "git origin" && one.verdict == Verdict::Pass) {
         found.push(push);
     }
@@ -72,15 +76,15 @@ async fn repository_checks(
     found
 }
 
-/// Whether the origin takes pushes of this person. What it says of single branches, GitLab knows.
+/// Whether this person may push to the origin. GitLab knows the rules for single branches.
 async fn push(repository: &Repository) -> Check {
     let name = "git push";
     match repository.may_push(repository.origin()).await {
-        Ok(()) => Check::pass(name, "the origin takes pushes of yours"),
+        Ok(()) => Check::pass(name, "you may push to the origin"),
         Err(error) => Check::fail(
             name,
             CommandError::from(error).to_string(),
-            "ask for the role Developer or Maintainer of the project, or use a token that has it",
+            "ask for the role Developer or Maintainer in the project, or use a token that has it",
         ),
     }
 }
@@ -101,7 +105,7 @@ async fn heroku_push(
             repository.may_push(&remote).await
         };
         match asked.await {
-            Ok(()) => Check::pass(&name, format!("Heroku's repository of {app} takes pushes")),
+            Ok(()) => Check::pass(&name, format!("you may push to Heroku's repository of {app}")),
             Err(error @ (GitError::Unreachable { .. } | GitError::TimedOut { .. })) => {
                 unreachable(&name, &CommandError::from(error).to_string())
             }
@@ -115,13 +119,13 @@ async fn heroku_push(
     Some(limited(&name, look, |late| unreachable(&name, &late.detail)).await)
 }
 
-/// Only a deploy needs it, and everything else at Heroku may well be reached.
+/// Only a deploy needs it. The rest of Heroku may be reachable.
 fn unreachable(name: &str, detail: &str) -> Check {
-    let fix = "see whether HEROKU_GIT_HOST, or git.heroku.com, can be reached from here";
+    let fix = "check that this machine reaches HEROKU_GIT_HOST, or git.heroku.com";
     Check::warn(name, detail, fix)
 }
 
-/// Whether it answers, and has the branches that are deployed.
+/// Whether the origin answers, and has the branches that are deployed.
 async fn origin(repository: &Repository, environments: &[&Environment]) -> Check {
     let name = "git origin";
     let remote = repository.origin();
@@ -138,7 +142,7 @@ async fn origin(repository: &Repository, environments: &[&Environment]) -> Check
     let url = repository.origin_url().await.unwrap_or_else(|_| remote.label().to_owned());
     match missing.is_empty() {
         true => Check::pass(name, format!("{url} has every branch that is deployed")),
-        // Not every site has every environment, and reset-staging says what it lacks.
+        // Not every site has every environment, and reset-staging names a missing branch.
         false => Check::pass(name, format!("{url} answers, and lacks {}", missing.join(", "))),
     }
 }
@@ -148,18 +152,18 @@ async fn identity(repository: &Repository) -> Check {
     match repository.identity().await {
         Ok(identity) => {
             let author = identity.author;
-            Check::pass(name, format!("merges are by {} <{}>", author.name, author.email))
+            Check::pass(name, format!("merges get the author {} <{}>", author.name, author.email))
         }
         Err(GitError::NoIdentity { .. }) => Check::fail(
             name,
-            "git does not know who you are, and merges need an author",
+            "git does not know your name and address, which merges need",
             "git config --global user.name NAME && git config --global user.email ADDRESS",
         ),
         Err(error) => Check::from((name, error.into())),
     }
 }
 
-/// Whose the token is, and whether the branches that are pushed to may be.
+/// Whose token it is, and whether the branches of destinations may be pushed to.
 pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let name = "GitLab";
     let (project, branches) =
@@ -167,13 +171,13 @@ pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Ch
     let project = match project {
         None => return vec![Check::skip(name, gitlab::why_not(&context.settings))],
         Some(Ok(detail)) => Check::pass(name, detail),
-        // Its branches cannot be read either, for the same reason.
+        // For the same reason the branches cannot be read.
         Some(Err(error)) => return vec![Check::from((name, error))],
     };
     std::iter::once(project).chain(branches).collect()
 }
 
-/// `reset-staging` moves a branch to another history, which a protected one may not allow.
+/// `reset-staging` force-pushes a branch, which GitLab's protection may forbid.
 async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let Some(Ok(client)) = gitlab::gitlab(&context.settings) else { return Vec::new() };
     let destinations = environments.iter().filter(|one| one.as_destination().is_ok());
@@ -184,14 +188,14 @@ async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check
 async fn protection(client: &Gitlab, branch: &str) -> Check {
     let name = format!("GitLab branch {branch}");
     match client.protected_branch(branch).await {
-        Ok(None) => Check::pass(&name, "may be force-pushed by who may push"),
+        Ok(None) => Check::pass(&name, "may be force-pushed by everyone who may push"),
         Ok(Some(rule)) if rule.allow_force_push => {
             Check::pass(&name, "is protected, and may be force-pushed")
         }
         Ok(Some(_)) => Check::fail(
             &name,
-            "is protected on GitLab and may not be force-pushed, as reset-staging does",
-            "let it be force-pushed under Settings / Repository / Protected branches",
+            "is protected on GitLab: reset-staging may not force-push it",
+            "allow force push under Settings / Repository / Protected branches",
         ),
         Err(error) => Check::skip(&name, CommandError::from(error).to_string()),
     }

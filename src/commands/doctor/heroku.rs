@@ -1,4 +1,4 @@
-//! The login at Heroku, and what it shows of each environment's app.
+//! Checks the login at Heroku, and each environment's app with what its config vars name.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use futures_util::future::{OptionFuture, join_all};
 
 use super::check::{Check, limited, many, one};
 use super::database;
+use super::service;
 use super::services::{self, Use};
 use crate::adapters::heroku::ConfigVars;
 use crate::commands::Context;
@@ -23,8 +24,9 @@ pub async fn checks(
     let account = OptionFuture::from(account);
     let looked_at = environments.iter().map(|one| (*one, Use::Itself));
     let all = source.map(|one| (one, Use::Source)).into_iter().chain(looked_at);
-    let apps =
-        join_all(all.map(|(environment, usage)| app(context, &logged_in, environment, usage)));
+    let apps = join_all(all.map(|(environment, usage)| {
+        service(context, &environment.name, app(context, &logged_in, environment, usage))
+    }));
     let (account, apps) = tokio::join!(account, apps);
     let token = logged_in.err().map(|error| Check::from(("Heroku token", error.into())));
     token.into_iter().chain(account).chain(apps.into_iter().flatten()).collect()
@@ -40,7 +42,7 @@ async fn account(logged_in: &LoggedIn) -> Check {
     }
 }
 
-/// Without a login, what this process's variables say in the place of config vars is looked at.
+/// Without a login, only what this process's variables set instead of config vars is checked.
 async fn app(
     context: &Context,
     logged_in: &LogIn,
@@ -85,14 +87,17 @@ async fn of_values(
     }
 }
 
-/// Whether an environment that may be written to is apart from everything that is protected.
+/// Whether a destination shares nothing with a protected environment.
 async fn apart(context: &Context, environment: &Environment, usage: Use) -> Option<Check> {
     let destination = environment.as_destination().ok().filter(|_| usage == Use::Itself)?;
     let name = format!("{} is its own", environment.name);
     let look = async {
         let writing = context.deployments().writing(&destination).await;
         match writing.and_then(|writing| writing.all_of_a_dyno()) {
-            Ok(()) => Check::pass(&name, "what its config vars lead to is not a protected one's"),
+            Ok(()) => Check::pass(
+                &name,
+                "shares no database, bucket, cache or search cluster with a protected environment",
+            ),
             Err(error) => Check::from((name.as_str(), error)),
         }
     };
@@ -109,27 +114,27 @@ async fn look(client: &LoggedIn, environment: &Environment) -> Result<(ConfigVar
             return Err(Check::fail(
                 name,
                 format!("Heroku has no app {app}, or this account cannot see it"),
-                format!("ask to be added to {app}, or {}", another_app(environment, "its name")),
+                format!("ask for access to {app}, or {}", another_app(environment, "its name")),
             ));
         }
         (Err(error), _) | (_, Err(error)) => {
             return Err(Check::from((name.as_str(), error.into())));
         }
     };
-    // Heroku goes on to answer under the old name of an app that was renamed.
+    // Heroku still answers to the old name of an app that was renamed.
     if found.name != *app && found.id != *app {
         return Err(Check::fail(
             name,
-            format!("the app {app} is called {} now ({})", found.name, found.id),
+            format!("the app {app} is now named {} ({})", found.name, found.id),
             another_app(environment, &found.name),
         ));
     }
     let protected = if environment.protected { ", protected" } else { "" };
-    let detail = format!("{app}{protected}: config vars can be read (id {})", found.id);
+    let detail = format!("{app}{protected}: you may read its config vars (id {})", found.id);
     Ok((vars, Check::pass(name, detail)))
 }
 
-/// How an environment gets another app. No file changes one that is built in.
+/// How an environment gets another app. No file changes a built-in one.
 fn another_app(environment: &Environment, app: &str) -> String {
     let name = &environment.name;
     match environment.app.origin {
@@ -177,15 +182,22 @@ async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environm
     };
     let capture = format!("bcops pull-data {} --capture", environment.name);
     let Some(newest) = newest else {
-        return Check::fail(&name, "there is no completed backup", capture);
+        return Check::fail(&name, "no completed backup", capture);
     };
     let age = newest
         .finished_at
         .and_then(|at| Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok())
         .unwrap_or_default();
-    let detail = format!("newest is {}, {} old", newest.name(), words::duration(age));
+    let detail = format!("the newest is {}, {} old", newest.name(), words::duration(age));
     if age > context.settings.backup_max_age.value {
-        Check::fail(&name, detail, format!("{capture}, or see whether the schedule still runs"))
+        Check::fail(
+            &name,
+            detail,
+            format!(
+                "{capture}   # and check the schedule: heroku pg:backups:schedules --app {}",
+                environment.app.value
+            ),
+        )
     } else {
         Check::pass(&name, detail)
     }

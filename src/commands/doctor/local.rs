@@ -1,4 +1,4 @@
-//! The Postgres server on this machine, and the role that makes databases there.
+//! Checks the Postgres server on this machine, and the role that creates databases there.
 
 use super::check::Check;
 use crate::adapters::postgres::{DatabaseIdentity, connect};
@@ -7,7 +7,7 @@ use crate::failure::CommandError;
 
 pub async fn checks(context: &Context) -> Vec<Check> {
     let name = "local database";
-    let mend = "start the server, or point BCOPS_LOCAL_DATABASE_URL at it";
+    let fix = "start the server, or set BCOPS_LOCAL_DATABASE_URL to its address";
     let url = match context.local_database() {
         Ok(url) => url,
         Err(error) => {
@@ -22,7 +22,7 @@ pub async fn checks(context: &Context) -> Vec<Check> {
         return vec![Check::fail(
             name,
             detail,
-            "point BCOPS_LOCAL_DATABASE_URL at a server on this machine",
+            "set BCOPS_LOCAL_DATABASE_URL to a server on this machine",
         )];
     }
     let session = match connect(&url.with_database("postgres")).await {
@@ -30,7 +30,7 @@ pub async fn checks(context: &Context) -> Vec<Check> {
         Err(error) => {
             let detail = CommandError::from(error);
             let causes = detail.causes().join(": ");
-            return vec![Check::fail(name, format!("{detail}: {causes}"), mend)];
+            return vec![Check::fail(name, format!("{detail}: {causes}"), fix)];
         }
     };
     let row = session
@@ -44,7 +44,7 @@ pub async fn checks(context: &Context) -> Vec<Check> {
     let row = match row {
         Ok(row) => row,
         Err(error) => {
-            return vec![Check::fail(name, crate::adapters::postgres::describe(&error), mend)];
+            return vec![Check::fail(name, crate::adapters::postgres::describe(&error), fix)];
         }
     };
     let (version, role): (String, String) = (row.get(0), row.get(2));
@@ -59,7 +59,8 @@ pub async fn checks(context: &Context) -> Vec<Check> {
         )
     });
     if !row.get::<_, bool>(3) {
-        checks.push(Check::skip("lz4", "this server was built without it: loading takes longer"));
+        checks
+            .push(Check::skip("lz4", "this server was built without lz4, so loading takes longer"));
     }
     checks
 }

@@ -1,8 +1,7 @@
-//! `doctor`: every credential, server and permission that the commands need.
+//! Checks every credential, server and permission that the commands need: `doctor`.
 //!
-//! All checks run at once, and each has a limit of its own, so that a server that hangs costs one line
-//! and some seconds. Everything is read and nothing is written anywhere: a permission that only an
-//! attempt would show is a skip.
+//! All checks run at once, and each has its own time limit, so a server that hangs costs one line and
+//! some seconds. Nothing is written anywhere: a permission that only a write would show is a skip.
 
 mod bucket;
 mod caches;
@@ -16,6 +15,7 @@ mod services;
 
 use std::fmt;
 
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,19 +23,24 @@ use crate::checks::Verdict;
 use crate::cli::DoctorArgs;
 use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
+use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use self::check::{Check, many};
 
-/// What was looked at.
+const COLUMNS: [Column; 3] =
+    [Column::word("RESULT"), Column::text("CHECK"), Column::text("DETAIL")];
+
+/// The checks, and how many failed.
 #[derive(Serialize, JsonSchema)]
 pub struct Examined<'a> {
     checks: &'a [Check],
     /// How many failed.
     failed: u64,
-    /// How many work, though something about them is not as it should be.
+    /// How many passed with something that should change.
     warned: u64,
 }
 
@@ -48,13 +53,15 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
         None => context.settings.environments.values().collect(),
     };
     let source = source(context, &environments);
+    let (step, description) = ("doctor", "Asking this machine, git, Heroku and GitLab…".to_owned());
+    context.ui.emit(Event::StepStarted { step, description });
     let looking = async {
         let (unfinished, local, git, heroku, gitlab) = tokio::join!(
             many("unfinished run", unfinished_runs(context, &environments)),
-            many("local database", local::checks(context)),
-            many("git", git::checks(context, &environments, source)),
+            service(context, "local database", many("local database", local::checks(context))),
+            service(context, "git", many("git", git::checks(context, &environments, source))),
             heroku::checks(context, &environments, source),
-            many("GitLab", git::project(context, &environments)),
+            service(context, "GitLab", many("GitLab", git::project(context, &environments))),
         );
         let groups = [unfinished, files::checks(context), local, git, heroku, gitlab];
         Ok(groups.into_iter().flatten().collect::<Vec<Check>>())
@@ -63,12 +70,39 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
     Ok(outcome(&checks))
 }
 
-/// The environment that the others are made from, unless it is looked at anyway. Of one that may
-/// not be written to nothing else is needed.
+/// Prints a line as soon as a service has answered every check. On the heap, because the futures of all
+/// checks together are too large for the stack of a debug build.
+fn service<'a>(
+    context: &'a Context,
+    name: &'a str,
+    checking: impl Future<Output = Vec<Check>> + Send + 'a,
+) -> BoxFuture<'a, Vec<Check>> {
+    let checking = Box::pin(checking);
+    Box::pin(async move {
+        let checks = checking.await;
+        let step = "service";
+        let count = words::plural(checks.len() as u64, "check");
+        let failed = checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
+        match (checks.is_empty(), failed) {
+            (true, _) => {}
+            (false, 0) => {
+                context.ui.emit(Event::StepFinished { step, summary: format!("{name}: {count}") });
+            }
+            (false, failed) => {
+                let summary = format!("{name}: {failed} of {count} failed");
+                context.ui.emit(Event::StepFailed { step, summary });
+            }
+        }
+        checks
+    })
+}
+
+/// The environment that the others are copied from, unless it is checked anyway. A protected
+/// environment needs no source.
 fn source<'a>(context: &'a Context, environments: &[&Environment]) -> Option<&'a Environment> {
     let all = &context.settings.environments;
     let protected: Vec<&Environment> = all.values().filter(|one| one.protected).collect();
-    // Another site may call it otherwise, and then names it with --from.
+    // Another site may use another name, and then gives it with --from.
     let only = || protected.first().copied().filter(|_| protected.len() == 1);
     let source = all.get(SOURCE).or_else(only)?;
     let is_needed = environments.iter().any(|one| one.as_destination().is_ok());
@@ -76,10 +110,10 @@ fn source<'a>(context: &'a Context, environments: &[&Environment]) -> Option<&'a
     (is_needed && !is_there).then_some(source)
 }
 
-/// What `--from` is where nobody says otherwise.
+/// The default of `--from`.
 const SOURCE: &str = "production";
 
-/// A run that has not come to its end is the first thing to know of.
+/// An unfinished run is the first thing to know.
 async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let found = glance(context, environments).await;
     let check = |found: &Found| Check::fail("unfinished run", found.sentence(), found.fix());
@@ -95,10 +129,12 @@ fn outcome(checks: &[Check]) -> Outcome {
 
 impl fmt::Display for Examined<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.checks.iter().try_for_each(|check| writeln!(f, "{}", check.line()))?;
+        let mut table = Table::new(COLUMNS);
+        self.checks.iter().for_each(|check| check.add_to(&mut table));
+        writeln!(f, "{table}")?;
         match (self.failed, self.warned) {
-            (0, 0) => f.write_str("all well"),
-            (0, warned) => write!(f, "all well, with {}", words::plural(warned, "warning")),
+            (0, 0) => f.write_str("no check failed"),
+            (0, warned) => write!(f, "no check failed, with {}", words::plural(warned, "warning")),
             (failed, _) => write!(f, "{} failed", words::plural(failed, "check")),
         }
     }

@@ -1,4 +1,4 @@
-//! What an environment's config vars lead to: its bucket, its caches, its search cluster.
+//! Checks what an environment's config vars name: its bucket, its caches, its search cluster.
 
 use super::check::{Check, many, one, with_cause};
 use super::{bucket, caches};
@@ -10,7 +10,7 @@ use crate::failure::{CommandError, EnvironmentName, FailureKind};
 use crate::json;
 use crate::settings::Environment;
 
-/// What is taken from an environment alone: its bucket.
+/// The one check of an environment that others only copy from: its bucket.
 pub async fn checks_of_source(
     context: &Context,
     environment: &Environment,
@@ -20,12 +20,12 @@ pub async fn checks_of_source(
     many(&name, bucket(context, environment, values, Use::Source)).await
 }
 
-/// What an environment is looked at for.
+/// Why an environment is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Everything that its commands need.
+    /// For its own commands.
     Itself,
-    /// What the commands of another environment take from it.
+    /// For commands that copy from it to another environment.
     Source,
 }
 
@@ -49,19 +49,18 @@ async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars)
         .collect()
 }
 
-/// A check that another command's own module has made.
+/// The check of a finding about a cache.
 fn found((name, finding): caches::Finding, named: &EnvironmentName) -> Check {
     match finding {
-        caches::Found::Nothing => Check::skip(&name, "there is none"),
+        caches::Found::Nothing => Check::skip(&name, "not configured"),
         caches::Found::Good(detail) => Check::pass(&name, detail),
         caches::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
         caches::Found::Unshown => Check::unshown(&name),
         caches::Found::Bad(error) => {
             let error = error.in_environment(named);
-            let mend = error.hints.last().map(ToString::to_string);
-            let mend =
-                mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
-            Check::fail(&name, error.to_string(), mend)
+            let fix = error.hints.last().map(ToString::to_string);
+            let fix = fix.unwrap_or_else(|| "correct the app's config vars".to_owned());
+            Check::fail(&name, error.to_string(), fix)
         }
     }
 }
@@ -83,12 +82,12 @@ async fn bucket(
         Some(Ok(detail)) => Check::pass(&name, detail),
         Some(Err(error)) if error.kind == FailureKind::Refused => {
             let app = &environment.app.value;
-            let mend = format!("correct the config vars of {app} or of the environment named");
-            return vec![Check::fail(&name, with_cause(&error), mend)];
+            let fix = format!("correct the config vars of {app} or of the environment named");
+            return vec![Check::fail(&name, with_cause(&error), fix)];
         }
         Some(Err(error)) => {
-            let mend = "give the bucket's keys the right, or correct the app's config vars";
-            return vec![Check::fail(&name, error.to_string(), mend)];
+            let fix = "give the keys access to the bucket, or correct the app's config vars";
+            return vec![Check::fail(&name, error.to_string(), fix)];
         }
     };
     let writing = is_destination.then(|| Check::unshown(&format!("{name} writing")));
@@ -103,9 +102,9 @@ async fn search(
 ) -> Check {
     let variable = &environment.search_url_variable;
     let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty()) else {
-        return Check::skip(name, "there is none");
+        return Check::skip(name, "not configured");
     };
-    let mend = format!("bcops search status {}   # tells what it holds", environment.name);
+    let fix = format!("bcops search status {}   # shows the indices", environment.name);
     let asked = async {
         let address = ClusterAddress::parse(url, &format!("{variable} of {}", environment.name))?;
         let cluster = Cluster::new(address, context.settings.network_timeout)?;
@@ -114,13 +113,13 @@ async fn search(
     };
     match asked.await {
         Ok((place, health)) if health.status == HealthStatus::Red => {
-            Check::fail(name, format!("{place} is red: shards of it do not work"), mend)
+            Check::fail(name, format!("{place} is red: some shards do not work"), fix)
         }
         Ok((place, health)) => {
             Check::pass(name, format!("{place} is {}", json::name(health.status)))
         }
         Err(error) => match error.hints.is_empty() {
-            true => Check::fail(name, with_cause(&error), mend),
+            true => Check::fail(name, with_cause(&error), fix),
             false => Check::from((name, error.in_environment(&environment.named()))),
         },
     }

@@ -1,7 +1,7 @@
-//! The runbook's questions: answered by flags, by a plan, or by whoever sits at the terminal.
+//! Answers the questions of a reset: from flags, from a plan, or from the person at the terminal.
 //!
-//! An unanswered question is a no. Where nobody can be asked, everything that is missing is named at
-//! once, before anything is changed.
+//! An unanswered question is a no. Without a terminal, one error names every missing flag before
+//! anything is changed.
 
 use std::time::Duration;
 
@@ -16,17 +16,19 @@ use crate::runbook::Plan;
 use crate::words;
 
 use super::ask::until_usable;
-use super::openness;
+use super::{openness, picker};
 
-/// What was given before anything was looked at, by arguments or by a plan.
+/// The answers that are known before anything is looked at, from arguments or from a plan.
 #[derive(Debug, Clone)]
 pub struct Given {
     pub options: Options,
     branches: Option<Selection>,
     backup: Option<String>,
     recreate: Option<Selection>,
-    /// The answers are those of an approved plan, which nothing may be asked about again.
+    /// The answers are those of an approved plan, so no question is asked again.
     approved: bool,
+    /// Branches that do not merge into master, as far as that was looked at.
+    conflicting: Vec<String>,
 }
 
 /// Unlike a list of people, an empty list of branches is an answer.
@@ -82,6 +84,7 @@ impl Given {
             recreate: recreate
                 .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?,
             approved: false,
+            conflicting: Vec::new(),
         })
     }
 
@@ -90,11 +93,11 @@ impl Given {
         let answers = Answers::from_flags(&plan.flags).map_err(|reason| {
             CommandError::new(
                 FailureKind::Configuration,
-                format!("the plan is no plan of a reset: {reason}"),
+                format!("the plan is not a plan of a reset: {reason}"),
             )
         })?;
         if answers.destination != destination {
-            let text = format!("the plan is for {} and not for {destination}", answers.destination);
+            let text = format!("the plan is for {}, not for {destination}", answers.destination);
             return Err(CommandError::new(FailureKind::Usage, text));
         }
         let Answers { options, branches, backup, recreate_users, .. } = answers;
@@ -107,15 +110,27 @@ impl Given {
                 false => Selection::Only(recreate_users),
             }),
             approved: true,
+            conflicting: Vec::new(),
         })
     }
 
-    /// The backup that was asked for by its name.
+    /// Whether the person at the terminal will be asked which branches to merge.
+    pub fn asks_for_branches(&self, context: &Context, survey: &Survey) -> bool {
+        let is_open = self.options.runs(Stage::Git) && self.branches.is_none();
+        is_open && !survey.inventory.branches.is_empty() && context.ui.prompter().can_ask()
+    }
+
+    /// With the branches that do not merge into master, to mark them in the list.
+    pub fn with_conflicting(self, conflicting: Vec<String>) -> Given {
+        Given { conflicting, ..self }
+    }
+
+    /// The backup that `--backup` names.
     pub fn backup_name(&self) -> Option<&str> {
         self.backup.as_deref().filter(|name| *name != "newest")
     }
 
-    /// Fails before anything is looked at where it is known that questions could not be answered.
+    /// Fails before anything is looked at where a question is certain and there is no terminal.
     pub fn check_can_be_asked(
         &self,
         context: &Context,
@@ -140,12 +155,12 @@ fn unanswered(missing: Vec<String>) -> Result<(), CommandError> {
     if missing.is_empty() {
         return Ok(());
     }
-    let text = "there are questions and no terminal to ask them on; nothing was changed";
+    let text = "cannot ask the open questions: there is no terminal; nothing was changed";
     let error = CommandError::new(FailureKind::NotConfirmed, text);
-    Err(error.hint(format!("to answer them: {}", missing.join(" "))))
+    Err(error.hint(format!("answer them with flags: {}", missing.join(" "))))
 }
 
-/// Answers what is open. A dry run asks nothing, and what is open in it stays a no.
+/// Answers the open questions. A dry run asks nothing, and takes each open question for a no.
 pub fn decide(
     context: &Context,
     given: &Given,
@@ -181,7 +196,7 @@ pub fn decide(
     })
 }
 
-/// The flags that answer what nobody can be asked.
+/// The flags that answer the open questions.
 fn open_questions(context: &Context, given: &Given, survey: &Survey) -> Vec<String> {
     let mut missing = Vec::new();
     let has_accounts = survey.accounts.as_ref().is_none_or(|accounts| !accounts.is_empty());
@@ -227,7 +242,7 @@ fn check_age(
 ) -> Result<(), CommandError> {
     let Some(age) = too_old(context, survey) else { return Ok(()) };
     let text = format!("backup {} of {} is {age}", survey.backup.name(), given.options.source);
-    // Whoever named it knows which one it is.
+    // A backup that was named is used: the person knows which one it is.
     if given.backup_name().is_some() || dry_run {
         context.ui.emit(Event::Warning(text));
         return Ok(());
@@ -238,8 +253,11 @@ fn check_age(
         return confirm::yes(context, &format!("{text}. Use it?"), &flag);
     }
     Err(CommandError::new(FailureKind::NotConfirmed, format!("{text}; nothing was changed"))
-        .hint(format!("to use it all the same: --backup {}", survey.backup.name()))
-        .hint(format!("or take a fresh one first: bcops backups capture {}", given.options.source)))
+        .hint(format!("to use it nevertheless: --backup {}", survey.backup.name()))
+        .hint(format!(
+            "or capture a new backup first: bcops backups capture {}",
+            given.options.source
+        )))
 }
 
 /// The chosen branches.
@@ -254,12 +272,12 @@ fn branches(
             CommandError::new(FailureKind::Usage, text)
                 .hint("bcops reset-staging --dry-run   # lists the branches on staging")
         }),
-        None if asks => ask_for_branches(context, survey),
+        None if asks => ask_for_branches(context, &given.conflicting, survey),
         None => Ok(Vec::new()),
     }
 }
 
-/// The branches that are meant, at their tips. The error says what is wrong with them.
+/// The chosen branches, at their tips. The error names the branch that is wrong.
 fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
     let listed = || survey.inventory.branches.iter().filter(|one| one.landed.is_none());
     let names = match named {
@@ -270,7 +288,10 @@ fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
     let mut chosen: Vec<Branch> = Vec::new();
     for name in names {
         let Some(branch) = survey.branches.iter().find(|one| one.name == name) else {
-            return Err(format!("there is no branch {name} on the origin"));
+            let names = survey.branches.iter().map(|one| one.name.as_str());
+            let near = words::did_you_mean(&name, names);
+            let near = near.map_or_else(String::new, |near| format!(" ({near})"));
+            return Err(format!("the origin has no branch {name}{near}"));
         };
         if !chosen.contains(branch) {
             chosen.push(branch.clone());
@@ -279,31 +300,29 @@ fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
     Ok(chosen)
 }
 
-fn ask_for_branches(context: &Context, survey: &Survey) -> Result<Vec<Branch>, CommandError> {
+fn ask_for_branches(
+    context: &Context,
+    conflicting: &[String],
+    survey: &Survey,
+) -> Result<Vec<Branch>, CommandError> {
     let branches = &survey.inventory.branches;
     if branches.is_empty() {
         return Ok(Vec::new());
     }
     context.ui.question("Branches on staging and not on master:");
     for one in branches {
-        let mark = match (one.landed.is_some(), one.stale) {
-            (true, _) => ", already on master",
-            (false, true) => ", stale",
-            (false, false) => "",
-        };
-        context.ui.question(&format!(
-            "  {}  ({}, {} old{mark})",
-            one.name,
-            one.author,
-            words::duration(one.age)
-        ));
+        context.ui.question(&format!("  {}", picker::line(one, conflicting)));
     }
+    context.ui.question("Enter alone shows a list to pick from; a part of a name narrows it.");
     let question = "Merge which of them? (all, none, or names with commas)";
-    until_usable(context, question, |answer| tips_of(&branches_of(answer), survey))
+    until_usable(context, question, |answer| {
+        let names = picker::names(context, answer, branches, conflicting)?;
+        tips_of(&branches_of(&names), survey)
+    })
 }
 
-/// Branches in conflict are left out if whoever sits at the terminal says so. An approved plan has
-/// decided it, and where nobody can be asked the run waits for the decision.
+/// Skips branches in conflict if the person at the terminal says so. An approved plan has decided it
+/// already. Without a terminal the run waits for the decision.
 pub fn settle_conflicts(
     context: &Context,
     given: &Given,
@@ -321,7 +340,7 @@ pub fn settle_conflicts(
         }
     }
     let names: Vec<&str> = merging.conflicts.iter().map(|one| one.branch.as_str()).collect();
-    let question = format!("Leave {} out, and merge the others? no stops here", names.join(", "));
+    let question = format!("Skip {} and merge the others? (no stops the reset)", names.join(", "));
     confirm::yes(context, &question, "--on-conflict skip")?;
     answers.options.on_conflict = OnConflict::Skip;
     Ok(())
@@ -341,7 +360,7 @@ fn recreate(
     match &given.recreate {
         Some(wanted) => chosen(wanted).map_err(|text| CommandError::new(FailureKind::Usage, text)),
         None if asks && !accounts.is_empty() => {
-            context.ui.question("Accounts on staging only:");
+            context.ui.question("Accounts that only staging has:");
             for one in accounts {
                 let mark = if one.is_superuser { "  (superuser)" } else { "" };
                 context.ui.question(&format!("  {}  {}{mark}", one.username, one.email));
@@ -356,15 +375,14 @@ fn recreate(
     }
 }
 
-/// Without a comparison, only accounts that were named can be put back, or none.
+/// Without a comparison, only accounts that were named are put back, or none.
 fn not_compared(given: &Given) -> Result<Vec<String>, CommandError> {
     match &given.recreate {
         Some(Selection::Only(names)) => Ok(names.clone()),
         Some(Selection::All) => {
-            let text = "which accounts are on staging only is not known, because the databases \
-                        could not be compared; nothing was changed";
+            let text = "cannot put all accounts back: the databases could not be compared; nothing was changed";
             Err(CommandError::new(FailureKind::Refused, text)
-                .hint("--recreate-users none, or name them"))
+                .hint("put back none, or name them: --recreate-users none"))
         }
         Some(Selection::None) | None => Ok(Vec::new()),
     }
@@ -372,7 +390,7 @@ fn not_compared(given: &Given) -> Result<Vec<String>, CommandError> {
 
 fn agree(context: &Context, survey: &Survey) -> Result<bool, CommandError> {
     if let Some(content) = survey.content.as_ref().filter(|content| !content.items.is_empty()) {
-        context.ui.question("Content on staging only, which will be gone:");
+        context.ui.question("Content that only staging has, and that will be lost:");
         for item in content.items.iter().take(30) {
             let editor = item.editor.as_deref().unwrap_or("unknown");
             let changed = item.changed.as_deref().unwrap_or("unknown date");

@@ -4,10 +4,10 @@ use crate::commands::Context;
 use crate::failure::{CommandError, FailureKind};
 use crate::ui::{Answer, TRIES};
 
-/// The answer as `read` understands it. What it does not understand is asked again, with the reason.
+/// The answer as `read` understands it. Otherwise the question comes again, with the reason.
 ///
 /// # Errors
-/// Where no usable answer comes: nothing was changed then.
+/// Where no usable answer comes. Nothing was changed then.
 pub fn until_usable<T>(
     context: &Context,
     question: &str,

@@ -1,4 +1,4 @@
-//! How a run ended: its report, and what to type next.
+//! Prints how a run ended, writes its report, and names the next command.
 
 use std::path::Path;
 
@@ -21,11 +21,11 @@ use super::{runs, unexpected};
 pub struct Ended<'a> {
     run: &'a str,
     report_file: &'a Path,
-    /// The same as of `runs show`.
+    /// The same as in `runs show`.
     report: Value,
 }
 
-/// Writes the report beside the journal, and tells of it.
+/// Writes the report beside the journal, and prints the result of the run.
 pub async fn ended(
     context: &Context,
     world: &Reset,
@@ -41,7 +41,7 @@ pub async fn ended(
     if let Ok(report) = &report
         && let Err(error) = private_folder::write(&path, report.to_markdown().as_bytes())
     {
-        context.ui.emit(Event::Warning(format!("the report was not saved: {error}")));
+        context.ui.emit(Event::Warning(format!("cannot save the report: {error}")));
     }
     let document = match &report {
         Ok(report) => json::document(report),
@@ -52,7 +52,7 @@ pub async fn ended(
         Err(error) => {
             let is_over = matches!(error, RunError::Over { .. } | RunError::RolledBack { .. });
             if is_over || !runs.path(run).exists() {
-                // It may have been killed before it came to this, or was refused because of a lock.
+                // A kill may have come before this, or a lock refused the run.
                 forget(context, world, run);
             }
             return Err(CommandError::from(error).with_result(document));
@@ -63,7 +63,7 @@ pub async fn ended(
         forget(context, world, run);
     }
     if let Err(error) = settle_origin(context, world, run, end.status).await {
-        context.ui.emit(Event::Warning(format!("cannot tidy the origin: {error}")));
+        context.ui.emit(Event::Warning(format!("cannot remove old refs from the origin: {error}")));
     }
     let mut text = match end.status {
         EndStatus::Done => format!("{} is reset: run {run}", world.destination.name),
@@ -71,7 +71,7 @@ pub async fn ended(
             format!("{} is reset, with warnings: run {run}", world.destination.name)
         }
         EndStatus::RolledBack => {
-            format!("{} is as it was before run {run}", world.destination.name)
+            format!("{} is back in its state before run {run}", world.destination.name)
         }
         EndStatus::Incomplete => return Err(unexpected("the run is not complete")),
     };
@@ -81,15 +81,20 @@ pub async fn ended(
             text.push_str(&format!("\n\n--- {message}\n{}", found.trim_end()));
         }
     }
-    text.push_str(&format!("\n\nreport: {}", path.display()));
+    text.push('\n');
+    for site in &world.destination.environment.sites {
+        text.push_str(&format!("\nsite: {site}"));
+    }
+    text.push_str(&format!("\napp: https://dashboard.heroku.com/apps/{}", world.app_name()));
+    text.push_str(&format!("\nreport: {}", path.display()));
     if end.status != EndStatus::RolledBack {
         text.push_str(&format!("\nto go back: {}", run.rollback_command()));
     }
     Ok(Outcome::done(Ended { run: run.as_str(), report_file: &path, report: document }, text))
 }
 
-/// Removes from the origin what nobody needs any more: the tip that was kept for a rollback, once that
-/// is done, and what a run left whose lock was broken, once staging is open again.
+/// Removes refs from the origin that no run needs any more: the tip for a rollback, after the rollback,
+/// and the record of a broken lock, once staging is open again.
 async fn settle_origin(
     context: &Context,
     world: &Reset,
@@ -119,7 +124,7 @@ fn leaves_closed(history: &History) -> bool {
     history.value("taken_over").is_some_and(|taken| taken["closed"] == true)
 }
 
-/// Removes from the clone what the run fetched and merged; its backup of the tip is on the origin.
+/// Removes from the clone what the run fetched and merged. The old tip is backed up on the origin.
 fn forget(context: &Context, world: &Reset, run: &RunId) {
     let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
     if let Err(error) = forgotten {

@@ -1,7 +1,8 @@
-//! Shows before anything is decided what a reset will come to: merges, migrations, media that stay
-//! behind, maintenance, and how long it takes.
+//! Forecasts a reset before anything is decided: merges, migrations, media that are not copied,
+//! maintenance, and how long it takes.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,16 +21,16 @@ use crate::words;
 
 use super::{COMMAND, runs};
 
-/// What a reset comes to.
+/// The forecast of a reset.
 #[derive(Serialize, JsonSchema)]
 pub struct ForecastDocument<'a> {
     /// Branches that merge. `null` without the stage git, and so are the next three fields.
     merged: Option<&'a [String]>,
-    /// Branches of which everything is on master.
+    /// Branches whose commits are all on master.
     already_there: Option<&'a [String]>,
     /// Branches that do not merge.
     conflicts: Option<&'a [InConflict]>,
-    /// Of the tree without the branches in conflict.
+    /// In the tree without the branches in conflict.
     migrations: Option<MigrationsDocument>,
     /// Commits that are on staging and in no branch.
     in_no_branch: Vec<LostCommit<'a>>,
@@ -37,9 +38,9 @@ pub struct ForecastDocument<'a> {
     superusers_put_back: u64,
     /// Folders of media that are not copied.
     not_copied: &'a [NotCopied],
-    /// Whether staging is in maintenance now. `null` where that is not known.
+    /// Whether staging is in maintenance now. `null` where Heroku did not report it.
     maintenance: Option<bool>,
-    /// How long it takes, by earlier runs.
+    /// How long it takes, according to earlier runs.
     #[schemars(with = "Value")]
     estimate: Option<&'a Estimate>,
 }
@@ -47,7 +48,7 @@ pub struct ForecastDocument<'a> {
 #[derive(Serialize, JsonSchema)]
 struct MigrationsDocument {
     sound: bool,
-    /// How many.
+    /// How many were read.
     read: usize,
     problems: Vec<String>,
 }
@@ -90,9 +91,8 @@ impl Forecast {
         Ok(Forecast { media, merging, not_copied, estimate })
     }
 
-    /// What has to be known stands last, directly above the question.
+    /// Adds the lines of the plan.
     pub fn write(&self, text: &mut String, world: &Reset, survey: &Survey) -> std::fmt::Result {
-        writeln!(text)?;
         if let Some(merging) = &self.merging {
             write_merging(text, merging, world)?;
         }
@@ -104,17 +104,23 @@ impl Forecast {
         if put_back > 0 {
             writeln!(text, "put back    {}", words::plural(put_back, "superuser"))?;
         }
-        // That it is on stands with the question whether to open staging at the end.
+        // Maintenance that is on has its own lines, with the question whether to open staging.
         if survey.maintenance.is_none() {
-            writeln!(text, "now         whether maintenance is on is not known")?;
+            writeln!(text, "now         unknown: whether maintenance is on")?;
         }
         if let Some(estimate) = &self.estimate {
             writeln!(text, "time        {}", estimate.in_words())?;
         }
-        writeln!(text)
+        Ok(())
     }
 
-    /// The same for programs.
+    /// How long the run takes, where earlier runs show it for every step.
+    pub fn expected(&self) -> Option<Duration> {
+        let known = self.estimate.as_ref().filter(|estimate| estimate.unknown_steps.is_empty())?;
+        Duration::try_from_secs_f64(known.seconds).ok()
+    }
+
+    /// The forecast for programs.
     pub fn document<'a>(&'a self, world: &Reset, survey: &'a Survey) -> ForecastDocument<'a> {
         let merging = self.merging.as_ref();
         let superusers = survey.accounts.as_ref();
@@ -146,7 +152,7 @@ impl From<&Preview> for MigrationsDocument {
     }
 }
 
-/// What the sizes of earlier runs are compared with.
+/// The sizes of this run, to compare with those of earlier runs.
 fn sizes(survey: &Survey, media: Option<MediaNumbers>) -> Vec<Size> {
     let mut sizes = Vec::new();
     if let Some(now) = survey.backup.processed_bytes {
@@ -164,7 +170,7 @@ fn write_merging(text: &mut String, merging: &Preview, world: &Reset) -> std::fm
     if !merging.already_there.is_empty() {
         let branches = &world.branches;
         let already = merging.already_there.join(", ");
-        writeln!(text, "merge       on {} already: {already}", branches.master)?;
+        writeln!(text, "merge       already on {}: {already}", branches.master)?;
     }
     for one in &merging.conflicts {
         for file in &one.files {
@@ -179,7 +185,7 @@ fn write_merging(text: &mut String, merging: &Preview, world: &Reset) -> std::fm
             OnConflict::Stop => {
                 writeln!(
                     text,
-                    "            the run stops there; --on-conflict skip merges without {names}"
+                    "            the run stops there; to merge without {names}: --on-conflict skip"
                 )?;
             }
         }
@@ -191,7 +197,7 @@ fn write_merging(text: &mut String, merging: &Preview, world: &Reset) -> std::fm
     if !merging.migrations.conflicts.is_empty() {
         writeln!(
             text,
-            "            the run stops there; on one of the branches: python manage.py makemigrations --merge"
+            "            the run stops there; fix it on a branch: python manage.py makemigrations --merge"
         )?;
     } else if !problems.is_empty() {
         writeln!(text, "            the run stops there")?;

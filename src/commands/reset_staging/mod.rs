@@ -1,7 +1,7 @@
-//! `reset-staging`: looks, asks, plans, and hands over to the runbook engine.
+//! Resets staging: looks, asks, plans, and starts the runbook engine: `reset-staging`.
 //!
-//! Nothing is changed before every question is answered, the guards have compared what is to be
-//! written with what is protected, and the app's name was typed.
+//! Nothing is changed before every question is answered, the guards have compared each destination
+//! with what is protected, and the person typed the app's name.
 
 mod answers;
 mod ask;
@@ -9,6 +9,7 @@ mod end;
 mod forecast;
 mod observed;
 mod openness;
+mod picker;
 mod plan;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::reset::{
     self, Answers, ForgetsPlanning, LookAgain, OriginLock, Preset, Reset, Stage, resolve,
 };
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
+use crate::ui::Stream;
 
 pub use answers::{on_conflict, stages};
 pub use end::{Ended, ended};
@@ -40,7 +42,7 @@ const DEFAULT_ENVIRONMENT: &str = "staging";
 pub struct Planned<'a> {
     /// Always true.
     dry_run: bool,
-    /// The plan, as it is in the file of `--plan-out`. With that flag the file's name.
+    /// The plan, as `--plan-out` writes it. With that flag, the file's name.
     plan: Value,
     /// With `--plan-out` only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +75,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         check_identity(context, &sides.repository, looks_only).await?;
     }
     let survey = {
-        // Gone before the first question: Ctrl-C at one ends the program on the spot.
+        // Dropped before the first question: Ctrl-C at a question ends the program at once.
         let _planning = ForgetsPlanning::new(&sides.repository);
         let looking = reset::survey(
             &*context.ui,
@@ -83,6 +85,13 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
             &preset,
         );
         context.interrupt.guard(looking).await?
+    };
+    let given = match given.asks_for_branches(context, &survey) {
+        true => {
+            let names = reset::conflicting(&sides.repository, &sides.branches, &survey.inventory);
+            given.with_conflicting(context.interrupt.guard(names).await?)
+        }
+        false => given,
     };
     let mut answers = answers::decide(context, &given, &survey, args.dry_run)?;
     let merging = match answers.leaves_out(Stage::Git) {
@@ -106,13 +115,14 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     register_secrets(&redactor, &world);
     let forecast = forecast::Forecast::of(context, &world, &plan, &survey, merging);
     let forecast = context.interrupt.guard(forecast).await?;
-    let text = plan::text(&world, &plan, &survey, &forecast);
+    let stream = if looks_only { Stream::Results } else { Stream::Messages };
+    let text = plan::text(&world, &plan, &survey, &forecast, stream);
     let preview = forecast.document(&world, &survey);
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);
         let said = format!(
-            "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
+            "the plan is in {0}; nothing was changed\nto run it: bcops reset-staging --plan {0}",
             path.display()
         );
         let (plan, digest) = (json::document(path), Some(plan.digest()));
@@ -123,6 +133,8 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         let planned = Planned { dry_run: true, plan, digest: None, preview };
         return Ok(Outcome::done(planned, format!("{text}\ndry run: nothing was changed")));
     }
+    // Before the plan: its last lines, directly above the question, are what is lost.
+    confirm::print_origins(context);
     context.ui.question(&text);
     confirm::type_name(context, &app, &args.confirm)?;
     let beginning = Beginning {
@@ -133,15 +145,16 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         values,
     };
     let runs = runs(context);
-    let engine = Engine::begin(setup(context, &world, redactor)?, &runs, beginning)?;
+    let setup = Setup { expected: forecast.expected(), ..setup(context, &world, redactor)? };
+    let engine = Engine::begin(setup, &runs, beginning)?;
     let run = engine.id().clone();
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
     ended(context, &world, &run, result).await
 }
 
-/// Merges need an author. That nobody is known is found out before a backup is made; what only looks
-/// goes on, because the plan may be run by someone else.
+/// Merges need an author. A missing one is an error before a backup is made. A dry run only warns,
+/// because someone else may run the plan.
 async fn check_identity(
     context: &Context,
     repository: &Repository,
@@ -161,7 +174,7 @@ pub fn runs(context: &Context) -> Runs {
     Runs::in_state_folder(&context.settings.state_directory.value)
 }
 
-/// What the engine works with, for a run that begins or goes on.
+/// What the engine works with, for a run that begins or resumes.
 pub fn setup(
     context: &Context,
     world: &Arc<Reset>,
@@ -176,11 +189,12 @@ pub fn setup(
         redactor,
         operator: Operator::of_this_process(world.operator.clone()),
         environment: world.destination.named(),
+        expected: None,
         consumers: Vec::new(),
     })
 }
 
-/// Secrets that this process knows are kept out of everything that it writes.
+/// Registers the secrets of this process, so nothing that it writes shows them.
 pub fn register_secrets(redactor: &Redactor, world: &Reset) {
     for url in [&world.source.url, &world.destination.url] {
         if let Some(password) = &url.password {

@@ -1,7 +1,7 @@
-//! Names what the approval of a plan is bound to, in words that a person can compare.
+//! Names what the approval of a plan depends on, in words that a person can compare.
 //!
-//! A plan that was made in CI is run on a laptop: paths, timeouts and whatever else belongs to one
-//! machine are no part of it. What decides which data end up on staging is.
+//! A plan may be made in CI and run on a laptop, so paths, timeouts and other settings of one machine
+//! are not part of it. Everything that decides which data reach staging is.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub fn observed(world: &Reset, survey: &Survey) -> Observations {
         ("the source's app".to_owned(), json!(app)),
         ("the source's database".to_owned(), json!(database)),
         ("the source's backup".to_owned(), json!(named(&survey.backup))),
-        // Whoever approved the newest one did not approve of an old one.
+        // Approving the newest backup does not approve an old one.
         (format!("the newest backup of {}", source.name), json!(newest(survey))),
         (format!("the tip of {}", branches.master), json!(survey.inventory.master.to_string())),
         (format!("the tip of {}", branches.staging), json!(survey.inventory.staging.to_string())),
@@ -64,7 +64,7 @@ pub fn observed(world: &Reset, survey: &Survey) -> Observations {
     found
 }
 
-/// Of a backup that was named although there were newer ones, more of these make no difference.
+/// Where an older backup was named, it does not matter which newer backups exist.
 fn newest(survey: &Survey) -> String {
     let chosen = survey.backup.name();
     match survey.newest.as_ref() == Some(&chosen) {
@@ -78,7 +78,7 @@ fn named(backup: &Transfer) -> String {
     format!("{}{finished} ({})", backup.name(), backup.uuid)
 }
 
-/// What holds where nobody has said anything is among them: another bcops may have other defaults.
+/// Defaults are included, because another version of bcops may have other defaults.
 fn settings(world: &Reset, environments: [&String; 2]) -> Vec<(String, Value)> {
     let counts = |name: &str| {
         let of_environment = |environment: &&String| {

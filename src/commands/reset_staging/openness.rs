@@ -1,5 +1,5 @@
-//! A staging that is closed before the run, and what starts dynos by itself: what the plan says of
-//! them, and the question whether the run opens staging at its end.
+//! Asks whether the run opens a staging that was closed before, and prints that part of the plan,
+//! with the add-ons that start dynos by themselves.
 
 use std::fmt::{self, Write};
 
@@ -10,14 +10,14 @@ use crate::reset::{OpenAtEnd, Reset, Stage, Survey};
 use super::answers::Given;
 use super::ask::until_usable;
 
-/// Whether a person has to say what becomes of a closed staging.
+/// Whether a person must decide if the run opens a closed staging.
 pub fn is_asked(given: &Given, survey: &Survey) -> bool {
-    // Without the quarantine the run ends none.
+    // Without the quarantine the run does not open staging.
     let closed = survey.closed.as_ref().filter(|_| given.options.runs(Stage::Quarantine));
     closed.is_some_and(|closed| closed.opens(given.options.open).is_none())
 }
 
-/// The answer. Nothing is asked of an open staging, or of one that an earlier run left closed.
+/// The answer. There is no question where staging is open, or an earlier run closed it.
 pub fn decide(
     context: &Context,
     given: &Given,
@@ -52,7 +52,7 @@ pub fn write(text: &mut String, world: &Reset, survey: &Survey) -> fmt::Result {
         writeln!(text, "now   {name} is {}{because}", closed.in_words())?;
         match closed.opens(answers.open) {
             Some(true) => {
-                writeln!(text, "      it is opened at the end with {}", closed.opens_with)?;
+                writeln!(text, "      the run opens it at the end with {}", closed.opens_with)?;
             }
             Some(false) => writeln!(text, "      it stays closed at the end (--open no)")?,
             None => writeln!(text, "      open it at the end? (--open yes|no)")?,

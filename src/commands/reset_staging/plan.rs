@@ -1,4 +1,4 @@
-//! Makes the plan of a reset, and shows it to a person.
+//! Makes the plan of a reset, and prints it for a person.
 
 use std::fmt::Write;
 
@@ -6,6 +6,8 @@ use crate::failure::{CommandError, FailureKind};
 use crate::reset::{Reset, Stage, Survey, short};
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Plan, Runbook, Target};
+use crate::ui::Stream;
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use super::COMMAND;
@@ -13,7 +15,7 @@ use super::forecast::Forecast;
 use super::observed::observed;
 use super::openness;
 
-/// What the run is about to change, by identity.
+/// What the run changes, by identity.
 pub fn target(world: &Reset) -> Target {
     let url = &world.destination.url;
     let mut identity = std::collections::BTreeMap::from([
@@ -32,8 +34,8 @@ pub fn make(world: &Reset, runbook: &Runbook<Reset>, survey: &Survey) -> Plan {
     with_flags(world, runbook, survey, world.answers.to_flags())
 }
 
-/// Refuses a plan unless what would be planned now is the same. That everybody agrees may be
-/// attested later than the plan was made.
+/// Refuses a plan that differs from what would be planned now. `--attest agreed` may be given later
+/// than the plan was made.
 pub fn check_fresh(
     approved: &Plan,
     world: &Reset,
@@ -44,7 +46,7 @@ pub fn check_fresh(
     if let Some(agreed) = approved.flags.get("agreed") {
         flags.insert("agreed".to_owned(), agreed.clone());
     }
-    // Staging may have been closed since, which is asked about now.
+    // Staging may have been closed since then, which is asked about now.
     match approved.flags.get("open") {
         Some(open) => flags.insert("open".to_owned(), open.clone()),
         None => flags.remove("open"),
@@ -62,21 +64,27 @@ fn with_flags(world: &Reset, runbook: &Runbook<Reset>, survey: &Survey, flags: F
     })
 }
 
-/// Staging is backed up before it is overwritten, whatever is left out.
+/// Refuses to overwrite the database without a backup of it, whatever stages are skipped.
 pub fn check_backed_up(world: &Reset) -> Result<(), CommandError> {
     let answers = &world.answers;
     if answers.leaves_out(Stage::Preflight) && !answers.leaves_out(Stage::Database) {
-        let text = "the stage database never runs without the backup that preflight takes; \
-                    nothing was changed";
+        let text =
+            "cannot skip preflight alone: the stage database needs its backup; nothing was changed";
         return Err(CommandError::new(FailureKind::Refused, text)
-            .hint("leave both out: --skip preflight --skip database"));
+            .hint("skip both: --skip preflight --skip database"));
     }
     Ok(())
 }
 
-/// From what to what, and what will be done, in numbers.
-pub fn text(world: &Reset, plan: &Plan, survey: &Survey, forecast: &Forecast) -> String {
-    let mut text = String::new();
+/// The steps, from what to what, and last what is lost: the question comes directly below.
+pub fn text(
+    world: &Reset,
+    plan: &Plan,
+    survey: &Survey,
+    forecast: &Forecast,
+    stream: Stream,
+) -> String {
+    let mut text = format!("{}\n\n", steps(plan, stream));
     // Writing to a string does not fail.
     let _ = write(&mut text, world, plan, survey, forecast);
     text.trim_end().to_owned()
@@ -92,14 +100,13 @@ fn write(
     let (from, to) = (&world.source, &world.destination);
     writeln!(text, "from  {} ({})", from.name, from.app.value)?;
     let url = &world.source.url;
-    let finished =
-        survey.backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
     writeln!(text, "      database  {} on {}", url.database, url.place())?;
-    let size = survey
-        .backup
+    let backup = &survey.backup;
+    let finished = backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
+    let size = backup
         .processed_bytes
         .map_or_else(String::new, |bytes| format!(", {}", words::bytes(bytes)));
-    writeln!(text, "      backup    {}{finished}{size}", survey.backup.name())?;
+    writeln!(text, "      backup    {}{finished}{size}", backup.name())?;
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.source.place())?;
     }
@@ -129,12 +136,10 @@ fn write(
             words::count(media.unchanged)
         )?;
     }
-    write_losses(text, survey)?;
-    openness::write(text, world, survey)?;
-    writeln!(text)?;
-    write_steps(text, plan)?;
     forecast.write(text, world, survey)?;
-    writeln!(text, "plan {}", plan.digest())
+    writeln!(text, "plan {}\n", plan.digest())?;
+    openness::write(text, world, survey)?;
+    write_losses(text, survey)
 }
 
 /// As many as fit a screen beside everything else.
@@ -144,18 +149,36 @@ fn with(branches: &[&str]) -> String {
     if branches.is_empty() { String::new() } else { format!(" with {}", branches.join(", ")) }
 }
 
+/// The lists first, and the sums last, directly above the question.
 fn write_losses(text: &mut String, survey: &Survey) -> std::fmt::Result {
-    match &survey.content {
-        Some(content) => {
-            let count = content.items.len() as u64;
-            writeln!(
-                text,
-                "gone  {} of content that only staging has",
-                words::plural(count, "item")
-            )?;
-        }
-        None => writeln!(text, "gone  content that only staging has: not known")?,
+    let (branches, commits) = (&survey.inventory.branches, &survey.inventory.unaccounted);
+    for one in commits.iter().take(LISTED) {
+        let commit = short(one.commit);
+        writeln!(text, "      in no branch: {commit} {} ({})", one.subject, one.author)?;
     }
+    if let Some(more) = commits.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        writeln!(text, "      in no branch: {more} more")?;
+    }
+    for one in branches {
+        let mark = match (one.landed.is_some(), one.stale) {
+            (true, _) => ", already on master",
+            (false, true) => ", stale",
+            (false, false) => "",
+        };
+        writeln!(
+            text,
+            "      branch {} ({}, {} old{mark})",
+            one.name,
+            one.author,
+            words::duration(one.age)
+        )?;
+    }
+    writeln!(
+        text,
+        "lost  {} on staging and not on master; {} that no branch has",
+        words::plural(branches.len() as u64, "branch"),
+        words::plural(commits.len() as u64, "commit")
+    )?;
     if let Some(accounts) = &survey.accounts {
         let superusers = accounts.iter().filter(|one| one.is_superuser).count() as u64;
         let among = match superusers {
@@ -168,46 +191,29 @@ fn write_losses(text: &mut String, survey: &Survey) -> std::fmt::Result {
             words::plural(accounts.len() as u64, "account")
         )?;
     }
-    let (branches, commits) = (&survey.inventory.branches, &survey.inventory.unaccounted);
-    writeln!(
-        text,
-        "      {} on staging and not on master; {} that no branch has",
-        words::plural(branches.len() as u64, "branch"),
-        words::plural(commits.len() as u64, "commit")
-    )?;
-    for one in commits.iter().take(LISTED) {
-        let commit = short(one.commit);
-        writeln!(text, "        in no branch: {commit} {} ({})", one.subject, one.author)?;
+    match &survey.content {
+        Some(content) => {
+            let count = content.items.len() as u64;
+            writeln!(
+                text,
+                "      {} of content that only staging has",
+                words::plural(count, "item")
+            )
+        }
+        None => writeln!(text, "      unknown: content that only staging has"),
     }
-    if let Some(more) = commits.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        writeln!(text, "        in no branch: {more} more")?;
-    }
-    for one in branches {
-        let mark = match (one.landed.is_some(), one.stale) {
-            (true, _) => ", already on master",
-            (false, true) => ", stale",
-            (false, false) => "",
-        };
-        writeln!(
-            text,
-            "        {} ({}, {} old{mark})",
-            one.name,
-            one.author,
-            words::duration(one.age)
-        )?;
-    }
-    Ok(())
 }
 
 /// In the order in which they run.
-fn write_steps(text: &mut String, plan: &Plan) -> std::fmt::Result {
+fn steps(plan: &Plan, stream: Stream) -> String {
+    let mut table =
+        Table::new([Column::word("STAGE"), Column::word("STEP"), Column::text("CHANGE")]);
     for step in &plan.steps {
-        let stage = &step.stage;
-        let left_out = if step.left_out { "  (left out)" } else { "" };
-        writeln!(text, "  {stage:<10} {:<16} {}{left_out}", step.id, step.description)?;
+        let skipped = if step.left_out { " (skipped)" } else { "" };
+        table.row([&step.stage, &step.id, &format!("{}{skipped}", step.description)]);
         for effect in step.effects.iter().filter(|_| !step.left_out) {
-            writeln!(text, "  {:<27} → {}", "", effect.what)?;
+            table.row(["", "", &format!("→ {}", effect.what)]);
         }
     }
-    Ok(())
+    table.lines(stream.width()).join("\n")
 }

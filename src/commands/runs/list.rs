@@ -1,4 +1,4 @@
-//! `runs list`.
+//! Lists the runs of this machine, and those of any machine that hold a lock: `runs list`.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,13 +9,14 @@ use crate::commands::unfinished::{Found, UnfinishedRun, glance};
 use crate::commands::{Context, Outcome};
 use crate::failure::CommandError;
 use crate::runbook::{RunState, RunSummary};
+use crate::ui::table::{Column, Table, ago};
 
-/// The runs that this machine knows of, and those that hold a lock.
+/// The runs of this machine, and those that hold a lock.
 #[derive(Serialize, JsonSchema)]
 pub struct Listing<'a> {
     /// Of this machine, the newest first.
     runs: Vec<Run<'a>>,
-    /// Of any machine: those that hold a lock on the origin, or held one that was broken.
+    /// Of any machine: runs that hold a lock on the origin, or held a lock that was broken.
     unfinished: Vec<UnfinishedRun<'a>>,
 }
 
@@ -28,7 +29,7 @@ struct Run<'a> {
     target: &'a str,
     who: &'a str,
     started_at: Option<Timestamp>,
-    /// When it was last heard of.
+    /// When it last wrote to its journal.
     last_at: Option<Timestamp>,
     can_be_resumed: bool,
 }
@@ -43,28 +44,42 @@ pub async fn run(context: &Context) -> Result<Outcome, CommandError> {
     let mut lines: Vec<String> = unfinished.iter().map(Found::line).collect();
     if found.is_empty() {
         lines.push("no runs on this machine".to_owned());
+    } else {
+        let mut table = Table::new(COLUMNS);
+        found.iter().for_each(|one| table.row(cells(one)));
+        lines.push(table.to_string());
     }
-    lines.extend(found.iter().map(line));
     Ok(Outcome::done(result, lines.join("\n")))
 }
 
-/// Those that hold a lock on the origin, or held one that was broken: of every environment that is
-/// written to.
+/// The runs that hold a lock on the origin, or held a lock that was broken, of every unprotected
+/// environment.
 async fn unfinished_runs(context: &Context) -> Vec<Found> {
     let environments = context.settings.environments.values().filter(|one| !one.protected);
     glance(context, &environments.collect::<Vec<_>>()).await
 }
 
-fn line(one: &RunSummary) -> String {
+const COLUMNS: [Column; 7] = [
+    Column::word("RUN"),
+    Column::text("STATE"),
+    Column::text("BEGAN").minor(4),
+    Column::text("COMMAND").minor(1),
+    Column::text("APP").minor(3),
+    Column::text("BY").minor(2),
+    Column::text("NOTE"),
+];
+
+fn cells(one: &RunSummary) -> [String; 7] {
     let note = match &one.state {
-        RunState::Failed { step, message } => format!("  at {step}: {message}"),
-        RunState::Waiting { question, .. } => format!("  {question}"),
-        RunState::Done { warnings: true } => "  with warnings".to_owned(),
-        RunState::Unreadable { message } => format!("  {message}"),
+        RunState::Failed { step, message } => format!("at {step}: {message}"),
+        RunState::Waiting { question, .. } => question.clone(),
+        RunState::Done { warnings: true } => "with warnings".to_owned(),
+        RunState::Unreadable { message } => message.clone(),
         _ => String::new(),
     };
-    let (state, who) = (one.state.name(), &one.who);
-    format!("{}  {state:<12} {} of {} by {who}{note}", one.id, one.command, one.target)
+    let began = one.started_at.map_or_else(|| "-".to_owned(), ago);
+    let (id, state) = (one.id.to_string(), one.state.name().to_owned());
+    [id, state, began, one.command.clone(), one.target.clone(), one.who.clone(), note]
 }
 
 impl<'a> From<&'a RunSummary> for Run<'a> {

@@ -1,6 +1,7 @@
-//! `runs`: the journals of past runs, and going on with one or back.
+//! Reads the journals of past runs, resumes a run, and rolls it back: `runs`.
 
 mod list;
+mod page;
 mod resume;
 mod rollback;
 mod show;
@@ -24,14 +25,14 @@ use crate::runbook::{Essence, History, Journal, Operator, RunId, Runs, Standing,
 pub async fn run(context: &Context, args: &RunsArgs) -> Result<Outcome, CommandError> {
     match &args.work {
         RunsWork::List => list::run(context).await,
-        RunsWork::Show(args) => show::run(context, args),
+        RunsWork::Show(args) => show::run(context, args).await,
         RunsWork::Resume(args) => resume::run(context, args).await,
         RunsWork::Rollback(args) => rollback::run(context, args).await,
         RunsWork::Unlock(args) => unlock::run(context, args).await,
     }
 }
 
-/// A past run, as its journal tells it.
+/// A past run, from its journal.
 struct Past {
     id: RunId,
     journal: Journal,
@@ -46,13 +47,13 @@ impl Past {
         Ok(Past { id, journal, history })
     }
 
-    /// Whether it neither came to its end nor is on its way back.
+    /// Whether the run did not end, and no rollback has begun.
     fn is_unfinished(&self) -> bool {
         let is_done = matches!(self.history.standing, Standing::Done { .. });
         !is_done && !self.history.rollback_has_begun()
     }
 
-    /// What was decided for it.
+    /// The answers that the run began with.
     fn answers(&self) -> Result<Answers, CommandError> {
         answers(&self.id, &self.history)
     }
@@ -60,20 +61,20 @@ impl Past {
 
 fn answers(run: &RunId, history: &History) -> Result<Answers, CommandError> {
     Answers::from_flags(&history.flags).map_err(|reason| {
-        let text = format!("the run {run} is no run of reset-staging: {reason}");
-        CommandError::new(FailureKind::Configuration, text).hint("use the bcops that began the run")
+        let text = format!("run {run} is not a run of reset-staging: {reason}");
+        CommandError::new(FailureKind::Configuration, text)
+            .hint("use the version of bcops that began the run: bcops --version")
     })
 }
 
-/// A run that is to be rolled back: by its journal, or by what its lock says where the journal is on
-/// another machine.
+/// A run to roll back: from its journal, or from its lock where the journal is on another machine.
 struct GoesBack {
     id: RunId,
     history: History,
     records: Vec<Record>,
-    /// Where the journal is elsewhere.
+    /// Where the journal is on another machine.
     essence: Option<Essence>,
-    /// The lock that was seen then. It is taken over only as long as it is this one.
+    /// The lock that was read then. It is taken over only if the origin still has the same.
     seen: Option<SeenLock>,
 }
 
@@ -96,7 +97,7 @@ impl GoesBack {
         let now = Timestamp::now();
         let essence = found.essence().filter(|_| found.place == Place::Lock);
         let (Some(essence), false) = (essence, found.may_be_at_work(now)) else {
-            let text = format!("cannot roll it back here: {}", found.sentence(now, None));
+            let text = format!("cannot roll the run back here: {}", found.sentence(now, None));
             let error = CommandError::new(FailureKind::Locked, text);
             return Err(error.with_hints(found.hints(now)));
         };
@@ -109,7 +110,7 @@ impl GoesBack {
         answers(&self.id, &self.history)
     }
 
-    /// When the run itself was heard of last, before any rollback.
+    /// When the run last wrote to its journal, before any rollback.
     fn ended(&self) -> Option<Timestamp> {
         let is_back = |record: &&Record| matches!(record.entry, Entry::RollbackStarted { .. });
         let back = self.records.iter().position(|record| is_back(&record));
@@ -117,8 +118,8 @@ impl GoesBack {
         own.last().map(|record| record.at)
     }
 
-    /// Makes the run one of this machine, if it is not. It can only go back here: what its steps have
-    /// found, and accounts by name, are in the journal of the other machine.
+    /// Adds the run to those of this machine. It can only be rolled back here: what its steps found, and
+    /// the names of accounts, are in the journal of the other machine.
     fn adopt(&self, runs: &Runs, operator: &Operator) -> Result<(), StoreError> {
         let Some(mut essence) = self.essence.clone() else { return Ok(()) };
         let entry = Entry::RollbackStarted {
@@ -135,7 +136,7 @@ fn is_ambiguous(runs: &Runs, given: &str) -> bool {
     matches!(runs.find(given), Err(StoreError::Ambiguous { .. }))
 }
 
-/// The run of another machine that begins like this, by its lock on the origin.
+/// The run of another machine whose name begins like this, from its lock on the origin.
 async fn elsewhere(
     context: &Context,
     runs: &Runs,

@@ -1,4 +1,4 @@
-//! `runs resume`: goes on where a run stopped.
+//! Resumes a run where it stopped: `runs resume`.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     ended(context, &world, &past.id, result).await
 }
 
-/// A run of another machine can be resumed only there: what its steps have found is in its journal.
+/// A run of another machine can be resumed only there: its journal holds what its steps found.
 async fn elsewhere_or(
     context: &Context,
     runs: &Runs,
@@ -57,12 +57,12 @@ async fn elsewhere_or(
     error.with_hints(found.hints(now))
 }
 
-/// Refuses answers to what was done already, and stages that nobody knows.
+/// Refuses answers to steps that are done, and to skip a stage that has begun.
 fn refuse_too_late(past: &Past, args: &ResumeArgs, skip: &[Stage]) -> Result<(), CommandError> {
     let steps = past.journal.beginning().map(|began| began.steps.as_slice()).unwrap_or_default();
     let too_late = |text: String| {
         CommandError::new(FailureKind::Usage, text)
-            .hint(format!("bcops runs show {}   # shows how far the run is", past.id))
+            .hint(format!("bcops runs show {}   # shows how far the run came", past.id))
     };
     if args.media.is_some() && past.history.step("copy-media").is_over() {
         return Err(too_late("cannot change --media: the run has copied the media".to_owned()));
@@ -70,7 +70,7 @@ fn refuse_too_late(past: &Past, args: &ResumeArgs, skip: &[Stage]) -> Result<(),
     for stage in skip {
         let begun = steps.iter().filter(|step| step.stage == stage.name()).find(|step| {
             let history = past.history.step(&step.id);
-            // Media that were copied in part stay; a second try is worth nothing to staging.
+            // Media that were copied in part stay, so the stage media may still be skipped.
             history.is_over() || (history.may_have_acted && *stage != Stage::Media)
         });
         if let Some(step) = begun {
@@ -81,7 +81,7 @@ fn refuse_too_late(past: &Past, args: &ResumeArgs, skip: &[Stage]) -> Result<(),
     Ok(())
 }
 
-/// The answers, with those that were given now.
+/// The answers of the run, changed by the flags of this command.
 fn changed(answers: Answers, args: &ResumeArgs, more: &[Stage]) -> Answers {
     let Answers { mut options, .. } = answers.clone();
     options.agreed |= args.attest.is_some();

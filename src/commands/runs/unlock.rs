@@ -1,4 +1,4 @@
-//! `runs unlock`: breaks the lock of a run that nobody will resume, after showing whose it is.
+//! Breaks the lock of a run that nobody will resume, after showing whose it is: `runs unlock`.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -22,7 +22,7 @@ use super::Past;
 pub struct Unlocked<'a> {
     run: &'a str,
     branch: &'a str,
-    /// Who had it, in words.
+    /// Who held it, in words.
     holder: String,
 }
 
@@ -59,13 +59,14 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
     context.interrupt.guard(async { Ok(lock.break_seen(seen).await?) }).await?;
     let holder = seen.holder.to_string();
     let text = format!(
-        "the lock of {branch} is broken; {holder} had it\nto take over: bcops reset-{}",
+        "broke the lock of {branch}, which {holder} held\nto take over: bcops reset-{}",
         environment.name
     );
     Ok(Outcome::done(Unlocked { run: run.as_str(), branch, holder }, text))
 }
 
-/// It may be a run of another machine, or one that was killed before it wrote what it is for.
+/// The environment of the run, or the given one: the run may belong to another machine, or may have been
+/// killed before it wrote its journal.
 fn environment<'a>(
     context: &'a Context,
     run: &RunId,
@@ -78,7 +79,7 @@ fn environment<'a>(
     Ok(environment)
 }
 
-/// The environment whose branch the run has locked: the first, or any other that is written to.
+/// The environment whose branch the run has locked: the first, or another unprotected one.
 async fn locked_by<'a>(
     context: &'a Context,
     repository: &Repository,
@@ -96,7 +97,7 @@ async fn locked_by<'a>(
     Ok(first)
 }
 
-/// A run that may be at work stops half-way without its lock.
+/// Refuses to break the lock of a run that may still work: without it the run would stop half-way.
 fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), CommandError> {
     if force {
         return Ok(());
@@ -107,7 +108,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     let why = match (lives, is_recent) {
         (true, _) => format!("process {} still runs", found.operator.pid),
         (_, true) => {
-            format!("it was heard of {} ago", words::duration(found.age(now)))
+            format!("it wrote to its lock {} ago", words::duration(found.age(now)))
         }
         _ => return Ok(()),
     };
@@ -120,7 +121,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
         .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
 }
 
-/// Who, where, since when, last heard of, and whether the process lives.
+/// Who holds the lock, where and since when, when it was last seen, and whether its process runs.
 fn description(found: &Unfinished, branch: &str) -> String {
     let now = Timestamp::now();
     let operator = &found.operator;
@@ -141,11 +142,11 @@ fn description(found: &Unfinished, branch: &str) -> String {
         format!("  host           {}", operator.host),
         format!("  process        {} {process}", operator.pid),
         format!("  since          {}", since.map_or_else(|| "unknown".to_owned(), ago)),
-        format!("  last heard of  {}", ago(found.heard)),
+        format!("  last seen      {}", ago(found.heard)),
         format!("  last step      {}", found.last_step().unwrap_or("none")),
     ];
     if found.before().has_closed || found.before().has_stopped {
-        lines.push("  it left staging in maintenance; the next reset opens it".to_owned());
+        lines.push("  staging is in maintenance; the next reset opens it".to_owned());
     }
     lines.join("\n")
 }

@@ -1,4 +1,4 @@
-//! What a scrub tells: before it begins, and when it is done.
+//! Writes the summary of a scrub: before it begins, and after its end.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use crate::events::{Event, Reporter};
 use crate::schema::TableName;
 use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableChange};
 use crate::scrub::{DroppedMember, ScrubPlan};
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use super::target::ScrubTarget;
@@ -18,7 +19,7 @@ use super::target::ScrubTarget;
 /// The database.
 #[derive(Serialize, JsonSchema)]
 pub struct TargetDocument<'a> {
-    /// `null` for the one on this machine, and so is `app`.
+    /// `null` for the local database, and so is `app`.
     environment: Option<&'a str>,
     app: Option<&'a str>,
     database: &'a str,
@@ -28,26 +29,26 @@ pub struct TargetDocument<'a> {
     policy: &'a str,
 }
 
-/// A table that the database does not yet hold as the manifest wants it.
+/// A table with rows that the rules would still change.
 #[derive(Serialize, JsonSchema)]
 pub struct Pending<'a> {
     table: &'a TableName,
-    /// What is done with its rows, in words.
+    /// What happens to its rows, in words.
     rule: String,
     to_delete: u64,
     to_set: u64,
-    /// `null` where edits were not counted.
+    /// `null` if edits were not counted.
     to_edit: Option<u64>,
 }
 
-/// A table that neither rules nor the audit reach.
+/// A table that neither the rules nor the audit reach.
 #[derive(Serialize, JsonSchema)]
 pub struct Unseen<'a> {
     table: &'a TableName,
     why: &'static str,
 }
 
-/// With `--dry-run`.
+/// The result of `--dry-run`.
 #[derive(Serialize, JsonSchema)]
 pub struct Planned<'a> {
     /// Always true.
@@ -57,16 +58,16 @@ pub struct Planned<'a> {
     tables: Vec<Pending<'a>>,
 }
 
-/// What a scrub did.
+/// The result of a scrub.
 #[derive(Serialize, JsonSchema)]
 pub struct Scrubbed<'a> {
     /// Always false.
     dry_run: bool,
     target: TargetDocument<'a>,
     policy: &'a str,
-    /// Those with a rule, changed or not.
+    /// The tables with a rule, changed or not.
     tables: &'a [TableChange],
-    /// Rows in all, and so are `set` and `edited`.
+    /// The sum of rows, and so are `set` and `edited`.
     deleted: u64,
     set: u64,
     edited: u64,
@@ -74,16 +75,16 @@ pub struct Scrubbed<'a> {
     /// Members of JSON documents that the manifest does not name.
     dropped_members: Vec<&'a DroppedMember>,
     warnings: &'a [String],
-    /// What the audit saw, allowed or not.
+    /// What the audit found, allowed or not.
     audit: Vec<Audited<'a>>,
     seconds: f64,
 }
 
-/// What was seen of a database before it is scrubbed.
+/// What a database holds before it is scrubbed.
 pub struct Seen {
     pub pending: Vec<PlannedChanges>,
     pub plan: ScrubPlan,
-    /// Whether edits inside of values were counted.
+    /// Whether edits inside values were counted.
     pub depth: Depth,
 }
 
@@ -92,7 +93,7 @@ impl Seen {
         self.pending.iter().map(field).sum()
     }
 
-    /// Values of which a rule would still take something out, a line for each table.
+    /// Values that a rule would still edit, a line for each table.
     pub fn unedited(&self) -> Vec<String> {
         let tables = self.pending.iter().filter(|rows| rows.to_edit > 0);
         tables
@@ -119,7 +120,7 @@ impl Seen {
     }
 }
 
-/// Tells of the tables that neither rules nor the audit reach.
+/// Warns about tables that neither the rules nor the audit reach.
 pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
     for table in &live.foreign_tables {
         let table = table.short();
@@ -131,8 +132,7 @@ pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
     for table in &live.extension_tables {
         let table = table.short();
         let text = format!(
-            "{table} belongs to an extension and holds text: no rule reaches it, and it is not \
-             looked at"
+            "{table} belongs to an extension and holds text: neither a rule nor the audit reaches it"
         );
         context.ui.emit(Event::Warning(text));
     }
@@ -145,11 +145,11 @@ pub fn unseen(live: &LiveSchema) -> Vec<Unseen<'_>> {
     foreign.chain(extension).map(|(table, why)| Unseen { table, why }).collect()
 }
 
-/// The resource, and what will happen to it in numbers.
+/// The database, and the changes in numbers.
 pub fn before(target: &ScrubTarget, seen: &Seen) -> String {
     let edited = match seen.depth {
         Depth::Values => words::plural(seen.sum(|rows| rows.to_edit), "row"),
-        // They were not counted, as nobody is asked.
+        // Edits were not counted, because no question needs the number.
         Depth::Statements => "some".to_owned(),
     };
     format!(
@@ -169,61 +169,60 @@ pub fn dry_run(target: &ScrubTarget, seen: &Seen) -> Outcome {
 
 impl fmt::Display for Planned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = Table::new([
+            Column::text("TABLE"),
+            Column::number("TO DELETE"),
+            Column::number("TO SET"),
+            Column::number("TO EDIT"),
+            Column::text("RULE"),
+        ]);
         for Pending { table, rule, to_delete, to_set, to_edit } in &self.tables {
-            writeln!(
-                f,
-                "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {rule}",
-                table.short(),
-                words::count(*to_delete),
-                words::count(*to_set),
-                words::count(to_edit.unwrap_or_default()),
-            )?;
+            let [delete, set, edit] =
+                [*to_delete, *to_set, to_edit.unwrap_or_default()].map(words::count);
+            rows.row([&table.short(), &delete, &set, &edit, rule]);
         }
+        writeln!(f, "{rows}")?;
         f.write_str("dry run: nothing was changed")
     }
 }
 
-/// For a check: rules that the database does not obey, which is no finding by itself. A site that
-/// is in use has sessions again a minute after they were deleted.
+/// Lists for a check the rows that rules would still change. These are not findings: a site in use
+/// has new sessions a minute after they were deleted.
 pub fn pending_note(seen: &Seen) -> String {
     if seen.pending.is_empty() {
-        return "every rule that deletes rows or sets columns holds\n".to_owned();
+        return "no rule would delete a row or set a column\n".to_owned();
     }
-    let mut text =
-        "rows that the rules would still change, though nothing in them was found:\n".to_owned();
+    let mut text = "rows without a finding that the rules would still change:\n".to_owned();
+    let columns = [Column::text("TABLE"), Column::number("TO DELETE"), Column::number("TO SET")];
+    let mut table = Table::new(columns);
     for rows in &seen.pending {
-        text.push_str(&format!(
-            "  {:<42} {:>10} to delete {:>10} to set\n",
-            rows.table.short(),
-            words::count(rows.to_delete),
-            words::count(rows.to_set)
-        ));
+        let [delete, set] = [rows.to_delete, rows.to_set].map(words::count);
+        table.row([&rows.table.short(), &delete, &set]);
     }
+    text.push_str(&format!("{table}\n"));
     text
 }
 
 pub fn after(target: &ScrubTarget, report: &LiveReport) -> Outcome {
-    let mut text = String::new();
+    let mut table = Table::new([
+        Column::text("TABLE"),
+        Column::number("DELETED"),
+        Column::number("SET"),
+        Column::number("EDITED"),
+    ]);
+    let mut row = |name: &str, numbers: [u64; 3]| {
+        let [deleted, set, edited] = numbers.map(words::count);
+        table.row([name, &deleted, &set, &edited]);
+    };
     let total = |change: &TableChange| change.deleted + change.set + change.edited;
     for change in report.tables.iter().filter(|change| total(change) > 0) {
-        text.push_str(&format!(
-            "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
-            change.table.short(),
-            words::count(change.deleted),
-            words::count(change.set),
-            words::count(change.edited)
-        ));
+        row(&change.table.short(), [change.deleted, change.set, change.edited]);
     }
     let sum = |field: fn(&TableChange) -> u64| report.tables.iter().map(field).sum::<u64>();
     let (deleted, set, edited) =
         (sum(|one| one.deleted), sum(|one| one.set), sum(|one| one.edited));
-    text.push_str(&format!(
-        "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
-        "all rows",
-        words::count(deleted),
-        words::count(set),
-        words::count(edited)
-    ));
+    row("all rows", [deleted, set, edited]);
+    let mut text = format!("{table}\n");
     if report.large_objects > 0 {
         let objects = words::plural(report.large_objects, "large object");
         text.push_str(&format!("{objects} deleted\n"));
@@ -231,11 +230,7 @@ pub fn after(target: &ScrubTarget, report: &LiveReport) -> Outcome {
     let members = || report.tables.iter().flat_map(|change| &change.dropped_members);
     text.push_str(&dropped::lines(members()));
     text.push_str(&findings::passed(&report.audit));
-    text.push_str(&format!(
-        "{} is scrubbed, in {}",
-        target.url.database,
-        words::duration(report.took)
-    ));
+    text.push_str(&format!("scrubbed {} in {}", target.url.database, words::duration(report.took)));
     let result = Scrubbed {
         dry_run: false,
         target: TargetDocument::of(target),

@@ -1,4 +1,4 @@
-//! `search open`: the add-on's console, in a browser or as a URL.
+//! Opens the console of the search add-on in a browser, or prints its URL: `search open`.
 
 use std::io::IsTerminal;
 use std::process::Stdio;
@@ -23,24 +23,26 @@ pub struct Opened<'a> {
     environment: &'a str,
     app: &'a str,
     addon: &'a str,
-    /// Of the console. It opens for a person who is signed in to Heroku.
+    /// The console's. It opens for a person who is signed in to Heroku.
     url: &'a str,
-    /// Whether a browser took it.
+    /// Whether a browser opened it.
     opened: bool,
 }
 
 pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
     let (app, variable) = (&environment.app.value, &environment.search_url_variable);
-    let heroku = context.deployments().log_in().await?.heroku;
+    let deployments = context.deployments();
+    deployments.asks_heroku_about(&environment.name);
+    let heroku = deployments.log_in().await?.heroku;
     let console =
         heroku.addon_console(app, variable).await.map_err(|error| match error.is_not_found() {
             true => {
-                let text = format!("{app} has no add-on whose config var is {variable}");
+                let text = format!("{app} has no add-on with the config var {variable}");
                 CommandError::new(FailureKind::Configuration, text)
                 .hint(format!("bcops addons {}   # lists them", environment.name))
                 .hint(format!(
-                    "name the right one as environments.{}.config_vars.search_url in bcops.toml",
+                    "set environments.{}.config_vars.search_url in bcops.toml to the right config var",
                     environment.name
                 ))
             }
@@ -50,8 +52,8 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
     let has_screen = std::io::stdout().is_terminal() && !context.ui.json();
     let opened = !args.url && has_screen && open(context, &url).await;
     let text = match opened {
-        true => format!("{} was opened in the browser", console.addon_name),
-        // The URL is what was asked for. It opens for a person who is signed in to Heroku.
+        true => format!("Opened {} in the browser", console.addon_name),
+        // The URL opens for a person who is signed in to Heroku.
         false => url.expose().to_owned(),
     };
     let (environment, addon) = (environment.name.as_str(), console.addon_name.as_str());
@@ -59,7 +61,7 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
     Ok(Outcome::done(result, text))
 }
 
-/// Whether a browser took it. If not, the reason is told and the URL printed.
+/// Whether a browser opened the URL. If not, a warning names the reason.
 async fn open(context: &Context, url: &Secret) -> bool {
     let mut command = Command::new(OPENER);
     for name in child_environment::withheld() {
@@ -75,8 +77,8 @@ async fn open(context: &Context, url: &Secret) -> bool {
     let why = match started {
         Ok(status) if status.success() => return true,
         Ok(status) => format!("{OPENER} ended with {status}"),
-        Err(error) => format!("{OPENER} cannot be started: {error}"),
+        Err(error) => format!("cannot start {OPENER}: {error}"),
     };
-    context.ui.emit(Event::Warning(format!("no browser was opened: {why}")));
+    context.ui.emit(Event::Warning(format!("cannot open a browser: {why}")));
     false
 }

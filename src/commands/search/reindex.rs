@@ -1,5 +1,5 @@
-//! `search reindex`: the indices built anew on a one-off dyno, and counted. Never a protected
-//! environment's: while Wagtail builds an index, searches find nothing.
+//! Rebuilds the search indices on a one-off dyno, and counts them: `search reindex`. Never those of a
+//! protected environment: while Wagtail rebuilds an index, searches find nothing.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use crate::commands::{Context, Outcome, confirm};
 use crate::failure::{CommandError, FailureKind};
 use crate::search::{self, Counted, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 /// With `--dry-run`.
@@ -23,7 +24,7 @@ pub struct Planned<'a> {
     app: &'a str,
     /// The cluster's address.
     host: &'a str,
-    /// What would run on a dyno.
+    /// The command that would run on a dyno.
     command: &'a str,
     documents_before: u64,
     rows: u64,
@@ -38,11 +39,11 @@ pub struct Rebuilt<'a> {
     app: &'a str,
     /// The cluster's address.
     host: &'a str,
-    /// What ran on a dyno.
+    /// The command that ran on a dyno.
     command: &'a str,
     dyno: &'a str,
     seconds: f64,
-    /// Each with what it holds, and what its table holds.
+    /// Each with its documents, and the rows of its table.
     indices: &'a [Counted],
     /// Indices with documents beyond the rows.
     differences: &'a [Difference],
@@ -54,7 +55,7 @@ pub struct Incomplete {
     differences: Vec<Difference>,
 }
 
-/// What the work is done with, all of it compared with what is protected.
+/// The resources of the work, each compared with protected environments.
 struct Ready {
     destination: Destination,
     heroku: Heroku,
@@ -93,6 +94,7 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         };
         return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
     }
+    confirm::print_origins(context);
     context.ui.question(&plan);
     confirm::type_name(context, &app, &args.confirm)?;
     let site = Site {
@@ -112,7 +114,10 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
     Ok(Outcome::done(result(&ready, &place, command, &done), text(&done)))
 }
 
-/// What the indices in use and their tables hold.
+const COLUMNS: [Column; 3] =
+    [Column::text("INDEX"), Column::number("DOCUMENTS"), Column::number("ROWS")];
+
+/// How much the indices in use and their tables hold.
 struct Before {
     documents: u64,
     rows: u64,
@@ -124,7 +129,7 @@ async fn look(context: &Context, ready: &Ready) -> Result<Before, CommandError> 
     let session = session.map_err(|error| of_environment(error.into(), &ready.destination))?;
     let status = search::status(&ready.cluster, Some(&session), settings, None).await?;
     let in_use = || status.indices.iter().filter(|index| index.role == Role::InUse);
-    // An index that is not there has rows as well.
+    // A missing index has rows as well.
     let missing: u64 = status
         .differences
         .iter()
@@ -143,8 +148,8 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
     format!(
         "from  the database {} on {}: {}\n\
          to    the search indices on {}, which hold {}\n\
-         `{command}` is run on a one-off dyno of {} ({}). It deletes each index and builds it anew:\n\
-         until it is done searches find less than there is, or nothing.",
+         `{command}` runs on a one-off dyno of {} ({}). It deletes and rebuilds each index:\n\
+         until it is done, searches find only a part, or nothing.",
         ready.database.database,
         ready.database.place(),
         words::plural(before.rows, "row"),
@@ -155,14 +160,14 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
     )
 }
 
-/// What mends a failure depends on whose database it is.
+/// The fix of a failure depends on whose database it is.
 fn of_environment(error: CommandError, destination: &Destination) -> CommandError {
     let (name, app) = (&destination.name, &destination.app.value);
-    error.hint_instead(format!("bcops doctor {name}   # looks at {app} and its config vars"))
+    error.hint_instead(format!("bcops doctor {name}   # checks {app} and its config vars"))
 }
 
-/// Looks everything up, and refuses what is a protected environment's: what the command on the dyno
-/// reads as well as what is looked at here.
+/// Looks up the resources, and refuses those of a protected environment: what the command on the dyno
+/// reads, and what bcops reads itself.
 async fn prepare(context: &Context, destination: Destination) -> Result<Ready, CommandError> {
     let writing = context.deployments().writing(&destination).await?;
     let cluster = writing.cluster().await?;
@@ -195,8 +200,8 @@ fn explained(error: SearchError, destination: &Destination) -> CommandError {
     {
         let name = &destination.name;
         error = error
-            .hint(format!("an index may be empty or half full: bcops search status {name}"))
-            .hint(format!("to build them whole: bcops search reindex {name}"));
+            .hint(format!("look whether an index is incomplete: bcops search status {name}"))
+            .hint(format!("rebuild the indices: bcops search reindex {name}"));
     }
     error
 }
@@ -221,14 +226,9 @@ fn result<'a>(
 }
 
 fn text(done: &Reindexed) -> String {
-    let mut lines: Vec<String> = done
-        .indices
-        .iter()
-        .map(|one| {
-            let (documents, rows) = (words::count(one.documents), words::count(one.rows));
-            format!("{:<48} {documents:>11} documents {rows:>11} rows", one.index)
-        })
-        .collect();
-    lines.push(format!("the search index is whole, in {}", words::duration(done.took)));
-    lines.join("\n")
+    let mut table = Table::new(COLUMNS);
+    for one in &done.indices {
+        table.row([&one.index, &words::count(one.documents), &words::count(one.rows)]);
+    }
+    format!("{table}\nRebuilt the search indices in {}", words::duration(done.took))
 }

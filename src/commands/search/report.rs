@@ -1,4 +1,4 @@
-//! What was seen of a cluster, for people and for programs.
+//! Prints what a cluster holds, for people and for programs.
 
 use std::fmt;
 
@@ -9,7 +9,17 @@ use crate::adapters::elasticsearch::HealthStatus;
 use crate::json;
 use crate::search::{Difference, IndexStatus, Role, Status};
 use crate::settings::Environment;
+use crate::ui::table::{Column, Table};
 use crate::words;
+
+const COLUMNS: [Column; 6] = [
+    Column::text("INDEX"),
+    Column::number("DOCUMENTS"),
+    Column::number("ROWS"),
+    Column::number("SIZE"),
+    Column::word("HEALTH"),
+    Column::text("NOTE"),
+];
 
 /// What the cluster holds.
 #[derive(Serialize, JsonSchema)]
@@ -24,24 +34,24 @@ pub struct Report<'a> {
     version: &'a str,
     health: HealthStatus,
     nodes: u64,
-    /// The add-on's, where it is known.
+    /// The add-on's, where Heroku reports it.
     plan: Option<&'a str>,
     shards: Shards<'a>,
     compared_with_database: bool,
     indices: Vec<Index<'a>>,
-    /// Indices that do not hold what the database holds.
+    /// Indices that differ from the database.
     differences: &'a [Difference],
     #[serde(skip)]
-    mend: String,
+    fix: String,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Shards<'a> {
     used: u64,
     unassigned: u64,
-    /// How many the plan allows, where that is known.
+    /// How many the plan allows, where bcops knows it.
     limit: Option<u64>,
-    /// Who says so.
+    /// Where the limit comes from.
     limit_source: Option<&'a str>,
 }
 
@@ -50,13 +60,13 @@ struct Index<'a> {
     name: &'a str,
     aliases: &'a [String],
     health: Option<HealthStatus>,
-    /// `null` of a closed index, of one that is not the site's, and of one that cannot be counted.
+    /// `null` for a closed index, an index of others, and an index that cannot be counted.
     documents: Option<u64>,
     /// Why it cannot be counted.
     problem: Option<&'a str>,
-    /// Of the database, where its table is there.
+    /// In the database, where its table exists.
     rows: Option<u64>,
-    /// The rows that it has to hold.
+    /// Which rows the index holds.
     rows_of: Option<String>,
     bytes: Option<u64>,
     shards: u64,
@@ -66,17 +76,17 @@ struct Index<'a> {
     unused_because: Option<&'static str>,
 }
 
-/// What somebody should look at. What is broken is told by the result itself.
+/// What a person should look at. The result itself shows what is broken.
 pub fn warnings(status: &Status) -> Vec<String> {
     let mut warnings: Vec<String> = status.differences.iter().map(Difference::to_string).collect();
     if let Some(why) = &status.without_aliases {
-        warnings.push(format!("the other names of the indices are not known: {why}"));
+        warnings.push(format!("cannot read the aliases of the indices: {why}"));
     }
     if status.is_over_limit()
         && let Some(limit) = &status.shard_limit
     {
         warnings.push(format!(
-            "{} are more than the {} that the plan allows: the provider will stop changes",
+            "{}: the plan allows {}, so the provider will block changes",
             words::plural(status.shards, "shard"),
             limit.shards
         ));
@@ -97,26 +107,23 @@ impl fmt::Display for Report<'_> {
         )?;
         f.write_str(&self.shards.line(self.plan))?;
         if !self.indices.is_empty() {
-            write!(
-                f,
-                "\n{:<48} {:>11} {:>11} {:>10}  {:<7}",
-                "index", "documents", "rows", "size", "health"
-            )?;
+            let mut table = Table::new(COLUMNS);
+            self.indices.iter().for_each(|index| table.row(index.cells()));
+            write!(f, "\n{table}")?;
         }
-        self.indices.iter().try_for_each(|index| write!(f, "\n{}", index.line()))?;
         for difference in self.differences.iter().filter(|one| one.lacks_rows()) {
             write!(f, "\nwrong: {difference}")?;
         }
         let is_uncounted = self.indices.iter().any(|index| index.problem.is_some());
         if is_uncounted || self.differences.iter().any(Difference::lacks_rows) {
-            write!(f, "\nto build it anew: {}", self.mend)?;
+            write!(f, "\nfix: {}", self.fix)?;
         }
         Ok(())
     }
 }
 
-/// Only the site's own staff may write to a protected environment.
-fn mend(environment: &Environment) -> String {
+/// The command that rebuilds the indices. bcops never writes to a protected environment.
+fn fix(environment: &Environment) -> String {
     if environment.protected {
         format!("`python manage.py update_index` on {}", environment.app.value)
     } else {
@@ -131,38 +138,34 @@ impl Shards<'_> {
         match self.limit.zip(self.limit_source) {
             Some((limit, source)) => format!("{used} of {limit} that {plan} allows ({source})"),
             None => format!(
-                "{used}; how many {plan} allows is not known here, set search.shard_limit in bcops.toml"
+                "{used}; bcops does not know the limit of {plan}: set search.shard_limit in bcops.toml"
             ),
         }
     }
 }
 
 impl Index<'_> {
-    fn line(&self) -> String {
+    fn cells(&self) -> [String; 6] {
         let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), words::count);
         let size = self.bytes.map_or_else(|| "-".to_owned(), words::bytes);
         let health = self.health.map_or_else(|| "-".to_owned(), json::name);
-        let mut line = format!(
-            "{:<48} {:>11} {:>11} {size:>10}  {health:<7}",
-            self.name,
-            number(self.documents),
-            number(self.rows)
-        );
+        let mut notes = Vec::new();
         if !self.aliases.is_empty() {
-            line.push_str(&format!(" as {}", self.aliases.join(", ")));
+            notes.push(format!("alias {}", self.aliases.join(", ")));
         }
         if let Some(problem) = self.problem {
-            line.push_str(&format!(" {problem}"));
+            notes.push(problem.to_owned());
         }
         if self.documents.is_none() && self.problem.is_none() && self.used_as == "in-use" {
-            line.push_str(" closed");
+            notes.push("closed".to_owned());
         }
         match self.unused_because {
-            Some(why) => line.push_str(&format!(" unused: {why}")),
-            None if self.used_as == "system" => line.push_str(" the cluster's own"),
+            Some(why) => notes.push(format!("unused: {why}")),
+            None if self.used_as == "system" => notes.push("the cluster's own".to_owned()),
             None => {}
         }
-        line.trim_end().to_owned()
+        let (documents, rows) = (number(self.documents), number(self.rows));
+        [self.name.to_owned(), documents, rows, size, health, notes.join("; ")]
     }
 }
 
@@ -194,7 +197,7 @@ impl<'a> Report<'a> {
             compared_with_database,
             indices: status.indices.iter().map(Index::from).collect(),
             differences: &status.differences,
-            mend: mend(environment),
+            fix: fix(environment),
         }
     }
 }

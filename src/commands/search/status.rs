@@ -1,4 +1,4 @@
-//! `search status`: what the cluster holds, and whether that is what the database holds.
+//! Compares the search cluster with the database: `search status`.
 
 use crate::adapters::elasticsearch::Cluster;
 use crate::adapters::postgres::{Session, connect};
@@ -14,23 +14,30 @@ use super::report::{self, Report};
 
 pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
+    let (step, name) = ("search", &environment.name);
+    let description = format!("Asking Heroku, the search cluster and the database of {name}…");
+    context.ui.emit(Event::StepStarted { step, description });
     let reading = context.deployments().reading(environment).await?;
+    answered(context, &format!("Heroku: the config vars of {}", environment.app.value));
     let address = cluster_address(environment, &reading.values.in_force())?;
     let cluster = Cluster::new(address, context.settings.network_timeout)?;
     let plan = plan(environment, reading.logged_in.as_ref().ok()).await;
     let session = match database(&reading).await {
-        Ok(session) => Some(session),
+        Ok(session) => {
+            answered(context, "Database: logged in");
+            Some(session)
+        }
         Err(error) => {
             let causes = error.causes();
             let why: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
-            let text =
-                format!("the indices are not compared with the database: {}", why.join(": "));
+            let text = format!("cannot compare the indices with the database: {}", why.join(": "));
             context.ui.emit(Event::Warning(text));
             None
         }
     };
     let settings = &context.settings.search;
     let status = search::status(&cluster, session.as_ref(), settings, plan.as_deref()).await?;
+    answered(context, &format!("Cluster: {} indices", status.indices.len()));
     for warning in report::warnings(&status) {
         context.ui.emit(Event::Warning(warning));
     }
@@ -40,12 +47,17 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     Ok(Outcome::of(&report).with_exit_code(exit_code))
 }
 
+/// Prints a line as soon as a service has answered.
+fn answered(context: &Context, summary: &str) {
+    context.ui.emit(Event::StepFinished { step: "service", summary: summary.to_owned() });
+}
+
 async fn database(reading: &Reading<'_>) -> Result<Session, CommandError> {
     Ok(connect(&reading.values.database(reading.environment)?).await?)
 }
 
-/// The plan of the add-on behind the config var. Not to know it is no failure: a cluster need not be
-/// an add-on, and an account that may read the config vars need not see the add-ons.
+/// The plan of the add-on that sets the config var. An unknown plan is not a failure: a cluster need not
+/// be an add-on, and an account that reads the config vars may not see the add-ons.
 async fn plan(environment: &Environment, logged_in: Option<&LoggedIn>) -> Option<String> {
     let addons = logged_in?.heroku.addons(&environment.app.value).await.ok()?;
     let variable = &environment.search_url_variable;

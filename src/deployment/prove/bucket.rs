@@ -1,5 +1,6 @@
-//! Buckets: at AWS another name is another bucket, unless it is an access point's. Elsewhere, and
-//! for access points, some objects that the protected bucket has are looked for in the other one.
+//! Compares buckets. At AWS another name is another bucket, unless the name belongs to an access
+//! point. Elsewhere, and for access points, objects of the protected bucket are looked for in the
+//! destination's.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ const SAMPLE: usize = 20;
 /// Fewer equal objects than this could be chance.
 const ENOUGH: usize = 3;
 
-/// Requests at once.
+/// How many requests run at once.
 const JOBS: usize = 8;
 
 /// The bucket that would be written to.
@@ -30,14 +31,14 @@ struct Own<'a> {
     settings: &'a BucketSettings,
     address: BucketAddress,
     identity: BucketIdentity,
-    /// Whether trusted configuration names it as the destination's.
+    /// Whether trusted configuration names this bucket for the destination.
     is_named: bool,
 }
 
 /// Compares a bucket with those of every protected environment.
 ///
 /// # Errors
-/// A setting that cannot be read, the destination's own among them.
+/// If a setting cannot be read, including the destination's own.
 pub async fn bucket<'a>(
     destination: &Destination,
     settings: &BucketSettings,
@@ -63,7 +64,7 @@ async fn of_side(own: &Own<'_>, side: &ProtectedSide<'_>) -> Verdict {
     if let Some((variable, _)) = resources.bucket_names.iter().find(same_name) {
         return Verdict::same(variable);
     }
-    // What both sides' names in trusted configuration tell apart needs no further proof.
+    // If trusted configuration names the buckets of both sides, no further proof is needed.
     let is_known = !side.environment.known.buckets.is_empty();
     if resources.buckets.is_empty() {
         return match is_known && is_alias(own).await == Ok(false) || side.unread.is_none() {
@@ -104,11 +105,13 @@ async fn of_lead(own: &Own<'_>, side: &ProtectedSide<'_>, lead: &Lead<BucketSett
             (Ok(false), Ok(false)) => return Verdict::Different,
             (Ok(true), _) => {
                 return Verdict::unknown(format!(
-                    "{} is an access point, and the bucket behind it is not known; set the name of the bucket itself",
+                    "{} is an access point, and the bucket behind it is not known; set the \
+                     bucket's own name instead",
                     own.settings.bucket
                 ));
             }
-            // Names at AWS tell buckets apart; whether the other is an alias only its owner can see.
+            // At AWS another name is another bucket. Only the owner can see whether the other name
+            // is an alias.
             (Ok(false), Err(_)) if !is_access_point(&theirs.bucket) => return Verdict::Different,
             _ => {}
         }
@@ -117,12 +120,12 @@ async fn of_lead(own: &Own<'_>, side: &ProtectedSide<'_>, lead: &Lead<BucketSett
     match compared {
         Ok(true) => Verdict::same(&lead.variable),
         Ok(false) => Verdict::Different,
-        Err(reason) => Verdict::unknown(format!("{named} cannot be told apart: {reason}")),
+        Err(reason) => Verdict::unknown(format!("cannot compare it with {named}: {reason}")),
     }
 }
 
-/// Buckets that other variables name, tried with the keys and at the server of the configured one.
-/// Where these keys may not look, the name alone counts.
+/// Compares the buckets that other variables name, with the server and the keys of the configured
+/// bucket. If these keys lack permission, only the names are compared.
 async fn other_names(own: &Own<'_>, side: &ProtectedSide<'_>) -> Verdict {
     let Some(configured) = side.resources.buckets.iter().find_map(|lead| lead.target.as_ref().ok())
     else {
@@ -163,20 +166,21 @@ async fn answers_as_alias(settings: &BucketSettings) -> Result<bool, String> {
     within_patience(asking).await
 }
 
-/// Whether both are one bucket: objects of the protected one are looked for in the other. One that
-/// is absent there, or another one there, shows that they are two.
+/// Whether both are one bucket. Objects of the protected bucket are looked for in the
+/// destination's. An object that is missing or different there proves two buckets.
 ///
 /// # Errors
-/// Why it cannot be said.
+/// The reason if this cannot be decided.
 async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, String> {
     let open = |settings| SourceBucket::new(settings, JOBS).map_err(|error| error.to_string());
     let (own, theirs) = (open(own)?, open(theirs)?);
-    // Each client learns of its bucket's region by the first request.
+    // The first request of each client finds out the region of its bucket.
     let (there, here) = tokio::join!(first_page(&theirs, ""), first_page(&own, ""));
     let (there, here) = (there?, here?);
     if there.is_empty() {
         return match here.is_empty() {
-            // There is nothing in either that could be lost, and one server has one bucket of a name.
+            // Both buckets are empty, so nothing can be lost, and one server has only one bucket of
+            // each name.
             true if own.address().same_server(&theirs.address()) => Ok(false),
             true => Err("both buckets are empty".to_owned()),
             false => Ok(false),
@@ -194,7 +198,7 @@ async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, 
     }
     match equal >= ENOUGH {
         true => Ok(true),
-        false => Err(format!("the {equal} objects that could be compared are equal")),
+        false => Err(format!("all {equal} objects that could be compared are equal")),
     }
 }
 
@@ -203,13 +207,13 @@ async fn first_page(bucket: &SourceBucket, prefix: &str) -> Result<Vec<ListedObj
     Ok(page.objects)
 }
 
-/// An object as the listing has it, whose times are finer than those of a header.
+/// Reads an object from the listing, whose times are finer than those of a header.
 async fn listed(bucket: &SourceBucket, key: &str) -> Result<Option<ListedObject>, String> {
     let objects = first_page(bucket, key).await?;
     Ok(objects.into_iter().find(|object| object.key == key))
 }
 
-/// Looks at both once more: the object may have been changed between the first two looks.
+/// Reads the object in both buckets again, because it may have changed between the first two reads.
 async fn still_differs(
     own: &SourceBucket,
     theirs: &SourceBucket,
@@ -227,7 +231,7 @@ fn is_same(one: &ListedObject, other: &ListedObject) -> bool {
     one.etag == other.etag && one.modified == other.modified && one.size == other.size
 }
 
-/// Some objects from all over the page.
+/// Picks objects spread over the whole page.
 fn spread(objects: &[ListedObject]) -> Vec<&ListedObject> {
     let count = objects.len().min(SAMPLE);
     let at = |number: usize| objects.get(number * objects.len() / count);

@@ -1,4 +1,5 @@
-//! Postgres: a lock on the destination's database, looked for from each protected one.
+//! Compares Postgres databases: takes a lock on the destination's, and looks for it from each
+//! protected one.
 
 use futures_util::future::join_all;
 use tokio_postgres::error::SqlState;
@@ -13,7 +14,7 @@ use crate::deployment::protected::ProtectedSide;
 use crate::deployment::resources::Lead;
 use crate::failure::CommandError;
 
-/// The destination's database with a lock on it, or why there is none.
+/// The destination's database with a lock on it, or why it has no lock.
 pub struct HeldDatabase {
     lock: Result<HeldLock, String>,
     /// The server refused the login, or has no database of this name.
@@ -44,7 +45,7 @@ impl HeldDatabase {
     }
 }
 
-/// Codes of a server that knows no such login, or no such database.
+/// Whether the server answered that it has no such login or database.
 fn is_refusal(code: &SqlState) -> bool {
     [
         SqlState::INVALID_PASSWORD,
@@ -58,7 +59,7 @@ fn is_refusal(code: &SqlState) -> bool {
 /// Compares a database with those of every protected environment.
 ///
 /// # Errors
-/// A setting that cannot be read.
+/// If a setting cannot be read.
 pub async fn database<'a>(
     url: &DatabaseUrl,
     held: &HeldDatabase,
@@ -74,7 +75,7 @@ pub async fn database<'a>(
     }));
     let verdicts: Result<Verdicts<'a>, CommandError> = verdicts.await.into_iter().collect();
     let mut verdicts = verdicts?;
-    // Not seen means another database only if the lock was there to be seen all the time.
+    // A lock that was not seen proves another database only if the lock was held the whole time.
     if let Err(reason) = still_held(held).await {
         for (_, verdict) in &mut verdicts {
             let has_one = sides.iter().any(|side| !side.resources.databases.is_empty());
@@ -86,7 +87,7 @@ pub async fn database<'a>(
     Ok(verdicts)
 }
 
-/// Whether two URLs lead to one database, as its server says. What does not answer is not.
+/// Whether two URLs lead to one database, according to its server. No answer counts as no.
 pub async fn is_one_database(one: &DatabaseUrl, other: &DatabaseUrl) -> bool {
     let held = HeldDatabase::take(one).await;
     let Some(lock) = held.lock() else { return false };
@@ -99,7 +100,7 @@ async fn still_held(held: &HeldDatabase) -> Result<(), String> {
     let Some(lock) = held.lock() else { return Ok(()) };
     match lock.is_held().await {
         Ok(true) => Ok(()),
-        Ok(false) => Err("the destination's server gave its lock away".to_owned()),
+        Ok(false) => Err("the destination's server dropped its lock".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -114,7 +115,7 @@ async fn of_side(
     if leads.is_empty() {
         return without_any(side, "database", !known.is_empty());
     }
-    // One URL may stand under several names.
+    // Several variables may have the same URL.
     let mut distinct: Vec<&Lead<DatabaseUrl>> = Vec::new();
     for lead in leads {
         let is_new = |other: &&Lead<DatabaseUrl>| match (&other.target, &lead.target) {
@@ -145,7 +146,10 @@ async fn of_lead(
     let lock = match &held.lock {
         Ok(lock) => lock,
         Err(reason) => {
-            return Verdict::unknown(format!("the destination's own does not answer: {reason}"));
+            return Verdict::unknown(format!(
+                "the destination's database does not answer: \
+                                             {reason}"
+            ));
         }
     };
     let url = match &lead.target {
@@ -156,12 +160,12 @@ async fn of_lead(
         async { Sighting::of(url, lock.key()).await.map_err(|error| with_causes(&error)) };
     match within_patience(looking).await {
         Ok(sighting) => judge(&lock.fingerprint, &sighting, &lead.variable, &named),
-        Err(reason) => Verdict::unknown(format!("{named} cannot be asked: {reason}")),
+        Err(reason) => Verdict::unknown(format!("cannot ask {named}: {reason}")),
     }
 }
 
-/// A primary shows every lock that is held in its server. A follower shows its own alone, so that
-/// there only the identifiers tell.
+/// Decides from what was seen. A primary shows every lock in its server. A follower shows only its
+/// own locks, so only the identifiers count there.
 fn judge(own: &DatabaseFingerprint, sighting: &Sighting, variable: &str, named: &str) -> Verdict {
     if sighting.is_here {
         return Verdict::same(variable);
@@ -176,7 +180,7 @@ fn judge(own: &DatabaseFingerprint, sighting: &Sighting, variable: &str, named: 
         Some(true) => Verdict::same(variable),
         Some(false) => Verdict::Different,
         None => Verdict::unknown(format!(
-            "{named} is a follower that does not give its system identifier"
+            "{named} is a follower that does not report its system identifier"
         )),
     }
 }
@@ -213,18 +217,18 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_another_database_and_a_follower_is_known_by_its_identifier() {
+    fn a_fork_is_another_database_and_a_follower_is_the_same_one() {
         let primary = |id| fingerprint(Some(id), 5, false);
         let follower = |id| fingerprint(id, 5, true);
         let same = Verdict::same("DATABASE_URL");
-        // The lock is seen from the very database.
+        // The lock is seen from the same database.
         assert_eq!(judged(primary("7"), primary("7"), (true, true)), same);
-        // Another database of one server.
+        // Another database of the same server.
         assert_eq!(
             judged(primary("7"), fingerprint(Some("7"), 6, false), (false, true)),
             Verdict::Different
         );
-        // A fork has both numbers, and does not show the lock.
+        // A fork has the same identifier and oid, and does not show the lock.
         assert_eq!(judged(primary("7"), primary("7"), (false, false)), Verdict::Different);
         assert_eq!(judged(primary("7"), follower(Some("7")), (false, false)), same);
         assert_eq!(judged(primary("7"), follower(Some("8")), (false, false)), Verdict::Different);

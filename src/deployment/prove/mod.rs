@@ -1,5 +1,5 @@
 //! Compares one resource of the destination with every protected environment: first by names, then
-//! by what the servers themselves say. Nothing is written on either side.
+//! by asking the servers. Nothing is written on either side.
 
 mod bucket;
 mod database;
@@ -22,12 +22,12 @@ use crate::settings::Environment;
 /// The verdict on each protected environment.
 pub type Verdicts<'a> = Vec<(&'a Environment, Verdict)>;
 
-/// How long one server of a protected environment may take: it is not needed where the destination
-/// is shown to be its own.
+/// How long one server of a protected environment may take. Its answer is not needed if Heroku
+/// confirms that the resource belongs to the destination.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What stands where an environment has nothing of this kind to compare with: known to be so from
-/// Heroku, or open.
+/// The verdict if an environment has no such resource to compare with. It is `Different` if its
+/// config vars could be read or trusted configuration names its resources, and `Unknown` otherwise.
 fn without_any(side: &ProtectedSide<'_>, what: &str, is_known: bool) -> Verdict {
     match &side.unread {
         None => Verdict::Different,
@@ -39,7 +39,7 @@ fn without_any(side: &ProtectedSide<'_>, what: &str, is_known: bool) -> Verdict 
     }
 }
 
-/// Runs a comparison with a limit.
+/// Runs a comparison with a time limit.
 async fn within_patience<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done,

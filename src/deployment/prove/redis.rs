@@ -1,4 +1,4 @@
-//! Redis: what the server calls itself since it was started.
+//! Compares Redis servers by `run_id`, which each server chooses when it starts.
 
 use futures_util::future::join_all;
 
@@ -9,11 +9,11 @@ use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
 use crate::failure::CommandError;
 
-/// Compares a server with those of every protected environment, by whatever variable they are
-/// known. `own` is its [`run_id`].
+/// Compares a server with all servers of every protected environment, whichever variable names
+/// them. `own` is its [`run_id`].
 ///
 /// # Errors
-/// A setting that cannot be read.
+/// If a setting cannot be read.
 pub async fn redis<'a>(
     url: &RedisUrl,
     own: &Result<String, String>,
@@ -29,7 +29,7 @@ pub async fn redis<'a>(
     verdicts.await.into_iter().collect()
 }
 
-/// The identity of a server at this moment.
+/// The identity of a server until its next start.
 pub async fn run_id(url: &RedisUrl) -> Result<String, String> {
     let asking = async {
         let mut session = Redis::connect(url).await.map_err(|error| error.to_string())?;
@@ -61,10 +61,10 @@ async fn of_side(
                 (Ok(own), Ok(theirs)) if *own == theirs => Verdict::same(&lead.variable),
                 (Ok(_), Ok(_)) => Verdict::Different,
                 (Err(reason), _) => Verdict::unknown(format!(
-                    "the destination's own does not say which server it is: {reason}"
+                    "the destination's Redis does not report its identity: {reason}"
                 )),
                 (_, Err(reason)) => {
-                    Verdict::unknown(format!("{named} does not say which server it is: {reason}"))
+                    Verdict::unknown(format!("{named} does not report its identity: {reason}"))
                 }
             }
         }))

@@ -1,5 +1,5 @@
-//! Elasticsearch: the cluster's UUID. Several customers of a provider share a cluster, so that it
-//! takes the same login or a shared index as well.
+//! Compares Elasticsearch clusters by UUID. Several customers of a provider share a cluster, so a
+//! match also needs the same login or a shared index.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
 use crate::failure::CommandError;
 
-/// What a cluster says of itself to one login.
+/// What a cluster reports to one login.
 pub struct SaidByCluster {
     pub uuid: Option<String>,
-    /// `None` where the login may not list them.
+    /// `None` if the login lacks the permission to list indices.
     indices: Option<BTreeSet<String>>,
 }
 
-/// Compares a cluster with those of every protected environment. `own` is what it says of itself,
-/// `limit` the user's own for one request.
+/// Compares a cluster with those of every protected environment. `own` is what the cluster reports,
+/// and `limit` is the user's time limit for one request.
 ///
 /// # Errors
-/// A setting that cannot be read.
+/// If a setting cannot be read.
 pub async fn cluster<'a>(
     address: &ClusterAddress,
     own: &Result<SaidByCluster, String>,
@@ -41,7 +41,7 @@ pub async fn cluster<'a>(
     verdicts.await.into_iter().collect()
 }
 
-/// What a cluster says of itself.
+/// Asks a cluster for its UUID and its indices.
 pub async fn ask_cluster(
     address: &ClusterAddress,
     limit: Option<Duration>,
@@ -80,10 +80,10 @@ async fn of_side(
                     judge(own, &said, address.has_login_of(theirs), &lead.variable)
                 }
                 (Err(reason), _) => Verdict::unknown(format!(
-                    "the destination's own does not say which cluster it is: {reason}"
+                    "the destination's search cluster does not report its identity: {reason}"
                 )),
                 (_, Err(reason)) => {
-                    Verdict::unknown(format!("{named} does not say which cluster it is: {reason}"))
+                    Verdict::unknown(format!("{named} does not report its identity: {reason}"))
                 }
             }
         }))
@@ -105,11 +105,11 @@ fn judge(
     match (&own.indices, &theirs.indices) {
         (Some(one), Some(two)) if !one.is_disjoint(two) => Verdict::same(variable),
         (Some(_), Some(_)) if own.uuid.is_some() && theirs.uuid.is_some() => Verdict::Different,
-        // Hosts and logins differ, which was looked at first, and more cannot be seen here.
+        // Hosts and logins differ, as compared before, and these logins cannot see more.
         _ if own.uuid.is_some() && own.uuid == theirs.uuid => Verdict::Different,
-        // Without a UUID, indices of one's own on both sides are as good.
+        // Without a UUID, different indices on both sides prove the same.
         (Some(one), Some(two)) if !one.is_empty() && !two.is_empty() => Verdict::Different,
-        _ => Verdict::unknown("the cluster gives neither its UUID nor those of its indices"),
+        _ => Verdict::unknown("the cluster reports neither its UUID nor those of its indices"),
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn customers_of_one_cluster_are_told_apart() {
+    fn customers_of_one_cluster_are_distinguished() {
         let same = Verdict::same("BONSAI_URL");
         let judged = |own: &SaidByCluster, theirs: &SaidByCluster, login| {
             judge(own, theirs, login, "BONSAI_URL")

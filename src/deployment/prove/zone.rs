@@ -1,5 +1,5 @@
-//! Cloudflare: the zone's id. A zone's name counts only where Cloudflare serves it, because anybody
-//! can add a zone of any name.
+//! Compares Cloudflare zones by id. A zone's name counts only if Cloudflare serves the zone,
+//! because anyone can add a zone with any name.
 
 use super::Verdicts;
 use crate::caches::{self, FrontEnd};
@@ -29,7 +29,7 @@ fn of_side(zone: &FrontEnd, side: &ProtectedSide<'_>) -> Verdict {
     let hosts = caches::hosts(environment);
     let covers = |host: &String| zone.covers(host) == Some(true);
     if let Some(host) = hosts.iter().find(|host| covers(host)) {
-        // A zone above the protected site that has a zone of its own below it is another one.
+        // The protected site has its own zone, so a zone of a parent domain is a different one.
         return match compared {
             true => Verdict::Different,
             false => Verdict::Same { named_by: Some(format!("the site {host}")) },
@@ -45,7 +45,8 @@ fn of_side(zone: &FrontEnd, side: &ProtectedSide<'_>) -> Verdict {
         (_, true) => Verdict::Different,
         (None, false) if !has_login => Verdict::Different,
         (None, false) => Verdict::unknown(format!(
-            "{} has a login for Cloudflare and no {variable}, and the name of the zone {} is not shown or not active",
+            "{} has a login for Cloudflare and no {variable}, and the zone {} is inactive or its \
+             name cannot be read",
             environment.app.value,
             zone.id.as_str()
         )),

@@ -1,4 +1,4 @@
-//! Which of staging's own accounts come back.
+//! Chooses which of staging's own accounts are put back.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,22 +10,22 @@ use thiserror::Error;
 use super::Account;
 use crate::failure::{CommandError, FailureKind};
 
-/// Which of several things are meant, as `--recreate-users` and `--branches` say it.
+/// A selection of named things, as the values of `--recreate-users` and `--branches` give it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
     All,
     None,
-    /// By their names.
+    /// The things with these names.
     Only(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("write all, none, or e-mail addresses or usernames with commas between them")]
+#[error("write all, none, or usernames and e-mail addresses with commas between them")]
 pub struct BadSelection;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no account that exists on staging only has the username or e-mail address {}", .0.join(", "))]
+#[error("staging has no account of its own with the username or e-mail address {}", .0.join(", "))]
 pub struct UnknownAccounts(pub Vec<String>);
 
 impl FromStr for Selection {
@@ -38,7 +38,7 @@ impl FromStr for Selection {
             _ => {}
         }
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        // A list that was made by a script and came out empty must not mean anybody.
+        // An empty name is refused, because a script may have made an empty list by mistake.
         if names.iter().any(String::is_empty) {
             return Err(BadSelection);
         }
@@ -56,11 +56,11 @@ impl fmt::Display for Selection {
     }
 }
 
-/// The usernames of the chosen accounts. A name is a username first; as an e-mail address, whose
-/// case says nothing, it stands for every account that has it.
+/// The usernames of the chosen accounts. A name is compared with usernames first. Otherwise it is
+/// an e-mail address in any case, and stands for every account with this address.
 ///
 /// # Errors
-/// Names that match nothing, all of them.
+/// All names that match no account.
 pub fn choose(
     accounts: &[Account],
     selection: &Selection,
@@ -97,7 +97,7 @@ impl From<BadSelection> for CommandError {
 impl From<UnknownAccounts> for CommandError {
     fn from(error: UnknownAccounts) -> Self {
         CommandError::wrap(FailureKind::Usage, error)
-            .hint("look at the list of accounts: reset-staging --dry-run")
+            .hint("to list the accounts: bcops reset-staging --dry-run")
     }
 }
 
@@ -128,28 +128,28 @@ mod tests {
     }
 
     #[test]
-    fn everybody_nobody_or_some() {
+    fn all_accounts_no_accounts_or_some() {
         assert_eq!(chosen("all").unwrap().len(), 4);
         assert!(chosen("none").unwrap().is_empty());
         assert_eq!(chosen(" bob , ann").unwrap(), ["ann", "bob"]);
-        // The username comes before the other account's address.
+        // The username wins over the other account's address.
         assert_eq!(chosen("ann@example.org").unwrap(), ["ann@example.org"]);
         assert_eq!(chosen("TEAM@example.org").unwrap(), ["bob", "cleo"]);
     }
 
     #[test]
-    fn all_names_that_match_nothing_are_told() {
+    fn all_names_that_match_nothing_are_reported() {
         let error = chosen("bob,Ann,dora@example.org").unwrap_err();
         assert_eq!(error.0, ["Ann", "dora@example.org"]);
         assert!(error.to_string().ends_with("Ann, dora@example.org"));
     }
 
     #[test]
-    fn an_empty_name_is_no_name() {
+    fn an_empty_name_is_not_a_name() {
         for text in ["", " ", ",", "bob,", "bob,,ann"] {
             assert_eq!(text.parse::<Selection>(), Err(BadSelection), "{text:?}");
         }
-        // The account without an address is not meant by an empty name from elsewhere.
+        // An empty name from elsewhere does not match an account without an address.
         let only = Selection::Only(vec![String::new()]);
         assert!(choose(&[account("ann", "")], &only).is_err());
     }

@@ -1,4 +1,4 @@
-//! Why accounts could not be listed or put back.
+//! Defines why accounts could not be listed or put back.
 
 use thiserror::Error;
 
@@ -9,19 +9,19 @@ use crate::failure::{CommandError, FailureKind};
 pub enum AccountsError {
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    #[error("{place} has no table {table} of users with the columns id and username")]
+    #[error("{place} has no users table {table} with the columns id and username")]
     NoUsersTable { table: String, place: &'static str },
     #[error(
-        "{table}.{column} must not be empty, has no default, and the backup has no value for it; \
-         no account was put back"
+        "{table}.{column} needs a value, and neither a default nor the backup has one; no account \
+         was put back"
     )]
     NoValue { table: String, column: String },
     #[error(
-        "the id {id} of {username} is another account's by now, and {table} has no sequence to \
-         take a new one from; no account was put back"
+        "the id {id} of {username} is taken, and {table} has no sequence for a new id; no account \
+         was put back"
     )]
     NoNewId { table: String, username: String, id: String },
-    #[error("the account {username} could not be put back; no account was put back")]
+    #[error("cannot put back the account {username}; no account was put back")]
     Insert { username: String, source: PostgresError },
 }
 
@@ -35,7 +35,8 @@ impl From<AccountsError> for CommandError {
             }
             AccountsError::NoValue { ref table, ref column } => {
                 let hint = format!(
-                    "give it a default, then go on: ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …"
+                    "give the column a default, then resume the run: ALTER TABLE {table} ALTER \
+                     COLUMN {column} SET DEFAULT …"
                 );
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }

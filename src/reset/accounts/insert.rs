@@ -1,4 +1,4 @@
-//! Writing a row of a backup into a table that may have other columns by now.
+//! Writes a row of a backup into a table whose columns may have changed since.
 
 use tokio_postgres::types::ToSql;
 
@@ -7,28 +7,28 @@ use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::reset::records::LiveColumn;
 use crate::schema::{TableName, quote_identifier};
 
-/// An INSERT of one row with its values as text, each cast to its column's own type.
+/// An INSERT of one row. Its values are text, each cast to the type of its column.
 pub(super) struct Insert<'r> {
     table: String,
     columns: Vec<&'r LiveColumn>,
     values: Vec<Option<&'r str>>,
-    /// Columns of the row that hold something and are not in the table any more.
+    /// Columns of the row that have a value and no longer exist in the table.
     pub left_out: Vec<&'r str>,
 }
 
-/// The column that has to have a value, while the row has none.
+/// The column that needs a value, while the row has none.
 pub(super) struct NoValue<'r>(pub &'r str);
 
-/// What becomes of the column `id`.
+/// How the column `id` is filled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id {
     AsStored,
-    /// The server's next one.
+    /// The server's next id.
     New,
 }
 
 impl<'r> Insert<'r> {
-    /// `given` has values that come before the row's.
+    /// Builds the INSERT. The values in `given` override the row's.
     pub fn of(
         table: &str,
         columns: &'r [LiveColumn],
@@ -50,7 +50,7 @@ impl<'r> Insert<'r> {
                 None => row.find(&column.name),
             };
             match value {
-                // NULL is a value where it may be one; the default may be another.
+                // NULL is inserted if the column allows it, because the default may differ.
                 Some(value) if value.is_some() || !column.not_null => {
                     insert.columns.push(column);
                     insert.values.push(value);
@@ -80,7 +80,8 @@ impl<'r> Insert<'r> {
             .enumerate()
             .map(|(index, column)| format!("${}::text::{}", index + 1, column.type_name))
             .collect();
-        // Without it an identity column that is "always" made by the server refuses a given id.
+        // Without OVERRIDING SYSTEM VALUE, an identity column that is GENERATED ALWAYS refuses a
+        // given id.
         let sql = format!(
             "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({}) RETURNING id::text",
             self.table,
@@ -93,8 +94,8 @@ impl<'r> Insert<'r> {
     }
 }
 
-/// The sequences that make the ids of a table: those of its default, of its identity, and any that
-/// it owns.
+/// Finds the sequences that make the ids of a table: those of its default and its identity, and any
+/// sequence that it owns.
 const SEQUENCES: &str = "WITH id AS (SELECT a.attrelid, a.attnum FROM pg_attribute a \
        WHERE a.attrelid = $1::text::regclass AND a.attname = 'id' AND NOT a.attisdropped) \
      SELECT s.oid::regclass::text FROM pg_class s WHERE s.relkind = 'S' AND s.oid IN ( \
@@ -106,12 +107,12 @@ const SEQUENCES: &str = "WITH id AS (SELECT a.attrelid, a.attnum FROM pg_attribu
            AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')) \
      ORDER BY 1";
 
-/// Moves the sequences of a table's ids past every id that there is, and never back. A sequence
-/// does not take part in a transaction: one that was moved on for nothing leaves a gap.
+/// Moves the sequences of a table's ids past every existing id, and never back. Sequences are not
+/// part of a transaction, so after a rollback a moved sequence leaves a gap.
 pub(super) async fn move_sequences_on(session: &Session, table: &str) -> Result<(), PostgresError> {
     let table = TableName::public(table).quoted();
     for row in session.query(SEQUENCES, &[&table]).await? {
-        // The server has quoted it.
+        // The server has already quoted the name.
         let sequence: String = row.get(0);
         let literal = quote_literal(&sequence);
         let sql = format!(

@@ -1,8 +1,8 @@
-//! User accounts that exist on staging only, and how chosen ones come back after staging's database
-//! was replaced.
+//! Lists user accounts that exist only on staging, and puts chosen ones back after staging's
+//! database was replaced.
 //!
-//! No personal data may rest on this machine, so that an account's rows are read again from
-//! staging's own backup, streamed, and written into the new database: [`stored`] and [`put_back`].
+//! Personal data must not stay on this machine. The rows of an account are therefore streamed from
+//! staging's own backup and written into the new database: [`stored`] and [`put_back`].
 
 mod choice;
 mod error;
@@ -30,11 +30,11 @@ pub use put_back::{PutBack, not_there, put_back};
 pub use stored::{StoredAccount, StoredError};
 pub use stored_list::list as list_stored;
 
-/// An account as it is shown to be chosen from.
+/// An account in the list to choose from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub username: String,
-    /// May be blank, and may be another account's too.
+    /// Can be blank, and several accounts can share it.
     pub email: String,
     pub name: String,
     pub is_superuser: bool,
@@ -44,12 +44,12 @@ pub struct Account {
     pub groups: Vec<String>,
 }
 
-/// The accounts whose usernames production does not have, in their order. Usernames are compared
-/// exactly, as the site does when somebody logs in.
+/// The accounts whose usernames production does not have, in the order of their usernames.
+/// Usernames are compared exactly, as the site does at a login.
 ///
 /// # Errors
-/// A users table that is not there on either side: without it, nobody could say that no account
-/// would be lost.
+/// If the users table is missing on either side, because then an account could be lost without
+/// notice.
 pub async fn staging_only(
     staging: &Session,
     production: &Session,
@@ -83,10 +83,11 @@ async fn compare(
     Ok(accounts.filter(|account| !known.contains(&account.username)).collect())
 }
 
-/// The accounts of a backup whose usernames production does not have, in their order.
+/// The accounts of a backup whose usernames production does not have, in the order of their
+/// usernames.
 ///
 /// # Errors
-/// A users table that production does not have.
+/// If production has no users table.
 pub async fn not_in_production(
     stored: Vec<Account>,
     production: &Session,
@@ -119,7 +120,8 @@ fn check_users_table(
     Err(AccountsError::NoUsersTable { table: users_table.to_owned(), place })
 }
 
-/// Everything of [`Account`], with what another site's users may lack left blank.
+/// The query for all fields of [`Account`]. A column that another site's users table lacks is
+/// blank.
 fn accounts_query(found: &Tables, tables: &AccountTables) -> String {
     let or = |column: &str, expression: &str, otherwise: &str| match found
         .has_column(&tables.users, column)

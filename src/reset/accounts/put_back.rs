@@ -1,7 +1,7 @@
-//! Putting accounts of staging's backup into the database that took its place.
+//! Puts accounts from staging's backup into the new database.
 //!
-//! One transaction: killed in the middle, nothing was put back, and the next try begins anew. An
-//! account whose username is there already is left alone, whoever made it.
+//! All accounts are put back in one transaction. After a kill in the middle, nothing was put back
+//! and the next attempt starts again. An account whose username already exists is not touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +17,17 @@ use crate::adapters::postgres::{PostgresError, Session};
 use crate::reset::records::{self, Access, Tables};
 use crate::schema::{TableName, quote_identifier};
 
-/// What was done.
+/// The result of putting accounts back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutBack {
-    /// Username and id, which is the old one wherever that was free.
+    /// Username and id. The id is the old one if it was free.
     pub created: Vec<(String, String)>,
     pub already_there: Vec<String>,
-    /// What an account no longer has: one sentence each.
+    /// What an account has lost, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Puts the accounts back, all of them or, on an error, none.
+/// Puts all the accounts back, or none if there is an error.
 pub async fn put_back(
     session: &Session,
     accounts: &[StoredAccount],
@@ -38,7 +38,8 @@ pub async fn put_back(
     records::end(session, outcome).await
 }
 
-/// Which of these usernames the database does not have: none after a [`put_back`] of all of them.
+/// The usernames among these that the database does not have. After a complete [`put_back`] there
+/// are none.
 pub async fn not_there(
     session: &Session,
     wanted: &BTreeSet<String>,
@@ -83,7 +84,8 @@ struct Work<'s> {
 }
 
 impl Work<'_> {
-    /// Nobody else may take an id or a username in between. Reading goes on.
+    /// Locks the tables, so that no other session takes an id or a username in between. Reading is
+    /// still possible.
     async fn lock(&self) -> Result<(), PostgresError> {
         let written = [&self.names.users, &self.names.groups, &self.names.permissions, PROFILES];
         let there = written.into_iter().filter(|table| self.tables.has(table));
@@ -92,7 +94,8 @@ impl Work<'_> {
         Ok(self.session.batch_execute(&sql).await?)
     }
 
-    /// First those that can have their old ids, so that no new id is one of these.
+    /// Inserts the users. Those who can keep their old ids come first, so that no new id is one of
+    /// these.
     async fn insert_users<'a>(
         &mut self,
         accounts: &[&'a StoredAccount],
@@ -144,7 +147,7 @@ impl Work<'_> {
             },
         )?;
         for column in &insert.left_out {
-            let warning = format!("{table} has no column {column} any more: its values are lost");
+            let warning = format!("{table} no longer has the column {column}; its values are lost");
             if !self.done.warnings.contains(&warning) {
                 self.done.warnings.push(warning);
             }
@@ -213,7 +216,7 @@ impl Work<'_> {
         }
     }
 
-    /// Links a user to a group or a permission, or says that it is not there.
+    /// Links a user to a group or a permission, or warns that this no longer exists.
     async fn link(
         &mut self,
         links: &Links,
@@ -230,7 +233,7 @@ impl Work<'_> {
         let found = owner
             .and_then(|owner| Some((owner, type_of(owner)?, type_of(links.other_end)?, other?)));
         let Some((owner, owner_type, other_type, other)) = found else {
-            let warning = format!("{} had {what}, which is not there", account.username);
+            let warning = format!("{} loses {what}, which no longer exists", account.username);
             self.done.warnings.push(warning);
             return Ok(());
         };
@@ -244,8 +247,9 @@ impl Work<'_> {
         linked.map(drop).map_err(|error| failed(account, error.into()))
     }
 
-    /// A profile holds settings, and the site makes a new one when its user logs in. So one that
-    /// does not fit the table any more is worth a warning, and no failure.
+    /// Inserts the profiles. A profile only has settings, and the site makes a new one when the
+    /// user logs in. A profile that no longer fits the table is therefore a warning and not a
+    /// failure.
     async fn insert_profiles(&mut self, created: &Created<'_>) -> Result<(), AccountsError> {
         if !self.tables.have_columns(PROFILES, &["id", PROFILE_OWNER]) {
             return Ok(());
@@ -260,8 +264,8 @@ impl Work<'_> {
                     insert.run(self.session).await.map_err(|source| failed(account, source))?;
                 }
                 Err(NoValue(column)) => self.done.warnings.push(format!(
-                    "the profile of {} was left out: {PROFILES}.{column} must not be empty, and \
-                     the backup has no value for it",
+                    "the profile of {} is skipped: {PROFILES}.{column} needs a value, and the \
+                     backup has none",
                     account.username
                 )),
             }

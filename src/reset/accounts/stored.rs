@@ -1,5 +1,5 @@
-//! Accounts as a backup has them, read while it streams past: only the rows of the wanted users are
-//! kept, in memory, and whatever prints them sees nothing.
+//! Reads accounts from a backup while it streams past. Only the rows of the wanted users are kept,
+//! in memory, and their values are never printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,15 +23,15 @@ pub enum StoredError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Framing(#[from] FramingError),
-    #[error("the backup holds no rows of the table {table}")]
+    #[error("the backup has no rows of the table {table}")]
     NoTable { table: String },
-    #[error("the rows of {table} were dumped as INSERT statements, which are not read here")]
+    #[error("cannot read the rows of {table}: they were dumped as INSERT statements")]
     InsertStyle { table: String },
-    #[error("the rows of {table} come without the column {column}")]
+    #[error("the backup has no column {column} in {table}")]
     NoColumn { table: String, column: &'static str },
-    #[error("a row of {table} has {found} columns instead of {expected}; the backup is damaged")]
+    #[error("the backup is damaged: a row of {table} has {found} columns instead of {expected}")]
     FieldCount { table: String, found: usize, expected: usize },
-    #[error("a value of {table}.{column} is not UTF-8")]
+    #[error("cannot read {table}.{column}: a value is not UTF-8")]
     NotUtf8 { table: String, column: String },
 }
 
@@ -40,12 +40,12 @@ pub enum StoredError {
 pub(super) struct StoredRow(Vec<(String, Option<Secret>)>);
 
 impl StoredRow {
-    /// `None` for NULL and for a column that there is not.
+    /// The value of a column. `None` for NULL and for a missing column.
     pub fn value(&self, column: &str) -> Option<&str> {
         self.find(column).flatten()
     }
 
-    /// `None` if there is no such column, `Some(None)` for NULL.
+    /// The value of a column. `None` for a missing column, and `Some(None)` for NULL.
     pub fn find(&self, column: &str) -> Option<Option<&str>> {
         let (_, value) = self.0.iter().find(|(name, _)| name == column)?;
         Some(value.as_ref().map(Secret::expose))
@@ -56,7 +56,7 @@ impl StoredRow {
     }
 }
 
-/// A permission by what it means. Ids differ between databases.
+/// A permission by its meaning, because ids differ between databases.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Permission {
     pub app_label: String,
@@ -70,7 +70,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// An account with all that it is made of.
+/// An account with its row, groups, permissions and profile.
 #[derive(Clone)]
 pub struct StoredAccount {
     pub(super) username: String,
@@ -92,14 +92,15 @@ impl fmt::Debug for StoredAccount {
     }
 }
 
-/// Reads the wanted accounts out of a backup, in the order of their usernames. It stops reading
-/// when it has seen every table that it needs.
+/// Reads the wanted accounts from a backup, in the order of their usernames. Reading stops after
+/// the last table that is needed.
 ///
-/// A wanted account that the backup does not have is left out: compare with what comes back.
+/// A wanted account that the backup does not have is missing from the result, so the caller has to
+/// compare.
 ///
 /// # Errors
-/// A backup that cannot be read, or that has no rows of the users table. Tables of groups,
-/// permissions and profiles that the backup does not have count as empty.
+/// If the backup cannot be read, or has no rows of the users table. If the backup lacks a table of
+/// groups, permissions or profiles, that table counts as empty.
 pub fn read(
     reader: impl Read,
     wanted: &BTreeSet<String>,
@@ -137,18 +138,18 @@ pub fn read(
 
 pub(super) fn check_encoding(toc: &Toc) -> Result<(), ArchiveError> {
     match toc.encoding() {
-        // Text of an unknown encoding is believed if it is UTF-8, value by value.
+        // Text of an unknown encoding is accepted if each value is UTF-8.
         None | Some("UTF8" | "UTF-8" | "SQL_ASCII") => Ok(()),
         Some(other) => Err(ArchiveError::UnsupportedEncoding { encoding: other.to_owned() }),
     }
 }
 
-/// The rows that are or may be needed.
+/// The rows that are, or may be, needed.
 struct Kept<'w> {
     tables: AccountTables,
     wanted: &'w BTreeSet<String>,
-    /// The ids of the wanted users, once the users table has come. What comes before it is kept
-    /// whole until then; those tables hold ids and settings.
+    /// The ids of the wanted users, known after the users table. Tables that come before it are
+    /// kept completely until then. They contain only ids and settings.
     users: Option<BTreeSet<String>>,
     rows: BTreeMap<String, Vec<StoredRow>>,
 }
@@ -182,7 +183,7 @@ impl Kept<'_> {
         Ok(())
     }
 
-    /// The column that names the user, in the tables that have one row or more for each.
+    /// The column that names the user, in tables that have rows for each user.
     fn owner<'c>(
         &self,
         table: &str,
@@ -250,7 +251,7 @@ impl Kept<'_> {
         Ok(accounts)
     }
 
-    /// What a table of links leads to from this user.
+    /// The ids that a table of links has for this user.
     fn linked(&self, table: &str, other_end: &str, id: &str) -> Vec<&str> {
         let rows = self.rows(table).iter();
         rows.filter(|row| {

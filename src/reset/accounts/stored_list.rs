@@ -1,4 +1,4 @@
-//! The accounts that a backup has, as they are listed to be chosen from. Their secrets are not kept.
+//! Lists the accounts of a backup to choose from. Their secrets are not kept.
 
 use std::io::Read;
 
@@ -8,10 +8,10 @@ use crate::archive::{ArchiveReader, Block, CopyStatement};
 use crate::schema::TableName;
 use crate::scrub::{BATCH, Framer};
 
-/// Reads the table of users, and stops.
+/// Reads the users table, and stops.
 ///
 /// # Errors
-/// A backup that cannot be read, or that has no rows of the table.
+/// If the backup cannot be read, or has no rows of the table.
 pub fn list(reader: impl Read, users_table: &str) -> Result<Vec<Account>, StoredError> {
     let mut archive = ArchiveReader::open(reader)?;
     check_encoding(archive.toc())?;

@@ -1,4 +1,4 @@
-//! Reading accounts out of archives, whole and damaged ones.
+//! Tests reading accounts from complete and damaged archives.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -73,7 +73,7 @@ fn nothing_of_an_account_is_printed() {
     assert!(row.contains("[secret]") && !row.contains("ann") && !row.contains("pbkdf2"), "{row}");
 }
 
-/// A source that must not be read beyond this point.
+/// A source that fails when it is read beyond its end.
 struct Cliff<'a>(&'a [u8]);
 
 impl Read for Cliff<'_> {
@@ -91,12 +91,12 @@ fn nothing_is_read_after_the_last_table_that_matters() {
     let archive = archive(&entries).table(1, b"7\tann\t\t\n");
     let source = Cliff(&archive.bytes);
     assert_eq!(read(source, &wanted(&["ann"]), "users_user").unwrap().len(), 1);
-    // And nothing at all if nobody is wanted.
+    // Nothing is read if no account is wanted.
     assert!(read(Cliff(&[]), &wanted(&[]), "users_user").unwrap().is_empty());
 }
 
 #[test]
-fn a_backup_that_breaks_off_gives_no_accounts() {
+fn a_truncated_backup_gives_no_accounts() {
     let entries =
         [table(1, "users_user", USERS), table(2, "users_user_groups", "id, user_id, group_id")];
     let whole = archive(&entries).table(1, b"7\tann\t\t\n").table(2, b"1\t7\t3\n");
@@ -109,24 +109,24 @@ fn a_backup_that_breaks_off_gives_no_accounts() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_without_its_values() {
+fn errors_name_tables_and_columns_without_values() {
     let users = || table(1, "users_user", USERS);
     let message = |archive: ArchiveBytes| accounts(&archive, &["ann"]).unwrap_err().to_string();
     assert_eq!(
         message(archive(&[users()]).table(1, b"7\tann\tx\n")),
-        "a row of users_user has 3 columns instead of 4; the backup is damaged"
+        "the backup is damaged: a row of users_user has 3 columns instead of 4"
     );
     assert_eq!(
         message(archive(&[users()]).table(1, b"7\tann\t\xff\t\n")),
-        "a value of users_user.email is not UTF-8"
+        "cannot read users_user.email: a value is not UTF-8"
     );
     assert_eq!(
         message(archive(&[table(1, "auth_user", USERS)]).table(1, b"7\tann\t\t\n")),
-        "the backup holds no rows of the table users_user"
+        "the backup has no rows of the table users_user"
     );
     assert_eq!(
         message(archive(&[table(1, "users_user", "id, email")]).table(1, b"7\tann\n")),
-        "the rows of users_user come without the column username"
+        "the backup has no column username in users_user"
     );
     let inserts = TocEntry { copy_statement: None, ..users() };
     let error = accounts(&archive(&[inserts]).raw_table(1, b""), &["ann"]).unwrap_err();
@@ -149,7 +149,7 @@ fn another_encoding_is_refused() {
 }
 
 #[test]
-fn another_site_s_users_have_links_of_another_name() {
+fn another_sites_users_table_has_another_link_column() {
     let entries = [
         table(1, "auth_group", "id, name"),
         table(2, "people_member", "id, username"),

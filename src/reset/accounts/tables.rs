@@ -1,19 +1,19 @@
-//! The tables that an account of Django is spread over, by the names that Django gives them.
+//! Names the tables that store a Django account.
 
 pub(super) const GROUPS: &str = "auth_group";
 pub(super) const PERMISSIONS: &str = "auth_permission";
 pub(super) const CONTENT_TYPES: &str = "django_content_type";
-/// Wagtail's settings of a user.
+/// Wagtail's settings for a user.
 pub(super) const PROFILES: &str = "wagtailusers_userprofile";
-/// The column of a profile that names its user, whatever the users' model is called.
+/// The column of a profile that names its user. It does not depend on the name of the user model.
 pub(super) const PROFILE_OWNER: &str = "user_id";
 
-/// The tables whose names follow from the users table's.
+/// The tables whose names begin with the name of the users table.
 pub(super) struct AccountTables {
     pub users: String,
-    /// Who is in which group.
+    /// The groups of each user.
     pub groups: String,
-    /// Permissions that were given to a user and not to a group.
+    /// Permissions of a user that do not come from a group.
     pub permissions: String,
 }
 
@@ -31,8 +31,9 @@ impl AccountTables {
     }
 }
 
-/// The column of a table of links that names the user. It is called after the users' model, as
-/// `user_id` or `customuser_id`: the one that is neither the link's own id nor the other end.
+/// The column of a table of links that names the user. It is named after the user model, such as
+/// `user_id` or `customuser_id`. It is the column that is neither the link's own id nor the other
+/// end.
 pub(super) fn owner_column<'c>(
     columns: impl Iterator<Item = &'c str>,
     other_end: &str,
@@ -44,7 +45,7 @@ pub(super) fn owner_column<'c>(
     columns.retain(|column| *column != "id" && *column != other_end);
     match columns.as_slice() {
         [owner] => Some(owner),
-        // A table of links with columns of its own.
+        // The table has more columns than a plain table of links.
         several => several.iter().find(|column| **column == "user_id").copied(),
     }
 }

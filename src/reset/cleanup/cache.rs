@@ -1,4 +1,4 @@
-//! Django's cache, which remembers the site's root paths and pages of before.
+//! Clears Django's cache, which still has the old root paths and pages of the site.
 
 use async_trait::async_trait;
 
@@ -23,7 +23,7 @@ impl Step<Reset> for Cache {
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         let place = cache(world).map(|cache| cache.place());
         let place = place.unwrap_or_else(|_| "the cache".to_owned());
-        vec![Effect::new(format!("every key of Django's in {place} goes"))]
+        vec![Effect::new(format!("every key of Django's cache in {place} is deleted"))]
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -39,9 +39,9 @@ impl Step<Reset> for Cache {
     }
 
     async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        // No process of the site runs that could have made them again.
+        // No process of the site is running that could have made the keys again.
         let left = caches::count_backend(&cache(world)?, CacheScope::SiteRoots).await?;
-        let held = "the cache still holds the root paths of the sites";
+        let held = "the cache still has the root paths of the sites";
         StepError::unless(left.keys == 0, || held.to_owned())?;
         Ok(Evidence::new())
     }

@@ -1,4 +1,4 @@
-//! Cloudflare before staging, where there is one.
+//! Purges Cloudflare in front of staging, if staging has a zone.
 
 use async_trait::async_trait;
 
@@ -8,12 +8,12 @@ use crate::failure::CommandError;
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepError, StepResult};
 
-/// The step's id, by which the guard knows when Cloudflare's zone has to be compared.
+/// The step's id. The guard compares Cloudflare's zone only before this step.
 pub const ID: &str = "front-end-cache";
 
 pub struct FrontEndCache;
 
-/// `None` where staging has none.
+/// Finds staging's zone. `None` if staging has no Cloudflare login.
 async fn find(world: &Reset) -> StepResult<Option<(Cloudflare, FrontEnd)>> {
     let (destination, settings) = (&world.destination, &world.settings);
     let login = match caches::login(destination, &destination.variables) {
@@ -35,7 +35,7 @@ impl Step<Reset> for FrontEndCache {
     }
 
     fn effects(&self, _world: &Reset) -> Vec<Effect> {
-        vec![Effect::new("everything in staging's Cloudflare zone is purged, where it has one")]
+        vec![Effect::new("everything in staging's Cloudflare zone is purged, if it has a zone")]
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -57,7 +57,7 @@ impl Step<Reset> for FrontEndCache {
     }
 
     async fn verify(&self, _world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        // Cloudflare's answer to the purge is all that can be seen of it.
+        // Cloudflare's answer to the purge is the only proof.
         Ok(Evidence::new())
     }
 }

@@ -1,4 +1,4 @@
-//! `makemigrations --check` on a one-off dyno, and which of its three ways to exit 1 it took.
+//! Runs `makemigrations --check` on a one-off dyno, and finds out why it exited with 1.
 
 use async_trait::async_trait;
 
@@ -10,14 +10,14 @@ use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult};
 
 pub struct Makemigrations;
 
-/// Why Django's check ended with 1: its exit status alone does not tell.
+/// Why Django's check exited with 1. The exit status alone does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// Models have changed and no migration says so.
+    /// Models have changed without a migration.
     Missing,
-    /// An app's history has several ends.
+    /// An app has several last migrations.
     Conflict,
-    /// The database bears no mark of a scrub, so that no command with system checks runs.
+    /// The database has no mark of a scrub, so every command with system checks fails.
     NotScrubbed,
     Unknown,
 }
@@ -46,7 +46,7 @@ impl Check<Reset> for Makemigrations {
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let command = &world.settings.commands.makemigrations_check;
         if command.is_empty() {
-            return Ok(Outcome::skipped("no command is set for it"));
+            return Ok(Outcome::skipped("no command is configured for it"));
         }
         let finished = world.run_command(context, command).await?;
         judge(command, &finished)
@@ -65,13 +65,13 @@ fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
         Err(error.with_hints(last_lines(finished)).into())
     };
     match Cause::of(&text) {
-        // The site works; somebody has to write the migration.
+        // The site works, but someone has to write the migration.
         Cause::Missing => Ok(Outcome::Warning {
             text: format!("models have changes without a migration: {}", apps(&text).join(", ")),
             evidence: Evidence::of("A migration is missing").fact("apps", apps(&text).join(", ")),
         }),
         Cause::Conflict => failed("the deployed code has conflicting migrations"),
-        Cause::NotScrubbed => failed("the site does not take the database for scrubbed"),
+        Cause::NotScrubbed => failed("the site's own check says that the database is not scrubbed"),
         Cause::Unknown => {
             failed(&format!("the check of migrations ended with status {}", finished.exit_status))
         }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_ways_to_exit_1_are_told_apart() {
+    fn the_three_reasons_to_exit_with_1_are_distinguished() {
         let missing =
             "Migrations for 'feedback':\n  bc/feedback/migrations/0007_x.py\n    - Alter field";
         let conflict = "CommandError: Conflicting migrations detected; multiple leaf nodes in the \

@@ -1,5 +1,4 @@
-//! What makes the copy a staging site: its hosts, its caches, its search, and the proof that it
-//! answers.
+//! Makes the copy a staging site: its hosts, its caches and its search.
 
 mod cache;
 mod front_end_cache;

@@ -1,4 +1,4 @@
-//! The search index, built anew from the new database and counted against it.
+//! Rebuilds the search index from the new database, and counts both.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -24,8 +24,8 @@ fn cluster(world: &Reset) -> StepResult<Option<DestinationCluster>> {
     )))
 }
 
-/// A site that has its indices still searches, and finds what was there before. An index that is
-/// missing or empty finds nothing, and staging stays closed.
+/// Decides what a failed rebuild means. A site with its old indices still finds old content, which
+/// is a warning. If an index is missing or empty, search finds nothing, and staging stays closed.
 async fn without_rebuild(
     world: &Reset,
     context: &StepContext,
@@ -40,7 +40,7 @@ async fn without_rebuild(
         Ok(remaining) => remaining,
         Err(SearchError::Interrupted) => return Err(SearchError::Interrupted.into()),
         Err(error) => {
-            context.warn(format!("the search index was not counted: {error}"));
+            context.warn(format!("cannot count the search index: {error}"));
             return Err(failed.into());
         }
     };
@@ -51,7 +51,7 @@ async fn without_rebuild(
         return Err(failed.into());
     }
     let Remaining { stale, uncounted, .. } = &remaining;
-    // Colleagues are not told that the index is new.
+    // The message to colleagues must not say that the index is new.
     context.put(&SEARCH_UNCOUNTED, &(*uncounted as u64).max(1))?;
     let mut text = format!(
         "{failed}; search is out of date until this succeeds: bcops search reindex {}",
@@ -91,7 +91,7 @@ impl Step<Reset> for Search {
             settings: &world.settings.search,
             silence: world.settings.commands.silence,
         };
-        // One of an attempt that was killed would fill the index beside this one.
+        // A dyno of a killed attempt would fill the index at the same time.
         let command = &world.settings.search.reindex_command.value;
         world.stop_lost_dynos(context, command).await?;
         let reporter = context.reporter();
@@ -117,7 +117,7 @@ impl Step<Reset> for Search {
     }
 
     async fn verify(&self, _world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        // The counts were read from the cluster and the database after the command had ended.
+        // The act read the counts from the cluster and the database after the command had ended.
         Ok(Evidence::new())
     }
 }

@@ -1,6 +1,6 @@
-//! Wagtail's Site records: production's host names become staging's, in one transaction and before
-//! any process of the site runs. A publish on a site that still has production's names would purge
-//! production's pages from Cloudflare.
+//! Rewrites Wagtail's Site records from production's host names to staging's, in one transaction
+//! and before any process of the site runs. With production's host names, publishing a page on
+//! staging would purge production's pages from Cloudflare.
 
 use async_trait::async_trait;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! The message for colleagues and the one for the client: printed, saved with the run, and the first
-//! one posted where a webhook is set. What they say is in [`super::texts`].
+//! Prints the messages for colleagues and for the client, and saves both with the run. The first is
+//! posted to Slack if a webhook is set. [`super::texts`] has their words.
 
 use std::io;
 use std::path::PathBuf;
@@ -32,15 +32,15 @@ fn save(world: &Reset, context: &StepContext, texts: &Texts) -> io::Result<()> {
     private_folder::write(&path(world, context), page.as_bytes())
 }
 
-/// Posts the message once. Whether a post whose answer was lost arrived cannot be seen from
-/// here, and saying it twice is worse than looking.
+/// Posts the message once. If Slack's answer was lost, bcops cannot see whether the message
+/// arrived. It then warns instead of posting a second time.
 async fn post(world: &Reset, context: &StepContext, text: &str) -> StepResult<&'static str> {
     let Some(webhook) = &world.slack else { return Ok("no webhook is set") };
     context.register_secret(webhook);
     match context.job(POST) {
         Job::Known { .. } => return Ok("posted"),
         Job::Asked { .. } => {
-            context.warn("the message to Slack may or may not have been posted; look there");
+            context.warn("the message to Slack may not have been posted; check Slack");
             return Ok("unclear");
         }
         Job::None => {}

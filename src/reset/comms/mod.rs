@@ -1,4 +1,4 @@
-//! What is said about the run, from what was really done.
+//! Writes the messages about the run, from what the run really did.
 
 mod messages;
 mod pipeline;

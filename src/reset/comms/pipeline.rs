@@ -1,4 +1,4 @@
-//! The last CI pipeline of staging's branch, which runs because of the push.
+//! Checks the last CI pipeline of staging's branch, which the push has started.
 
 use async_trait::async_trait;
 
@@ -13,20 +13,20 @@ pub struct Pipeline;
 #[async_trait]
 impl Check<Reset> for Pipeline {
     fn describe(&self, world: &Reset) -> String {
-        format!("Look at the CI pipeline of {}", world.branches.staging)
+        format!("Check the CI pipeline of {}", world.branches.staging)
     }
 
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let Some(gitlab) = &world.gitlab else {
-            return Ok(Outcome::skipped("there is no GITLAB_TOKEN, or no gitlab.project"));
+            return Ok(Outcome::skipped("GITLAB_TOKEN or gitlab.project is not set"));
         };
         let branch = &world.branches.staging;
         let looking = async { Ok(gitlab.latest_pipeline(branch).await?) };
         let found = match context.wait_for("the pipeline", looking).await {
             Ok(found) => found,
-            // Staging is reset; that its pipeline cannot be seen does not change that.
+            // Staging is reset, even if its pipeline cannot be read.
             Err(StepError::Failed(error)) => {
-                let text = format!("the pipeline was not looked at: {error}");
+                let text = format!("cannot read the pipeline: {error}");
                 return Ok(Outcome::Warning { text, evidence: Evidence::new() });
             }
             Err(other) => return Err(other),
@@ -42,7 +42,7 @@ impl Check<Reset> for Pipeline {
         let tip = context.get(&MERGED)?.map(|merged| merged.tip);
         if tip.is_some_and(|tip| tip.to_string() != pipeline.sha) {
             let text = format!(
-                "the last pipeline of {branch} is of {}, and not of what was pushed",
+                "the last pipeline of {branch} is for {}, not for the pushed commit",
                 short(&pipeline.sha)
             );
             return Ok(Outcome::Warning { text, evidence });

@@ -1,8 +1,7 @@
-//! Slack's incoming webhooks: one POST of `{"text": …}`, answered by `ok`.
+//! Posts to Slack's incoming webhooks: one POST of `{"text": …}`, answered by `ok`.
 //!
-//! In a message, `<!channel>` calls everybody and `<URL|words>` shows words for a link. A branch may
-//! have such a name, so that the three characters that Slack's reference of message texts wants
-//! escaped are.
+//! In a message, `<!channel>` notifies the whole channel and `<URL|words>` is a link. A branch can
+//! have such a name, so the three characters that Slack's reference names are escaped.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Error)]
 pub enum SlackError {
-    /// The URL is the secret, so that nothing of the request is told.
+    /// The URL is the secret, so the message contains nothing of the request.
     #[error("{0}")]
     NotSent(&'static str),
     #[error("Slack answered with status {0}")]
@@ -32,12 +31,12 @@ pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
     }
     let client = adapters::http_client(PATIENCE, PATIENCE)
         .build()
-        .map_err(|_| SlackError::NotSent("the client could not be set up"))?;
+        .map_err(|_| SlackError::NotSent("cannot set up the HTTP client"))?;
     let sent = client.post(url).json(&json!({ "text": escaped(text) })).send().await;
     let answer = sent.map_err(|error| {
         SlackError::NotSent(match (error.is_timeout(), error.is_connect()) {
             (true, _) => "no answer in time",
-            (_, true) => "it could not be reached",
+            (_, true) => "Slack cannot be reached",
             _ => "the request failed",
         })
     })?;
@@ -56,7 +55,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_webhook_is_neither_told_nor_sent_unencrypted() {
+    async fn a_webhook_is_neither_printed_nor_sent_unencrypted() {
         for url in ["http://hooks.example/services/planted", "planted", "ftp://h/planted"] {
             let error = post(&Secret::new(url), "x").await.unwrap_err();
             assert!(matches!(error, SlackError::NotSent(_)), "{error}");
@@ -66,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_calls_nobody() {
+    fn the_name_of_a_branch_notifies_no_one() {
         assert_eq!(
             escaped("`git fetch && x` <!channel>"),
             "`git fetch &amp;&amp; x` &lt;!channel&gt;"

@@ -1,4 +1,4 @@
-//! The words of the two messages. They state what this run did and saw, and what it skipped.
+//! Writes the two messages. They state what this run did, observed and skipped.
 
 use crate::plain_text;
 use crate::reset::answers::{MediaChoice, RestoreVia};
@@ -13,7 +13,8 @@ use crate::runbook::history::Phase;
 use crate::runbook::{StepContext, StepResult};
 use crate::words;
 
-/// Steps whose warnings colleagues have to know. Those of accounts name people.
+/// Steps whose warnings colleagues have to know. Warnings about accounts are not among them,
+/// because they name people.
 const CONCERN_COLLEAGUES: [&str; 10] = [
     "release",
     "copy-media",
@@ -35,7 +36,7 @@ pub struct Texts {
     pub client: String,
 }
 
-/// What was done with the media.
+/// Which media the run copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     Nothing,
@@ -43,18 +44,18 @@ enum Media {
     All,
 }
 
-/// What this run did, as its journal says.
+/// What this run did, according to its journal.
 struct Done<'a> {
     world: &'a Reset,
     context: &'a StepContext,
     merged: Option<Merged>,
-    /// The rows are the source's, and were audited.
+    /// Whether the rows come from the source and were audited.
     data: bool,
     media: Media,
-    /// Something of the media, or the search, is not as it should be.
+    /// Whether all media were copied without a warning.
     media_is_whole: bool,
     search_is_old: bool,
-    /// `None` where the run neither closed nor opened staging.
+    /// `None` if the run neither closed nor opened staging.
     opened: Option<Opened>,
     accounts_back: u64,
 }
@@ -114,7 +115,7 @@ impl<'a> Done<'a> {
             };
             line(format!("`{}` is {what} ({})", branches.staging, short(merged.tip)));
             if !merged.left_out.is_empty() {
-                line(format!("left out because of conflicts: {}", merged.left_out.join(", ")));
+                line(format!("skipped because of conflicts: {}", merged.left_out.join(", ")));
             }
             line(format!(
                 "your copy of the branch is out of date: `git fetch && git checkout {0} && git reset --hard origin/{0}`",
@@ -143,7 +144,7 @@ impl<'a> Done<'a> {
         }
         if self.accounts_back > 0 {
             let accounts = words::plural(self.accounts_back, "account");
-            line(format!("{accounts} that only {destination} had put back"));
+            line(format!("put back {accounts} that existed only on {destination}"));
         }
         if !world.answers.skip.is_empty() {
             let stages = world.answers.skip.iter().map(|stage| stage.name());
@@ -153,7 +154,8 @@ impl<'a> Done<'a> {
         if let Some(backup) = context.get(&BACKUP)? {
             let run = context.run();
             line(format!(
-                "what was there before is backup {}, and `bcops runs rollback {run}` puts it back",
+                "backup {} has the old database; `bcops runs rollback {run}` puts the old state \
+                 back",
                 backup.name
             ));
         }
@@ -171,7 +173,7 @@ impl<'a> Done<'a> {
         .filter_map(|(part, done)| done.then_some(part))
         .collect();
         match parts.as_slice() {
-            [] => format!("{destination} was looked at, and nothing was reset"),
+            [] => format!("{destination} was checked, and nothing was reset"),
             _ if self.merged.is_some() && self.data => {
                 format!("{destination} was reset from {source}")
             }
@@ -179,8 +181,8 @@ impl<'a> Done<'a> {
         }
     }
 
-    /// The warnings of this run that they would stumble over. One that may hold an address is in the
-    /// report alone.
+    /// The warnings of this run that concern colleagues. A warning that may contain an e-mail
+    /// address appears only in the report.
     fn warnings(&self) -> Vec<String> {
         let of_step = |step: &&str| self.context.step(step).warnings;
         let all: Vec<String> = CONCERN_COLLEAGUES
@@ -218,7 +220,7 @@ impl<'a> Done<'a> {
             push(&mut text, media);
         }
         if self.search_is_old {
-            push(&mut text, "the site's own search may still find what was there before");
+            push(&mut text, "the search of the site may still find old content");
         }
         if let Some(merged) = self.merged.as_ref().filter(|merged| !merged.left_out.is_empty()) {
             let changes = words::plural(merged.left_out.len() as u64, "change");
@@ -230,7 +232,7 @@ impl<'a> Done<'a> {
         Ok(text)
     }
 
-    /// The first sentence: no more than was seen.
+    /// The first sentence. It claims no more than the run observed.
     fn opening(&self) -> String {
         let world = self.world;
         let site = world.destination.sites.first().map_or("the staging site", String::as_str);
@@ -266,9 +268,9 @@ impl<'a> Done<'a> {
     fn media_for_client(&self) -> Option<&'static str> {
         Some(match (self.media, self.media_is_whole) {
             (Media::Originals, true) => {
-                "images are those of the live site; documents were not copied, and some may be missing"
+                "images come from the live site; documents were not copied, and some may be missing"
             }
-            (Media::All, true) => "images and documents are those of the live site",
+            (Media::All, true) => "images and documents come from the live site",
             (Media::Originals | Media::All, false) => {
                 "images were copied, except for some that could not be read; some may be missing"
             }
@@ -280,7 +282,8 @@ impl<'a> Done<'a> {
     }
 
     fn losses(&self) -> StepResult<String> {
-        let mut text = "\nWhat was only on the staging site before is no longer there.".to_owned();
+        let mut text =
+            "\nContent that existed only on the staging site is no longer there.".to_owned();
         if self.context.get(&BACKUP)?.is_some() {
             text.push_str(" If you miss something, tell us soon: we have kept a backup.");
         }
@@ -291,7 +294,7 @@ impl<'a> Done<'a> {
             accounts => {
                 let accounts = words::plural(accounts, "account");
                 text.push_str(&format!(
-                    ", and {accounts} that only the staging site had {} still there.\n",
+                    ", and {accounts} that existed only on the staging site {} still there.\n",
                     if self.accounts_back == 1 { "is" } else { "are" }
                 ));
             }
@@ -318,8 +321,8 @@ impl<'a> Done<'a> {
     }
 }
 
-/// What was seen when staging was opened. Runs that opened it before this was kept have closed it
-/// only if it was closed before.
+/// What was observed when staging was opened. Journals of older versions do not have this value. In
+/// those runs staging stayed closed only if it was closed before.
 fn opened(context: &StepContext) -> StepResult<Option<Opened>> {
     if let Some(opened) = context.get(&OPENED)? {
         return Ok(Some(opened));
@@ -331,7 +334,7 @@ fn opened(context: &StepContext) -> StepResult<Option<Opened>> {
     Ok(Some(Opened { open, answering: u64::from(open), unseen: Vec::new() }))
 }
 
-/// Names of branches are other people's words.
+/// Adds a line. Names of branches can contain line breaks, so the text is put on one line.
 fn push(text: &mut String, line: &str) {
     text.push_str(&format!("- {}\n", plain_text::on_one_line(line)));
 }

@@ -1,4 +1,4 @@
-//! The source's backups, and whether the chosen one is still there.
+//! Lists the source's backups, and checks that the chosen one still exists.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,13 +12,13 @@ use crate::words;
 
 pub struct ChooseBackup;
 
-/// How many are told of.
+/// How many backups the evidence lists.
 const LISTED: usize = 10;
 
 #[async_trait]
 impl Check<Reset> for ChooseBackup {
     fn describe(&self, world: &Reset) -> String {
-        format!("Take backup {} of {}", world.answers.backup.name, world.source.app.value)
+        format!("Use backup {} of {}", world.answers.backup.name, world.source.app.value)
     }
 
     async fn look(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
@@ -52,7 +52,7 @@ impl Check<Reset> for ChooseBackup {
 }
 
 impl Reset {
-    /// The chosen backup, by its identifier, as it is now.
+    /// Reads the chosen backup again, by its identifier.
     pub(super) async fn check_backup_of_plan(&self, owner: &str) -> StepResult<Transfer> {
         let transfers = self.heroku.transfers(owner).await?;
         let pinned = &self.answers.backup.id;
@@ -63,10 +63,10 @@ impl Reset {
     }
 
     fn backup_is_gone(&self, owner: &str) -> StepError {
-        let text = format!("backup {} of {owner} is no longer there", self.answers.backup.name);
+        let text = format!("backup {} of {owner} no longer exists", self.answers.backup.name);
         CommandError::new(FailureKind::Refused, text)
             .hint(format!("bcops backups list {}", self.source.name))
-            .hint("go back, and begin a new run with another one")
+            .hint("roll back, then begin a new run with another backup")
             .into()
     }
 }

@@ -1,5 +1,5 @@
-//! `--restore-via stream`: the backup streams through bcops into staging's emptied database, each
-//! row scrubbed and audited before it is sent.
+//! Loads the backup for `--restore-via stream`: it streams through bcops into staging's emptied
+//! database, and each row is scrubbed and audited before it is sent.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -13,11 +13,10 @@ use crate::words;
 
 use super::{POLICY, dropped_members};
 
-/// What an attempt that was killed has left is emptied again.
+/// The step. It empties again what a killed attempt has left.
 pub struct Load;
 
-/// Everything that can be wrong with the backup or the manifest is found out here, before the
-/// database is touched.
+/// Finds every problem of the backup or the manifest, before the database is touched.
 async fn prepare(world: &Reset) -> StepResult<Prepared> {
     let owner = &world.source.database.billing_app.name;
     let backup = world.check_backup_of_plan(owner).await?;
@@ -35,7 +34,8 @@ async fn load(world: &Reset, context: &StepContext) -> StepResult<in_place::Load
     Ok(in_place::load(&world.destination.url, prepared, &options, &reporter).await?)
 }
 
-/// A database that lacks an index is whole. The statements are kept to be run by hand.
+/// Reports indices that could not be built. The data is complete without them, and the statements
+/// are saved to be run by hand.
 fn report_unbuilt(world: &Reset, context: &StepContext, unbuilt: &[Unbuilt]) {
     for one in unbuilt {
         context.note(format!("not built: {}: {}", one.entry, one.cause));
@@ -48,7 +48,7 @@ fn report_unbuilt(world: &Reset, context: &StepContext, unbuilt: &[Unbuilt]) {
             "the statements that failed are in {}; run them with psql",
             path.display()
         )),
-        Err(error) => context.note(format!("cannot keep the statements that failed: {error}")),
+        Err(error) => context.note(format!("cannot save the statements that failed: {error}")),
     }
 }
 
@@ -66,16 +66,16 @@ impl Step<Reset> for Load {
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         let database = &world.destination.database.attachment().addon_name;
-        vec![Effect::new(format!("{database} is emptied and filled anew; every row is replaced"))]
+        vec![Effect::new(format!("{database} is emptied and loaded again; every row is replaced"))]
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
-        // The backup is the source's, so the hints about it name the source.
+        // The backup belongs to the source, so its hints name the source.
         let source = world.source.named();
         let load =
             async { load(world, context).await.map_err(|error| error.in_environment(&source)) };
         let loading = world.in_quiet(context, load);
-        let loaded = context.wait_for("nothing: the next attempt begins anew", loading).await?;
+        let loaded = context.wait_for("nothing; the next attempt starts again", loading).await?;
         let mut table = Table::new("Rows by table", &["table", "rule", "rows now"]);
         for one in &loaded.tables {
             let name = one.report.table.to_string();
@@ -106,7 +106,7 @@ impl Step<Reset> for Load {
     }
 
     async fn verify(&self, _world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        // The step `verify` looks at what is there with a session of its own.
+        // The step `verify` checks the database in its own session.
         Ok(Evidence::new())
     }
 }

@@ -1,11 +1,11 @@
-//! `migrate`, for the migrations that production does not have yet.
+//! Runs `migrate`, for the migrations that production does not have yet.
 
 use async_trait::async_trait;
 
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepResult};
 
-/// What is migrated already is not migrated again: that is Django's to know.
+/// The step. It can be repeated, because Django skips applied migrations.
 pub struct Migrate;
 
 #[async_trait]

@@ -1,7 +1,8 @@
-//! Staging's database: production's backup in it, scrubbed, verified and migrated.
+//! Fills staging's database with production's backup, scrubbed, verified and migrated.
 //!
-//! By default the backup is scrubbed on its way, so that staging never holds personal data. With
-//! `--restore-via heroku` it does for a while, which the quarantine around this stage is for.
+//! By default the backup is scrubbed on its way, and staging never contains personal data. With
+//! `--restore-via heroku` staging contains personal data for a while, behind the quarantine around
+//! this stage.
 
 mod choose_backup;
 mod load;
@@ -27,7 +28,8 @@ pub use restore::Restore;
 pub use scrub::Scrub;
 pub use verify::Verify;
 
-/// Members of JSON that went because nothing names them: their names, and never what was in them.
+/// A table of JSON members that were dropped because the manifest does not name them. It has their
+/// names and never their values.
 fn dropped_members(members: &[DroppedMember]) -> Table {
     let columns = ["table", "of", "member", "count"];
     let table = Table::new("Members that the manifest does not name, dropped", &columns);

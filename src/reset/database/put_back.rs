@@ -1,4 +1,4 @@
-//! The way back: staging's own backup from before the run, restored by Heroku.
+//! Puts the database back: Heroku restores staging's own backup from before the run.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, Undo};
 
 const RESTORE: &str = "restore of staging's backup";
 
-/// Staging's own backup, which puts back whatever filled the database.
+/// The undo of every step that fills the database.
 pub struct StagingsBackup;
 
 #[async_trait]
@@ -18,22 +18,22 @@ impl Undo<Reset> for StagingsBackup {
     /// Restores staging's backup, unless nothing has been changed yet.
     async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         if is_untouched(context)? {
-            return Ok(Evidence::of("The database stays: the run made no backup of it"));
+            return Ok(Evidence::of("The database is unchanged: the run made no backup of it"));
         }
         let backup = context.need(&BACKUP)?;
         let owner = world.destination_backups();
         let source = world.heroku.backup_source(owner, &backup.name).await?;
         let wanted = Wanted::Restore(&source);
-        // The restore of production's backup, if this run's is still going on.
+        // The run's restore of production's backup may still be running.
         world.end_transfer(context, super::restore::RESTORE, wanted).await?;
         let restoring = world.transfer(context, RESTORE, wanted, context.step_id());
         world.in_quiet(context, restoring).await?;
         let database = &world.destination.database.attachment().addon_name;
-        let summary = format!("{database} is restored from {}", backup.name);
+        let summary = format!("{database} restored from {}", backup.name);
         Ok(Evidence::of(summary).fact("restored from", backup.name))
     }
 
-    /// The restore's final state was read, and it is what counts.
+    /// Checks that the restore is recorded. Its final state was read before.
     async fn verify_undo(&self, _world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         if is_untouched(context)? {
             return Ok(Evidence::new());

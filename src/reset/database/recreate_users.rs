@@ -1,5 +1,5 @@
-//! Puts chosen accounts of staging alone back, from staging's own backup: nothing of them rests on
-//! this machine in between.
+//! Puts back chosen accounts that existed only on staging, from staging's own backup. They are
+//! never stored on this machine.
 
 use std::collections::BTreeSet;
 
@@ -36,15 +36,17 @@ async fn missing(world: &Reset, context: &StepContext) -> StepResult<Vec<String>
 impl Step<Reset> for RecreateUsers {
     fn describe(&self, world: &Reset) -> String {
         match wanted(world).len() as u64 {
-            0 => "Put no accounts of staging back".to_owned(),
-            count => format!("Put {} of staging back", words::plural(count, "account")),
+            0 => "Put back no accounts of staging".to_owned(),
+            count => format!("Put back {} of staging", words::plural(count, "account")),
         }
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         match wanted(world).len() as u64 {
             0 => Vec::new(),
-            count => vec![Effect::new(format!("{} made again", words::plural(count, "account")))],
+            count => {
+                vec![Effect::new(format!("{} created again", words::plural(count, "account")))]
+            }
         }
     }
 
@@ -57,7 +59,8 @@ impl Step<Reset> for RecreateUsers {
             .iter()
             .filter(|name| !stored.iter().any(|account| account.username() == name.as_str()));
         for name in gone {
-            context.warn(format!("the account {name} is not in staging's backup"));
+            context
+                .warn(format!("the account {name} is not in staging's backup; it is not put back"));
         }
         let names: BTreeSet<String> =
             stored.iter().map(|account| account.username().to_owned()).collect();

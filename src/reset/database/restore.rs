@@ -1,4 +1,5 @@
-//! `--restore-via heroku`: Heroku restores the source's backup, personal data and all.
+//! Restores the source's backup for `--restore-via heroku`: Heroku restores it, including personal
+//! data.
 
 use async_trait::async_trait;
 
@@ -28,7 +29,7 @@ impl Step<Reset> for Restore {
         let database = &world.destination.database.attachment().addon_name;
         vec![
             Effect::new(format!("every row of {database} is replaced")),
-            Effect::new("it holds personal data until the next step, behind the quarantine"),
+            Effect::new("it contains personal data until the next step, behind the quarantine"),
         ]
     }
 
@@ -39,8 +40,9 @@ impl Step<Reset> for Restore {
         let restoring = world.transfer(context, RESTORE, Wanted::Restore(&source), "restore");
         let done = world.in_quiet(context, restoring).await?;
         if let Some(incomplete) = restored::missing(world, owner, backup.num).await? {
-            // Going on with it would find the same: the next attempt restores anew.
-            context.settle(RESTORE, "what it restored is not whole")?;
+            // Waiting for this restore again would find the same, so the next attempt starts a new
+            // one.
+            context.settle(RESTORE, "the restore is incomplete")?;
             return Err(incomplete.into());
         }
         let evidence = Evidence::of(format!("{} restored by Heroku", world.answers.backup.name))
@@ -58,7 +60,7 @@ impl Step<Reset> for Restore {
         let Job::Known { id } = context.job(RESTORE) else {
             return Err(crate::runbook::StepError::failed(
                 crate::failure::FailureKind::RemoteJob,
-                "no restore is on record",
+                "the journal has no restore",
             ));
         };
         Ok(Evidence::new().fact("transfer", id))

@@ -1,9 +1,9 @@
-//! Whether a restore on Heroku's side left the whole of the backup.
+//! Checks that a restore by Heroku is complete.
 //!
-//! Heroku calls a restore completed although some of its statements failed, and counts them as
-//! warnings. A table whose rows could not be copied lacks, as a rule, the keys that point at it, as
-//! they find nothing there. So the names of tables, indices and constraints are compared with the
-//! backup's table of contents. Rows are not counted: an archive does not say how many it has.
+//! Heroku calls a restore completed even if some of its statements failed, and counts these as
+//! warnings. If the rows of a table could not be copied, the foreign keys to it usually fail as
+//! well. So the names of tables, indices and constraints are compared with the backup's table of
+//! contents. Rows are not counted, because an archive does not say how many it has.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::reset::world::Reset;
 use crate::restore::{Contents, OpenBackup};
 use crate::runbook::StepResult;
 
-/// How many names an error tells.
-const TOLD: usize = 5;
+/// How many names an error lists.
+const LISTED: usize = 5;
 
-/// Everything that is a table, an index or a constraint, in the words of an archive: kind, schema,
-/// and the tag, which is `TABLE NAME` for constraints.
+/// Lists every table, index and constraint in an archive's terms: kind, schema, and tag, which is
+/// `TABLE NAME` for constraints.
 const THERE: &str = "\
 SELECT 'TABLE', n.nspname::text, c.relname::text
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -36,12 +36,12 @@ SELECT CASE k.contype WHEN 'f' THEN 'FK CONSTRAINT' ELSE 'CONSTRAINT' END, n.nsp
 
 type Name = (String, String, String);
 
-/// Compares staging's database with the backup that was restored into it. Gives an error that tells
-/// of what is not there, if anything is.
+/// Compares staging's database with the backup that was restored into it. Returns an error that
+/// lists what is missing, if anything is.
 ///
 /// # Errors
 ///
-/// Where they could not be compared.
+/// If they could not be compared.
 pub(super) async fn missing(
     world: &Reset,
     owner: &str,
@@ -53,25 +53,26 @@ pub(super) async fn missing(
     let there = there(&session).await?;
     session.close().await;
     let mut missing: Vec<Name> = wanted(contents.toc()).difference(&there).cloned().collect();
-    // A table comes before what is lacking because of it.
+    // Missing tables come first, because they explain the rest.
     missing.sort_by_key(|(kind, ..)| kind != "TABLE");
     let name = |(kind, schema, tag): Name| format!("{} {schema}.{tag}", kind.to_ascii_lowercase());
     let missing: Vec<String> = missing.into_iter().map(name).collect();
     if missing.is_empty() {
         return Ok(None);
     }
-    let told = missing.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
-    let more = missing.len().saturating_sub(TOLD);
+    let listed = missing.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    let more = missing.len().saturating_sub(LISTED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let text = format!(
-        "Heroku calls the restore of {} completed, and this of it is not there: {told}{more}",
+        "the restore of {} is incomplete, although Heroku calls it completed; missing: \
+         {listed}{more}",
         world.answers.backup.name
     );
     let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app_name());
     Ok(Some(CommandError::new(FailureKind::RemoteJob, text).hint(logs)))
 }
 
-/// What of the archive has to be there.
+/// The entries of the archive that the database must have.
 fn wanted(toc: &Toc) -> BTreeSet<Name> {
     let kinds = ["TABLE", "INDEX", "CONSTRAINT", "FK CONSTRAINT"];
     let entries = toc.entries().iter().filter(|one| kinds.contains(&one.entry_type.as_str()));

@@ -1,4 +1,5 @@
-//! `--restore-via heroku`: the scrub in place, in one transaction that proves itself.
+//! Scrubs the database in place for `--restore-via heroku`, in one transaction that is verified
+//! before its commit.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::scrub::live::{self, LiveReport};
 
 use super::{POLICY, dropped_members};
 
-/// Scrubbing what is scrubbed changes nothing, and `verify` looks in any case.
+/// The step. Repeating it changes nothing, and the step `verify` checks the result in any case.
 pub struct Scrub;
 
 async fn scrub(world: &Reset, context: &StepContext) -> StepResult<LiveReport> {
@@ -18,9 +19,8 @@ async fn scrub(world: &Reset, context: &StepContext) -> StepResult<LiveReport> {
     let manifest = &world.manifest;
     let scrubbing =
         async { Ok(live::scrub(&session, manifest, POLICY, &limits, &[], &reporter).await?) };
-    // Until the commit nothing has happened, so that this may be dropped; the commit itself is
-    // waited for.
-    let scrubbed = context.wait_for("nothing: the server rolls it back", scrubbing).await?;
+    // Before the commit nothing has changed, so this can be dropped. The commit itself is awaited.
+    let scrubbed = context.wait_for("nothing; the server rolls the scrub back", scrubbing).await?;
     Ok(scrubbed.commit(&session).await?)
 }
 
@@ -69,7 +69,7 @@ impl Step<Reset> for Scrub {
     }
 
     async fn verify(&self, _world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        // The step `verify` does this for both ways of restoring, with a session of its own.
+        // The step `verify` does this for both ways of restoring, in its own session.
         Ok(Evidence::new())
     }
 }

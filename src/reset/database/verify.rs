@@ -1,5 +1,5 @@
-//! Looks independently at what is in the database now: no rule has anything left to do, the audit
-//! finds no personal data, and the rows are those that were loaded.
+//! Verifies the database independently: no rule has anything left to change, the audit finds no
+//! personal data, and the rows are those that were loaded.
 
 use async_trait::async_trait;
 
@@ -32,7 +32,7 @@ impl Check<Reset> for Verify {
         let verified = context.wait_for("nothing", looking).await?;
         let (tables, rows) = (verified.rows.0.len() as u64, verified.rows.total());
         for table in &verified.not_looked_at {
-            context.warn(format!("{table} was not looked at: it belongs to an extension"));
+            context.warn(format!("{table} was not audited: it belongs to an extension"));
         }
         let summary = format!(
             "No personal data found in {} of {}",

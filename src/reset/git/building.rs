@@ -1,8 +1,8 @@
-//! Has Heroku build a commit, by a push or from uploaded source, once whatever happens to this
-//! process.
+//! Has Heroku build a commit exactly once, by a push or from uploaded source, even if this process
+//! is killed.
 //!
-//! A push that moves no ref builds nothing. A commit that Heroku's repository has at its tip already
-//! is therefore built from source, which leaves the repository as it is.
+//! A push that moves no ref builds nothing. If Heroku's repository already has the commit at its
+//! tip, the commit is built from source, which does not change the repository.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ use super::short;
 
 pub(super) const LISTED_WITHIN: Duration = Duration::from_secs(5);
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Heroku ends a build or a release phase that takes longer.
+/// Heroku ends every build or release phase that takes longer than this.
 const ENDS_WITHIN: Duration = Duration::from_secs(60 * 60);
 
-/// What the jobs of one direction are called in the journal.
+/// The names of one direction's jobs in the journal.
 pub(super) struct Names {
     push: &'static str,
     source: &'static str,
-    /// The newest builds from before the first request: none of them is the one asked for.
+    /// The newest builds from before the first request. None of them is the requested one.
     builds_before: ValueKey<Vec<String>>,
 }
 
@@ -41,14 +41,14 @@ pub(super) const BACK: Names = Names {
     builds_before: ValueKey::new("builds_before_way_back"),
 };
 
-/// The release phase failed, and the same commit is built once more.
+/// For building the same commit again after a failed release phase.
 pub(super) const AGAIN: Names = Names {
     push: "push again to Heroku",
     source: "second build at Heroku",
     builds_before: ValueKey::new("builds_before_second"),
 };
 
-/// One commit that is to be built for staging's app.
+/// One commit to build for staging's app.
 pub(super) struct Building<'a> {
     pub world: &'a Reset,
     pub context: &'a StepContext,
@@ -57,11 +57,11 @@ pub(super) struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Brings the build to its good end: finds the one that an earlier attempt began, or begins one.
-    /// The repository has to hold the commit.
+    /// Completes the build: finds the build that an earlier attempt began, or begins one. The
+    /// repository has to contain the commit.
     pub async fn finish(&self, repository: &Repository) -> StepResult<()> {
         if let Some(build) = self.earlier().await? {
-            self.context.note(format!("the build {} was found", build.id));
+            self.context.note(format!("found the build {} of an earlier attempt", build.id));
             return self.watch(&build).await;
         }
         let (reference, there) = tip_at_heroku(self.world, repository).await?;
@@ -72,7 +72,7 @@ impl Building<'_> {
     }
 
     /// The build that an earlier attempt began, unless it failed or its release is not in force.
-    /// Heroku lists a build a moment after a push has come in.
+    /// Heroku lists a build a moment after the push.
     pub async fn earlier(&self) -> StepResult<Option<Build>> {
         let names = [self.names.push, self.names.source];
         if names.iter().all(|name| matches!(self.context.job(name), Job::None)) {
@@ -97,7 +97,7 @@ impl Building<'_> {
         }
     }
 
-    /// Whether a build is under way, or its release is or will be in force.
+    /// Whether a build is running, or its release is or will be in force.
     async fn is_of_use(&self, build: &Build) -> StepResult<bool> {
         match build.status {
             JobStatus::Failed | JobStatus::Expired => return Ok(false),
@@ -153,13 +153,13 @@ impl Building<'_> {
         let (context, commit) = (self.context, self.commit);
         let name = self.names.source;
         context.note(format!(
-            "Heroku has {} at its tip, and builds nothing for a push of it: it is built from source",
+            "Heroku already has {} at its tip, so a push would build nothing; building from source",
             short(commit)
         ));
         let repository = repository.clone();
         let archiving = tokio::task::spawn_blocking(move || repository.source_archive(commit));
         let archive = archiving.await.map_err(|cause| {
-            CommandError::new(FailureKind::Unexpected, "the archive of the source was not finished")
+            CommandError::new(FailureKind::Unexpected, "cannot make the archive of the source")
                 .with_cause(cause)
         })??;
         let uploading = async { Ok(self.world.heroku.upload_source(archive).await?) };
@@ -171,7 +171,7 @@ impl Building<'_> {
             match self.world.heroku.start_build(&self.world.destination.app, &source, &id).await {
                 Ok(build) => build,
                 Err(error) if error.leaves_doubt() => {
-                    // The request is sent once. The list tells whether it arrived.
+                    // The request is sent once. The list of builds shows whether it arrived.
                     self.earlier().await?.ok_or(error)?
                 }
                 Err(error) => {
@@ -200,7 +200,7 @@ impl Building<'_> {
         }
     }
 
-    /// What is asked for next is a new build.
+    /// Settles the jobs, so that the next request is for a new build.
     pub fn settle(&self, how: &str) -> StepResult<()> {
         for name in [self.names.push, self.names.source] {
             if !matches!(self.context.job(name), Job::None) {
@@ -211,20 +211,20 @@ impl Building<'_> {
     }
 }
 
-/// The branch that Heroku builds, and where it is.
+/// The branch that Heroku builds, and its tip.
 pub(super) async fn tip_at_heroku(
     world: &Reset,
     repository: &Repository,
 ) -> StepResult<(String, Option<Oid>)> {
     let names = ["refs/heads/main", "refs/heads/master"];
     let tips = repository.tips(&world.destination.remote, &names).await?;
-    // Heroku builds both names; the one in use is kept.
+    // Heroku builds both names. The name in use is kept.
     let name = if tips.contains_key(names[0]) { names[0] } else { names[1] };
     Ok((name.to_owned(), tips.get(name).copied()))
 }
 
-/// Waits until no build and no release of the app is under way any more, however they end, so that
-/// none of them comes after what is done next.
+/// Waits until no build and no release of the app is running, however they end, so that none of
+/// them overtakes the next change.
 pub(super) async fn let_all_end(world: &Reset, context: &StepContext) -> StepResult<()> {
     let waiting = async {
         let app = world.destination.app.id();
@@ -237,7 +237,7 @@ pub(super) async fn let_all_end(world: &Reset, context: &StepContext) -> StepRes
             )?;
             let is_pending = builds.iter().any(|one| one.status == JobStatus::Pending)
                 || releases.iter().any(|one| one.status == JobStatus::Pending);
-            // A good build makes its release a moment later.
+            // The release of a successful build appears a moment later.
             let is_owed = builds
                 .first()
                 .is_some_and(|one| one.status == JobStatus::Succeeded && one.release.is_none());

@@ -1,4 +1,4 @@
-//! Has Heroku build the merged tip, and puts back what was deployed before.
+//! Deploys the merged tip: has Heroku build it, and puts back the earlier code.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use super::{commit, deployed, merge, short, way_back};
 
 pub struct Deploy;
 
-/// Puts on record what runs before the deploy, once, and keeps its commit for a rollback.
+/// Records once which release runs before the deploy, and keeps its commit for a rollback.
 async fn remember_release(world: &Reset, context: &StepContext) -> StepResult<()> {
     if context.get(&RELEASE_BEFORE)?.is_some() {
         return Ok(());
@@ -31,7 +31,7 @@ async fn remember_release(world: &Reset, context: &StepContext) -> StepResult<()
     deployed::keep(world, context, &seen).await
 }
 
-/// Whether the newest build of the commit is good.
+/// Whether the newest build of the commit succeeded.
 async fn is_built(world: &Reset, tip: Oid) -> StepResult<bool> {
     let builds = world.newest_builds().await?;
     let tip = tip.to_string();
@@ -51,15 +51,15 @@ impl Step<Reset> for Deploy {
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         vec![Effect::known_after(
-            format!("{} is built anew; its release phase migrates", world.app_name()),
+            format!("{} is built again; its release phase migrates the database", world.app_name()),
             "merge",
         )]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
         let Some(merged) = context.get(&MERGED)? else { return Ok(Probe::NotYet) };
-        // The tip of Heroku's repository says what was pushed last. What runs is another question
-        // after a rollback, a failed release phase or a build from elsewhere.
+        // The tip of Heroku's repository only says what was pushed last. After a rollback, a failed
+        // release phase or a build from elsewhere, other code can be running.
         let (_, there) = there(world, context).await?;
         if there != Some(merged.tip) {
             return Ok(Probe::NotYet);
@@ -89,7 +89,7 @@ impl Step<Reset> for Deploy {
         let wanted = context.need(&MERGED)?.tip;
         let began = Instant::now();
         loop {
-            // The ref moves a moment after a build that was only watched has ended.
+            // If this process only watched the build, the ref moves a moment after its end.
             let (reference, there) = there(world, context).await?;
             if there == Some(wanted) {
                 return Ok(Evidence::new()
@@ -98,8 +98,8 @@ impl Step<Reset> for Deploy {
             }
             if began.elapsed() > LISTED_WITHIN {
                 if is_built(world, wanted).await? {
-                    // Whoever began the push was gone when the build ended, so that the ref was
-                    // not moved. Pushing again would build a second time what is there.
+                    // The process that pushed was gone when the build ended, so the ref was not
+                    // moved. Another push would build the same commit again.
                     return Ok(Evidence::new()
                         .fact("commit built at Heroku", wanted.to_string())
                         .fact("branch at Heroku", "not moved"));
@@ -125,7 +125,8 @@ impl Undo<Reset> for Deploy {
         match way_back::runs_as_before(&releases, &before) {
             true => Ok(Evidence::new().fact("code as before", true)),
             false => {
-                let text = format!("{} does not run what it ran before", world.app_name());
+                let text =
+                    format!("{} does not run the code from before the run", world.app_name());
                 Err(StepError::failed(FailureKind::RemoteJob, text))
             }
         }
@@ -134,7 +135,7 @@ impl Undo<Reset> for Deploy {
     fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let before = context.get(&RELEASE_BEFORE).ok().flatten()?;
         let app = world.app_name();
-        // Where the stack has no rollback, the old commit is pushed, as this step would do it.
+        // If the old commit is known, the hint pushes it, which works on every stack.
         Some(match before.commit.as_deref().and_then(|code| commit(code).ok()) {
             Some(commit) => format!(
                 "git push --force {} {commit}:refs/heads/master",

@@ -1,8 +1,8 @@
-//! The commit that was deployed before the run, kept for a rollback that has to build it.
+//! Keeps the commit that was deployed before the run, for a rollback that has to build it.
 //!
-//! Mostly it is the old tip of staging's branch, or below it. It need not be: somebody may have pushed
-//! to Heroku alone, and then nothing but Heroku's own repository has it, until the deploy overwrites
-//! that.
+//! Usually the commit is the old tip of staging's branch, or an ancestor of it. But someone may
+//! have pushed only to Heroku. Then only Heroku's own repository has the commit, until the deploy
+//! overwrites it.
 
 use crate::adapters::git::{Oid, Repository};
 use crate::reset::values::ReleaseSeen;
@@ -12,7 +12,8 @@ use crate::runbook::{StepContext, StepResult};
 use super::building::tip_at_heroku;
 use super::short;
 
-/// Sees to it that the commit of the release can be had after the deploy, or warns that it cannot.
+/// Makes sure that the commit of the release is still available after the deploy, or warns that it
+/// is not.
 pub(super) async fn keep(
     world: &Reset,
     context: &StepContext,
@@ -20,8 +21,8 @@ pub(super) async fn keep(
 ) -> StepResult<()> {
     let Some(commit) = before.whole_commit() else {
         context.warn(format!(
-            "Heroku does not say which commit v{} runs: a rollback of this run can only ask Heroku \
-             to roll back",
+            "Heroku does not say which commit v{} runs; a rollback of this run can only use \
+             Heroku's own rollback",
             before.version
         ));
         return Ok(());
@@ -36,8 +37,8 @@ pub(super) async fn keep(
             && repository.fetch_deployed(&world.destination.remote, &reference, commit).await?);
     if !known {
         context.warn(format!(
-            "the commit {} that {} runs is neither on the origin nor in Heroku's repository: a \
-             rollback of this run can only ask Heroku to roll back",
+            "the commit {} that {} runs is neither on the origin nor in Heroku's repository; a \
+             rollback of this run has to use Heroku's rollback",
             short(commit),
             world.app_name()
         ));
@@ -47,7 +48,7 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// The repository with the commit in it, from wherever it is kept.
+/// Fetches the commit into the repository, from wherever it is kept. Returns whether it was found.
 pub(super) async fn find(repository: &Repository, commit: Oid) -> StepResult<bool> {
     if repository.has_commit(commit)? {
         return Ok(true);
@@ -60,7 +61,7 @@ pub(super) async fn find(repository: &Repository, commit: Oid) -> StepResult<boo
     Ok(repository.has_commit(commit)?)
 }
 
-/// Whether a branch of the origin has the commit, or the tip that the run keeps there: by the time of
+/// Whether the origin has the commit, on a branch or below the tip that the run keeps there. Before
 /// a second attempt the branch itself may have moved.
 fn is_on_origin(world: &Reset, repository: &Repository, commit: Oid) -> StepResult<bool> {
     if !repository.has_commit(commit)? {

@@ -1,4 +1,4 @@
-//! Keeps the tip that staging's branch is about to lose, on the origin, under the run's id.
+//! Keeps the old tip of staging's branch on the origin, under the run's id.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use super::short;
 
 pub struct KeepTip;
 
-/// Puts on record what runs now, for the lock: another machine may have to go back to it.
+/// Records the present release for the lock, because another machine may have to roll back to it.
 async fn keep_release(world: &Reset, context: &StepContext) -> StepResult<()> {
     if context.get(&RELEASE_AT_START)?.is_some() {
         return Ok(());
@@ -27,7 +27,7 @@ async fn keep_release(world: &Reset, context: &StepContext) -> StepResult<()> {
 #[async_trait]
 impl Step<Reset> for KeepTip {
     fn describe(&self, world: &Reset) -> String {
-        format!("Keep the tip of {} from before", world.branches.staging)
+        format!("Keep the old tip of {}", world.branches.staging)
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
@@ -38,7 +38,7 @@ impl Step<Reset> for KeepTip {
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         keep_release(world, context).await?;
         let repository = world.repository(context)?;
-        // The tip has to be here to be pushed under another name.
+        // The clone needs the tip to push it under another name.
         repository.fetch_branches(None).await?;
         let tip = world.answers.staging;
         let place = repository.back_up_tip(tip).await?;
@@ -56,7 +56,7 @@ impl Step<Reset> for KeepTip {
         Ok(match refused {
             None => Outcome::Done(evidence),
             Some(refused) => Outcome::Warning {
-                text: format!("the old tip is kept in this clone alone: {refused}"),
+                text: format!("the old tip is kept only in this clone: {refused}"),
                 evidence,
             },
         })
@@ -66,7 +66,7 @@ impl Step<Reset> for KeepTip {
         let repository = world.repository(context)?;
         let kept = repository.backed_up_tip().await?;
         if kept != Some(world.answers.staging) {
-            let text = "the old tip of staging's branch is not where it was kept";
+            let text = "the backup of the old tip of staging's branch is missing";
             return Err(crate::runbook::StepError::failed(
                 crate::failure::FailureKind::Unexpected,
                 text,

@@ -14,7 +14,7 @@ use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResul
 
 use super::short;
 
-/// The name under which the merged tip is kept in the clone.
+/// The name of the merged tip in the clone.
 const KEPT: &str = "staging";
 
 pub struct Merge;
@@ -24,7 +24,7 @@ impl Check<Reset> for Merge {
     fn describe(&self, world: &Reset) -> String {
         let branches = &world.branches;
         match world.answers.branch_names().as_slice() {
-            [] => format!("Take {} as it is", branches.master),
+            [] => format!("Use {} without merges", branches.master),
             chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
         }
     }
@@ -40,7 +40,7 @@ impl Check<Reset> for Merge {
             }
             return Err(StepError::NeedsDecision {
                 question: format!(
-                    "{} is in conflict; leave it out?",
+                    "skip the branches in conflict ({})?",
                     branches_in_conflict(&assembled).join(", ")
                 ),
                 flag: "--on-conflict skip".to_owned(),
@@ -53,14 +53,14 @@ impl Check<Reset> for Merge {
         for conflict in &conflicts {
             context.warn(conflict.clone());
         }
-        let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
+        let text = format!("skipped because of conflicts: {}", merged.left_out.join(", "));
         Ok(Outcome::Warning { text, evidence })
     }
 }
 
-/// The merged tip, as an object in the repository: merged again where the repository was a temporary
-/// one that is gone. The same branches give the same commit. After the push the origin itself has the
-/// tip, wherever its other branches have moved to since.
+/// The merged tip, as an object in the repository. If a temporary repository is gone, the branches
+/// are merged again, which gives the same commit. After the push the origin has the tip, even if
+/// its other branches have moved since.
 pub async fn tip(world: &Reset, context: &StepContext) -> StepResult<(Repository, Oid)> {
     let recorded = context.need(&MERGED)?.tip;
     let repository = world.repository(context)?;
@@ -74,7 +74,7 @@ pub async fn tip(world: &Reset, context: &StepContext) -> StepResult<(Repository
     }
     let assembled = assemble_found(world, context, &repository, &found).await?;
     if assembled.tip != recorded {
-        let text = "merging again gave another result, so that nothing was pushed";
+        let text = "cannot push: merging again gave another result; nothing was pushed";
         return Err(StepError::failed(FailureKind::Refused, text));
     }
     Ok((repository, recorded))
@@ -86,7 +86,7 @@ async fn assemble(world: &Reset, context: &StepContext) -> StepResult<Assembled>
     assemble_found(world, context, &repository, &found).await
 }
 
-/// Merges branches that were fetched.
+/// Merges fetched branches.
 async fn assemble_found(
     world: &Reset,
     context: &StepContext,
@@ -94,7 +94,7 @@ async fn assemble_found(
     found: &[Branch],
 ) -> StepResult<Assembled> {
     let tip_of = |name: &str| found.iter().find(|one| one.name == name).map(|one| one.commit);
-    // What was approved is what is merged: a branch that moved since is not.
+    // Only approved commits are merged, so a branch that has moved since is refused.
     let mut branches = Vec::new();
     for chosen in &world.answers.branches {
         if tip_of(&chosen.name) != Some(chosen.commit) {
@@ -122,9 +122,9 @@ async fn assemble_found(
 
 fn moved(name: &str, was: Oid, is: Option<Oid>) -> StepError {
     let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(is)));
-    let text = format!("{name} was at {} when this was decided, and is {is}", short(was));
+    let text = format!("{name} was at {} when it was chosen, and is {is} now", short(was));
     CommandError::new(FailureKind::Refused, text)
-        .hint("begin a new run, which sees the branches as they are now")
+        .hint("begin a new run with the present branches")
         .into()
 }
 
@@ -146,7 +146,7 @@ fn branches_in_conflict(assembled: &Assembled) -> Vec<String> {
     assembled.outcomes.iter().filter(in_conflict).map(|one| one.choice.name.clone()).collect()
 }
 
-/// One line for each file: its path and both branches.
+/// One line per file, with its path and both branches.
 fn conflicts(assembled: &Assembled) -> Vec<String> {
     let mut lines = Vec::new();
     for one in &assembled.outcomes {
@@ -162,8 +162,8 @@ fn evidence(world: &Reset, assembled: &Assembled, merged: &Merged) -> Evidence {
     for one in &assembled.outcomes {
         let outcome = match &one.outcome {
             Merging::Merged { commit } => format!("merged as {}", short(commit)),
-            Merging::AlreadyThere => "on master already".to_owned(),
-            Merging::Conflicts(_) => "left out: conflict".to_owned(),
+            Merging::AlreadyThere => "already on master".to_owned(),
+            Merging::Conflicts(_) => "skipped: conflict".to_owned(),
             Merging::NotTried => "not tried".to_owned(),
         };
         let tip = short(one.choice.commit);

@@ -1,4 +1,4 @@
-//! Whether the merged tree's migrations go together, before anything is pushed.
+//! Checks that the merged tree's migrations fit together, before anything is pushed.
 
 use async_trait::async_trait;
 
@@ -16,7 +16,7 @@ pub struct Migrations;
 #[async_trait]
 impl Check<Reset> for Migrations {
     fn describe(&self, _world: &Reset) -> String {
-        "Check that the migrations of the merged branches go together".to_owned()
+        "Check that the migrations of the merged branches fit together".to_owned()
     }
 
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -47,12 +47,12 @@ pub(super) fn report_on<'a>(
 fn judge(report: &migrations::Report) -> crate::runbook::StepResult<Outcome> {
     if report.is_sound() {
         let read = report.migrations;
-        let evidence = Evidence::of(format!("Migrations go together ({read} read)"))
+        let evidence = Evidence::of(format!("Migrations fit together ({read} read)"))
             .fact("migrations read", read);
         return Ok(Outcome::Done(evidence));
     }
     let text = match report.conflicts.len() {
-        0 => "the migrations of the merged tree cannot be shown to go together".to_owned(),
+        0 => "cannot show that the migrations of the merged branches fit together".to_owned(),
         1 => "a merge migration is missing".to_owned(),
         apps => format!("merge migrations are missing in {apps} apps"),
     };

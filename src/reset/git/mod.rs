@@ -1,7 +1,7 @@
-//! Staging's branch and what is deployed: master with the chosen branches merged on top.
+//! Makes staging's branch from master and the chosen branches, and deploys it.
 //!
 //! The operator's checkout is never touched. Nothing is pushed before the merged tree's migrations
-//! were shown to go together, and every push has a lease on the tip that was seen.
+//! are known to fit together, and every push has a lease on the observed tip.
 
 mod building;
 mod deploy;
@@ -19,7 +19,7 @@ pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
 pub use merge::Merge;
 pub use migrations::Migrations;
-pub use preview::{InConflict, Preview, preview};
+pub use preview::{InConflict, Preview, conflicting, preview};
 pub use push::Push;
 pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
@@ -29,7 +29,7 @@ use crate::adapters::git::Oid;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepError, StepResult};
 
-/// Reads a commit's id that was put on record.
+/// Reads a recorded commit id.
 fn commit(text: &str) -> StepResult<Oid> {
     Oid::from_str(text).map_err(|cause| {
         let text = format!("{text} is not the id of a commit");
@@ -37,7 +37,7 @@ fn commit(text: &str) -> StepResult<Oid> {
     })
 }
 
-/// The beginning of a commit's id, as people write it.
+/// Shortens a commit's id for people.
 pub fn short(commit: impl std::fmt::Display) -> String {
     commit.to_string().chars().take(10).collect()
 }

@@ -1,4 +1,4 @@
-//! Merges in memory what a run would merge, and says what comes of it before anything is decided.
+//! Previews the merges of a run in memory, before anything is decided.
 //!
 //! Nothing is kept: no ref points at the merged commits.
 
@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::adapters::git::inventory::Inventory;
 use crate::adapters::git::{
-    Assembly, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
+    Assembly, Branch, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
 };
 use crate::failure::CommandError;
 use crate::reset::answers::Answers;
@@ -16,29 +17,29 @@ use crate::reset::world::Branches;
 
 use super::migrations::report_on;
 
-/// What the chosen branches come to.
+/// The result of merging the chosen branches.
 #[derive(Debug, Clone, Default)]
 pub struct Preview {
     pub merged: Vec<String>,
-    /// Branches of which everything is on master.
+    /// Branches that are already completely on master.
     pub already_there: Vec<String>,
-    /// Branches that do not merge, each with a line for each file.
+    /// Branches with conflicts, each with a line per file.
     pub conflicts: Vec<InConflict>,
-    /// Of the tree without the branches in conflict.
+    /// The migrations of the merged tree without the branches in conflict.
     pub migrations: migrations::Report,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InConflict {
     pub branch: String,
-    /// A line for each.
+    /// A line per file.
     pub files: Vec<String>,
 }
 
-/// Every branch that merges is merged, because all conflicts are to be seen at once.
+/// Merges every branch that has no conflict, so that all conflicts are shown at once.
 ///
 /// # Errors
-/// Where a branch that was fetched cannot be read.
+/// If a fetched branch cannot be read.
 pub async fn preview(
     repository: &Repository,
     branches: &Branches,
@@ -52,7 +53,7 @@ pub async fn preview(
         into: branches.staging.clone(),
         branches: chosen.clone(),
         on_conflict: OnConflict::Skip,
-        // The commits are thrown away, and whoever looks need not be able to make any.
+        // The commits are thrown away, so a missing git identity is not an error.
         identity: repository.identity().await.unwrap_or_else(|_| anyone()),
     };
     let assembled = repository.assemble(&assembly).await?;
@@ -72,6 +73,34 @@ pub async fn preview(
     let is_in = |choice: &&Choice| found.merged.contains(&choice.name);
     found.migrations = report_on(repository, base, assembled.tip, chosen.iter().filter(is_in))?;
     Ok(found)
+}
+
+/// The branches that do not merge into master, each tried alone.
+///
+/// # Errors
+/// A branch that was fetched cannot be read.
+pub async fn conflicting(
+    repository: &Repository,
+    branches: &Branches,
+    inventory: &Inventory,
+) -> Result<Vec<String>, CommandError> {
+    let mut names = Vec::new();
+    for one in inventory.branches.iter().filter(|one| one.landed.is_none()) {
+        let branch = Branch { name: one.name.clone(), commit: one.last.commit };
+        let assembly = Assembly {
+            base: inventory.master,
+            base_name: branches.master.clone(),
+            into: branches.staging.clone(),
+            branches: vec![Choice::from(branch)],
+            on_conflict: OnConflict::Skip,
+            identity: anyone(),
+        };
+        let outcomes = repository.assemble(&assembly).await?.outcomes;
+        if outcomes.iter().any(|one| matches!(one.outcome, Merging::Conflicts(_))) {
+            names.push(one.name.clone());
+        }
+    }
+    Ok(names)
 }
 
 fn anyone() -> Identity {

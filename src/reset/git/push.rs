@@ -1,5 +1,4 @@
-//! Moves staging's branch on the origin to the merged tip, from where it was seen and from nowhere
-//! else.
+//! Moves staging's branch on the origin to the merged tip, with a lease on the observed tip.
 
 use async_trait::async_trait;
 
@@ -20,7 +19,7 @@ async fn tip_on_origin(world: &Reset, context: &StepContext) -> StepResult<Optio
     Ok(repository.tip(repository.origin(), &world.staging_reference()).await?)
 }
 
-/// Whether the branch on the origin holds the commit that the run has pushed.
+/// Whether the branch on the origin contains the commit that the run has pushed.
 async fn holds(world: &Reset, context: &StepContext, merged: Option<Oid>) -> StepResult<bool> {
     let Some(merged) = merged else { return Ok(false) };
     let repository = world.repository(context)?;
@@ -67,7 +66,7 @@ impl Step<Reset> for Push {
             if error.is_refusal() {
                 return Err(refused(error));
             }
-            // Of a push whose answer was lost the remote itself knows.
+            // If the answer to the push was lost, the remote's tip shows whether it arrived.
             let arrived = error.leaves_doubt() && tip_on_origin(world, context).await? == Some(tip);
             if !arrived {
                 return Err(error.into());
@@ -83,7 +82,7 @@ impl Step<Reset> for Push {
             found => {
                 let found = found.map_or_else(|| "gone".to_owned(), short);
                 let text = format!(
-                    "{} is {found} on the origin and not {}",
+                    "{} is {found} on the origin instead of {}",
                     world.branches.staging,
                     short(wanted)
                 );
@@ -113,17 +112,17 @@ impl Undo<Reset> for Push {
         }
         if there.is_none() || (there != merged && there != given_up) {
             let text = format!(
-                "somebody has pushed to {} since; it was left as it is",
+                "someone has pushed to {} since; the branch is unchanged",
                 world.branches.staging
             );
             return Err(CommandError::new(FailureKind::Refused, text)
-                .hint(format!("look at it, then push {} yourself", short(before)))
+                .hint(format!("check the branch, then push {} yourself", short(before)))
                 .into());
         }
         let repository = world.repository(context)?;
         let old = repository.backed_up_tip().await?;
         let to = old.filter(|tip| *tip == before).ok_or_else(|| {
-            let text = format!("the old tip {} is no longer kept", short(before));
+            let text = format!("the backup of the old tip {} is missing", short(before));
             CommandError::new(FailureKind::Unexpected, text)
         })?;
         let lease = Lease::from(there);
@@ -139,7 +138,7 @@ impl Undo<Reset> for Push {
             Some(tip) if tip == before => Ok(seen(tip)),
             Some(tip) if !holds(world, context, merged).await? => Ok(seen(tip)),
             _ => {
-                let text = format!("{} is not where it was", world.branches.staging);
+                let text = format!("{} is not at its old tip", world.branches.staging);
                 Err(CommandError::new(FailureKind::Unexpected, text).into())
             }
         }
@@ -151,12 +150,13 @@ impl Undo<Reset> for Push {
     }
 }
 
-/// Nothing was moved. What was decided for a tip that is no longer there cannot be gone on with.
+/// The error for a refused push. The branch is unchanged, and a decision about an old tip needs a
+/// new run.
 fn refused(error: GitError) -> StepError {
     let is_old = matches!(error, GitError::LeaseRejected { .. });
     let error = CommandError::from(error);
     StepError::untouched(match is_old {
-        true => error.hint("begin a new run, which sees the branches as they are now"),
+        true => error.hint("begin a new run with the present branches"),
         false => error,
     })
 }

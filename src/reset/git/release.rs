@@ -1,8 +1,8 @@
-//! Brings about that the merged tip is what the dynos run: watches its release, with the output of
-//! its release phase, to the end.
+//! Makes the dynos run the merged tip: watches its release to the end, with the output of its
+//! release phase.
 //!
-//! A release phase that failed is not tried again as it is, which Heroku cannot do on every stack. The
-//! next attempt of this step has the commit built once more, and that makes a release of its own.
+//! A failed release phase is not repeated, because Heroku cannot do that on every stack. The next
+//! attempt of this step builds the commit again, which makes a new release.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -21,13 +21,13 @@ use crate::runbook::{Evidence, Outcome, Step, StepContext, StepError, StepResult
 use super::building::{AGAIN, Building, LOOK_EVERY};
 use super::{merge, short};
 
-/// How long a build may take to be followed by its release.
+/// How long the release may take to appear after its build.
 const APPEARS_WITHIN: Duration = Duration::from_secs(120);
 
 pub struct Release;
 
-/// Brings the merged tip back into force where something else was released since, as by somebody's
-/// rollback in the middle of the run. Nothing is done where the run deploys nothing.
+/// Brings the merged tip back into force if something else was released since, for example by a
+/// rollback in the middle of the run. Does nothing if the run deploys nothing.
 pub async fn keep_in_force(world: &Reset, context: &StepContext) -> StepResult<()> {
     if context.get(&MERGED)?.is_none() || context.get(&RELEASE)?.is_none() {
         return Ok(());
@@ -35,18 +35,18 @@ pub async fn keep_in_force(world: &Reset, context: &StepContext) -> StepResult<(
     release(world, context).await.map(drop)
 }
 
-/// How the merged tip is known at Heroku.
+/// The state of the merged tip at Heroku.
 enum TipState {
     /// The dynos run it.
     InForce(HerokuRelease),
     Pending(HerokuRelease),
     Failed(HerokuRelease),
-    /// It was in force, and then something else was released.
+    /// The tip was in force, and then something else was released.
     Replaced {
         ours: HerokuRelease,
         by: HerokuRelease,
     },
-    /// There is no release of it that could be in force, so far.
+    /// There is no release of the tip yet that could be in force.
     Missing,
 }
 
@@ -61,7 +61,7 @@ impl TipState {
             (JobStatus::Succeeded, Some(by)) if by.version > ours.version => {
                 TipState::Replaced { ours, by: by.clone() }
             }
-            // The list says a moment later that it is current.
+            // The list shows the release as current a moment later.
             (JobStatus::Succeeded, _) => TipState::Missing,
             _ => TipState::Pending(ours),
         }
@@ -73,7 +73,7 @@ async fn look(world: &Reset, tip: &str) -> StepResult<TipState> {
     Ok(TipState::of(&releases, tip))
 }
 
-/// Looks until there is a release of the tip.
+/// Waits until there is a release of the tip.
 async fn appears(world: &Reset, tip: &str) -> StepResult<TipState> {
     let began = Instant::now();
     loop {
@@ -86,7 +86,7 @@ async fn appears(world: &Reset, tip: &str) -> StepResult<TipState> {
     }
 }
 
-/// Brings the tip into force, and puts on record the release that it is in force by.
+/// Brings the tip into force, and records its release.
 async fn release(world: &Reset, context: &StepContext) -> StepResult<u64> {
     let HerokuRelease { id, version, .. } = bring_about(world, context).await?;
     let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip.to_string()) };
@@ -96,8 +96,8 @@ async fn release(world: &Reset, context: &StepContext) -> StepResult<u64> {
     Ok(version)
 }
 
-/// Brings the tip into force. It is built once more at most, where its release failed before this
-/// attempt or something else has taken its place.
+/// Brings the tip into force. The tip is built again at most once, if its release failed before
+/// this attempt or something else has replaced it.
 async fn bring_about(world: &Reset, context: &StepContext) -> StepResult<HerokuRelease> {
     let tip = context.need(&MERGED)?.tip.to_string();
     let failed_before = context.get(&RELEASE_FAILED)?;
@@ -109,11 +109,14 @@ async fn bring_about(world: &Reset, context: &StepContext) -> StepResult<HerokuR
             TipState::Pending(release) => watch(world, context, &release).await?,
             TipState::Failed(release) => {
                 if !may_build || failed_before.as_deref() != Some(release.id.as_str()) {
-                    // Its output is shown, and its end is the error.
+                    // This shows the output of the release phase and returns its failure.
                     watch(world, context, &release).await?;
                     continue;
                 }
-                context.note(format!("the release v{} failed; it is built again", release.version));
+                context.note(format!(
+                    "release v{} failed; building the commit again",
+                    release.version
+                ));
                 build_again(world, context, &mut may_build).await?;
             }
             TipState::Replaced { ours, by } => {
@@ -121,7 +124,7 @@ async fn bring_about(world: &Reset, context: &StepContext) -> StepResult<HerokuR
                     return Err(replaced(world, &tip, &ours, &by));
                 }
                 context.warn(format!(
-                    "v{} ({}) has replaced v{} of this run; the merged tip is built again",
+                    "v{} ({}) has replaced v{} of this run; building the merged tip again",
                     by.version, by.description, ours.version
                 ));
                 build_again(world, context, &mut may_build).await?;
@@ -148,7 +151,7 @@ async fn watch(world: &Reset, context: &StepContext, release: &HerokuRelease) ->
     let tip = context.need(&MERGED)?.tip;
     building(world, context, tip).settle("its release failed")?;
     let hint = format!(
-        "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
+        "fix the cause, then build the same commit again: bcops runs resume {}",
         context.run()
     );
     Err(CommandError::from(error).hint(hint).into())
@@ -167,7 +170,7 @@ async fn build_again(world: &Reset, context: &StepContext, may_build: &mut bool)
     let (repository, tip) = merge::tip(world, context).await?;
     let building = building(world, context, tip);
     building.finish(&repository).await?;
-    // The release of this build appears a moment later; until then the old one is the newest.
+    // The release of this build appears a moment later. Until then the old release is the newest.
     let began = Instant::now();
     let newest = world.newest_builds().await?;
     let ours = newest.into_iter().find(|one| one.commit() == Some(&tip.to_string()));
@@ -181,7 +184,7 @@ async fn build_again(world: &Reset, context: &StepContext, may_build: &mut bool)
 
 fn missing(world: &Reset, tip: &str) -> StepError {
     let app = world.app_name();
-    let text = format!("{app} has no release of {} in force", short(tip));
+    let text = format!("{app} runs no release of {}", short(tip));
     CommandError::new(FailureKind::RemoteJob, text)
         .hint(format!("heroku releases --app {app}"))
         .into()
@@ -190,7 +193,7 @@ fn missing(world: &Reset, tip: &str) -> StepError {
 fn replaced(world: &Reset, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
     let app = world.app_name();
     let text = format!(
-        "{app} runs v{} ({}) and not {}, which was v{}",
+        "{app} runs v{} ({}) instead of {}, which was v{}",
         by.version,
         by.description,
         short(tip),
@@ -231,13 +234,13 @@ impl Step<Reset> for Release {
     }
 }
 
-/// Passes what is written to it on as notes, a line each.
+/// Reports each written line as a note.
 struct Notes {
     reporter: SharedReporter,
     line: Vec<u8>,
 }
 
-/// A longer line is told in pieces.
+/// A longer line is reported in pieces.
 const LONGEST_LINE: usize = 4096;
 
 impl Notes {

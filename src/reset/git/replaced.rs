@@ -1,7 +1,7 @@
-//! Whether staging is still what a run that stood still has made of it.
+//! Checks that staging still has the commits of a run that was stopped.
 //!
-//! A lock can be broken, and then somebody else may have reset staging in the meantime. Going on
-//! with the older run would deploy a commit that is on staging's branch no more.
+//! After a lock was broken, another operator may have reset staging. The older run would then
+//! deploy a commit that is no longer on staging's branch.
 
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, Merged};
@@ -10,8 +10,8 @@ use crate::runbook::{History, RunId};
 
 use super::short;
 
-/// Refuses to go on where the run has pushed and the origin's branch does not hold its commit any
-/// more. What colleagues have pushed on top of it is no obstacle.
+/// Refuses to continue if the run has pushed and the origin's branch no longer contains its commit.
+/// Later commits of colleagues are allowed.
 pub async fn refuse_replaced(
     world: &Reset,
     run: &RunId,
@@ -23,7 +23,7 @@ pub async fn refuse_replaced(
         return Ok(());
     };
     let unreadable = |error| {
-        let text = format!("the run {run} does not tell what it has pushed");
+        let text = format!("cannot read what the run {run} has pushed");
         CommandError::new(FailureKind::Unexpected, text).with_cause(error)
     };
     let merged: Merged = serde_json::from_value(merged.clone()).map_err(unreadable)?;
@@ -39,8 +39,8 @@ pub async fn refuse_replaced(
     }
     let now = now.map_or_else(|| "gone".to_owned(), |now| format!("at {}", short(now)));
     let text = format!(
-        "{branch} is {now} and no longer holds {}, which the run {run} has pushed: somebody has \
-         reset it since; nothing was changed",
+        "someone has reset {branch} since: it is {now} and no longer contains {} of the run {run}; \
+         nothing was changed",
         short(merged.tip)
     );
     Err(CommandError::new(FailureKind::Refused, text).hint("begin a new run"))

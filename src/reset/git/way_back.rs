@@ -1,7 +1,7 @@
 //! Puts back the code that ran before a deploy.
 //!
-//! Where Heroku has slugs it is asked to roll back. The container stack has none, and a rollback may
-//! be refused anywhere: then the old commit is built and released once more.
+//! If Heroku has slugs, it is asked to roll back. The container stack has no slugs, and Heroku can
+//! refuse a rollback on any stack. Then the old commit is built and released again.
 
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::{HerokuError, Release, Releases};
@@ -13,13 +13,13 @@ use crate::runbook::{Evidence, StepContext, StepResult};
 use super::building::{BACK, Building, let_all_end};
 use super::{deployed, short};
 
-/// How the old code comes back.
+/// How the old code is put back.
 enum Way {
     Nothing,
-    /// By Heroku's own rollback, or if that is refused by a build of the commit.
+    /// By Heroku's own rollback, or by a build of the commit if Heroku refuses.
     Rollback(Release, Option<Oid>),
     Build(Oid),
-    /// Nothing is left to roll back to, and the commit is not known.
+    /// Heroku has nothing to roll back to, and the commit is not known.
     None,
 }
 
@@ -30,7 +30,7 @@ impl Way {
         }
         let (old, commit) = (releases.by_id(&before.id), before.whole_commit());
         match (old, commit) {
-            // Without a slug or an image there is nothing to roll back to, as far as is known.
+            // Without a slug or an image, Heroku has nothing to roll back to.
             (Some(old), commit) if old.image().is_some() || commit.is_none() => {
                 Way::Rollback(old.clone(), commit)
             }
@@ -40,7 +40,7 @@ impl Way {
     }
 }
 
-/// What a rollback will do about the code, for the person who is asked.
+/// Describes what a rollback will do about the code, for the confirmation.
 pub async fn way_back_in_words(
     world: &Sides,
     before: &ReleaseSeen,
@@ -48,14 +48,14 @@ pub async fn way_back_in_words(
     let app = world.app_name();
     let releases = world.releases().await?;
     Ok(match Way::of(&releases, before) {
-        Way::Nothing => format!("{app} runs the code from before the run already"),
+        Way::Nothing => format!("{app} already runs the code from before the run"),
         Way::Rollback(old, Some(commit)) => format!(
             "Heroku rolls {app} back to v{}; if it refuses, it builds {} again",
             old.version,
             short(commit)
         ),
         Way::Rollback(old, None) => format!(
-            "Heroku is asked to roll {app} back to v{}; there is no other way, as its commit is not \
+            "Heroku rolls {app} back to v{}; there is no other way, because its commit is not \
              known",
             old.version
         ),
@@ -88,7 +88,7 @@ pub(super) async fn go(world: &Reset, context: &StepContext) -> StepResult<Evide
         return Ok(Evidence::of("Nothing was deployed"));
     };
     let app = world.app_name();
-    // What a killed attempt has pushed goes on by itself, and would be released after all.
+    // A build of a killed attempt continues by itself, and its release would replace the old code.
     let_pushed_end(world, context).await?;
     let releases = world.releases().await?;
     match Way::of(&releases, &before) {
@@ -118,8 +118,8 @@ pub(super) async fn go(world: &Reset, context: &StepContext) -> StepResult<Evide
     Ok(Evidence::of(format!("{app} runs the code of v{} again", before.version)))
 }
 
-/// Waits for a build that a killed attempt's push began, which Heroku lists a moment later, and for
-/// everything else that is under way.
+/// Waits for the build of a killed attempt's push, which Heroku lists a moment later, and for every
+/// other running build and release.
 async fn let_pushed_end(world: &Reset, context: &StepContext) -> StepResult<()> {
     if let Some(merged) = context.get(&crate::reset::values::MERGED)? {
         let commit = merged.tip;
@@ -129,7 +129,7 @@ async fn let_pushed_end(world: &Reset, context: &StepContext) -> StepResult<()> 
     let_all_end(world, context).await
 }
 
-/// The inner error is a refusal, after which there is another way.
+/// Asks Heroku to roll back. The inner error is a refusal, after which the commit can be built.
 async fn roll_back(
     world: &Reset,
     context: &StepContext,

@@ -1,4 +1,4 @@
-//! From bucket to bucket: originals, or everything.
+//! Copies media from the source's bucket to staging's: originals, or everything.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ use crate::words;
 use super::left::{MediaLeft, again, warnings};
 
 const ID: &str = "copy-media";
-/// Transfers at the same time.
+/// How many transfers run at the same time.
 pub const JOBS: usize = 16;
 
 pub struct CopyMedia;
@@ -35,10 +35,10 @@ pub struct MediaNumbers {
     pub unchanged: u64,
 }
 
-/// Compares the two buckets before anything is decided; `None` where no media are copied.
+/// Compares the two buckets before anything is decided. `None` if no media are copied.
 ///
 /// # Errors
-/// Also where more would be deleted than is allowed.
+/// Also if more objects would be deleted than allowed.
 pub async fn media_numbers(world: &Reset) -> Result<Option<MediaNumbers>, CommandError> {
     let Some(sides) = world.media.as_ref().filter(|_| why_nothing_is_copied(world).is_none())
     else {
@@ -50,7 +50,7 @@ pub async fn media_numbers(world: &Reset) -> Result<Option<MediaNumbers>, Comman
     Ok(Some(MediaNumbers { copied, bytes, deleted, unchanged }))
 }
 
-/// The two buckets, compared.
+/// The two buckets and their differences.
 struct Compared {
     source: SourceBucket,
     destination: DestinationBucket,
@@ -71,10 +71,10 @@ fn prefixes(world: &Reset) -> Vec<String> {
     }
 }
 
-/// Why there is nothing to copy.
+/// Why no media are copied.
 pub fn why_nothing_is_copied(world: &Reset) -> Option<&'static str> {
     match (world.answers.media, &world.media) {
-        (MediaChoice::None, _) => Some("no media were asked for: --media none"),
+        (MediaChoice::None, _) => Some("no media are copied, because of --media none"),
         (_, None) => Some("neither environment has a bucket"),
         _ => None,
     }
@@ -112,7 +112,10 @@ async fn copy(world: &Reset, context: &StepContext, compared: Compared) -> StepR
     let mut undeleted = confirm_gone(&source, &doomed).await?;
     delete.retain(|object| undeleted.iter().all(|one| one.key != object.key));
     let uploads = Uploads::open(state, &destination)?.ok_or_else(|| {
-        let text = format!("another bcops writes to {}", destination.reading().place());
+        let text = format!(
+            "cannot write to {}: another bcops is writing to it",
+            destination.reading().place()
+        );
         CommandError::new(FailureKind::Locked, text)
     })?;
     uploads.clean(&destination).await?;
@@ -125,7 +128,7 @@ async fn copy(world: &Reset, context: &StepContext, compared: Compared) -> StepR
     let mut copies = CopyIndex::open(state, &destination.reading().place())?;
     copies.add(copying.take_copies())?;
     let mut deleted = 0;
-    // Nothing goes from staging before everything that can be copied is there.
+    // Nothing is deleted from staging before everything is copied.
     if outcome.failures.is_empty() {
         let (gone, kept) = delete_objects(&destination, &delete, state).await?;
         deleted = gone;
@@ -148,7 +151,7 @@ async fn copy(world: &Reset, context: &StepContext, compared: Compared) -> StepR
         .fact("objects skipped", outcome.skipped.len() as u64)
         .fact("objects that failed", outcome.failures.len() as u64);
     let again = again(&world.source.name, &world.destination.name, world.answers.media);
-    // One bad object, or the whole of a bucket that fails, is no reason to keep staging closed.
+    // A failing object, or a whole failing bucket, does not keep staging closed.
     let warnings = warnings(&refused, (&outcome, count), &undeleted, &again);
     Ok(match warnings.is_empty() {
         true => Outcome::Done(evidence),
@@ -156,7 +159,7 @@ async fn copy(world: &Reset, context: &StepContext, compared: Compared) -> StepR
     })
 }
 
-/// What gets staging open where a bucket does not answer at all.
+/// Adds the command that opens staging without media if a bucket does not answer.
 fn without_media(context: &StepContext, error: StepError) -> StepError {
     let hint = format!("bcops runs resume {} --media none   # without media", context.run());
     match error {
@@ -204,7 +207,7 @@ impl Step<Reset> for CopyMedia {
             let bucket = world.media.as_ref().map(|sides| sides.destination.reading().place());
             let bucket = bucket.unwrap_or_default();
             Effect::new(format!(
-                "objects of {bucket} are replaced, and deleted where the source has none"
+                "objects of {bucket} are replaced, or deleted if the source does not have them"
             ))
         };
         if why_nothing_is_copied(world).is_some() { Vec::new() } else { vec![effect()] }
@@ -221,7 +224,7 @@ impl Step<Reset> for CopyMedia {
         };
         let copying =
             async { copying.await.map_err(|error: StepError| without_media(context, error)) };
-        context.wait_for("nothing: what was copied stays copied", copying).await
+        context.wait_for("nothing; copied objects stay in the bucket", copying).await
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
@@ -231,7 +234,7 @@ impl Step<Reset> for CopyMedia {
         };
         let known = context.get(&MEDIA_LEFT)?.unwrap_or_default();
         let compared = match compare(world, sides).await {
-            // The warning says already that media are missing.
+            // The act has already warned that media are missing.
             Err(_) if known.given_up => return Ok(Evidence::new().fact("copy given up", true)),
             compared => compared?,
         };

@@ -1,4 +1,4 @@
-//! What a copy of media left undone, in words and for the verification.
+//! Describes what a copy of media left undone, for warnings and for the verification.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,19 @@ use crate::media::{BucketDifference, Failure, Fate, Outcome, Refused};
 use crate::reset::answers::MediaChoice;
 use crate::words;
 
-/// Objects that staging lacks although the copy has ended, and why that is known.
+/// Objects that staging lacks after the copy, for known reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaLeft {
     /// Keys that were not copied.
     pub uncopied: Vec<String>,
-    /// How many objects staging has too many.
+    /// How many objects were not deleted from staging.
     pub undeleted: u64,
-    /// When the newest object of the source was made that the copy knew of. Later ones are another
-    /// day's.
+    /// When the newest object in the copy's listing of the source was made. Later objects are
+    /// ignored.
     pub newest: Option<Timestamp>,
-    /// Of the keys, those that somebody should know of.
+    /// How many of the keys are worth a warning.
     pub worth_a_warning: u64,
-    /// The copy ended before every object was tried, so that any of them may be missing.
+    /// Whether the copy ended before every object was tried, so that any object may be missing.
     #[serde(default)]
     pub given_up: bool,
 }
@@ -37,7 +37,7 @@ impl MediaLeft {
         }
     }
 
-    /// The objects that should be in staging's bucket and are not, beside those that are known.
+    /// The objects that staging's bucket lacks without a known reason.
     pub fn unexplained<'a>(&self, difference: &'a BucketDifference) -> Vec<&'a ListedObject> {
         if self.given_up {
             return Vec::new();
@@ -50,8 +50,8 @@ impl MediaLeft {
     }
 }
 
-/// One sentence for each kind of thing that is worth a warning. `wanted` is how many objects were to
-/// be copied.
+/// One sentence for each kind of problem that is worth a warning. `wanted` is the number of objects
+/// to copy.
 pub fn warnings(
     refused: &[Refused],
     (outcome, wanted): (&Outcome, u64),
@@ -61,7 +61,7 @@ pub fn warnings(
     let mut warnings = Vec::new();
     if let Some(first) = refused.first() {
         warnings.push(format!(
-            "{} left alone because of their keys, the first: `{}`",
+            "{} skipped because of their keys, the first: `{}`",
             words::plural(refused.len() as u64, "object"),
             first.key.escape_debug()
         ));
@@ -70,7 +70,7 @@ pub fn warnings(
         let tried = outcome.objects + (outcome.skipped.len() + outcome.failures.len()) as u64;
         let untried = wanted.saturating_sub(tried);
         warnings.push(format!(
-            "the copy of media was given up after {}, and {} not tried; try again: {again}",
+            "the copy of media stopped after {}, with {} not tried; try again: {again}",
             words::plural(outcome.objects, "object"),
             words::count(untried)
         ));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_was_given_up_explains_what_it_did_not_try() {
+    fn a_copy_that_stopped_early_explains_every_object_that_it_did_not_try() {
         let difference = BucketDifference {
             transfer: vec![object("a"), object("b"), object("c")],
             delete: Vec::new(),
@@ -148,7 +148,7 @@ mod tests {
         assert!(left.unexplained(&difference).is_empty());
         let warnings = warnings(&[], (&outcome, 3), &[], "again");
         assert!(warnings[0].contains("2 not tried"), "{warnings:?}");
-        // A journal from before this was noted.
+        // A journal from before this field existed.
         let old = r#"{"uncopied":["a"],"undeleted":0,"newest":null,"worth_a_warning":1}"#;
         assert!(!serde_json::from_str::<MediaLeft>(old).expect("an old journal").given_up);
     }

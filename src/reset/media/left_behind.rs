@@ -13,15 +13,15 @@ use crate::reset::world::Reset;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NotCopied {
     pub folder: String,
-    /// In the source.
+    /// The number of objects in the source.
     pub objects: u64,
 }
 
-/// The folders with documents and whatever else has no copy on staging afterwards. Renditions are
-/// none of them, because the site makes them again.
+/// The folders that the reset does not copy, such as documents. Renditions do not count, because
+/// the site makes them again.
 ///
 /// # Errors
-/// Where the source's bucket cannot be listed.
+/// If the source's bucket cannot be listed.
 pub async fn media_left_behind(world: &Reset) -> Result<Vec<NotCopied>, CommandError> {
     let Some(sides) = &world.media else { return Ok(Vec::new()) };
     if world.answers.leaves_out(Stage::Media) || world.answers.media != MediaChoice::Originals {
@@ -42,5 +42,5 @@ pub async fn media_left_behind(world: &Reset) -> Result<Vec<NotCopied>, CommandE
     Ok(found)
 }
 
-/// Where Wagtail keeps the smaller versions of images.
+/// The folder where Wagtail keeps renditions, the smaller versions of images.
 const RENDITIONS: &str = "images/";

@@ -1,4 +1,4 @@
-//! The source's media in staging's bucket, and the rows of renditions that go with it.
+//! Copies the source's media to staging's bucket, and deletes the matching rendition rows.
 
 mod copy;
 mod left;

@@ -1,5 +1,5 @@
-//! The rows of renditions, which name files that staging's bucket does not have: without them the
-//! site makes renditions again when a page asks for one.
+//! Deletes the rendition rows, which name files that staging's bucket does not have. Without the
+//! rows, the site makes a rendition again when a page needs it.
 
 use async_trait::async_trait;
 
@@ -12,7 +12,7 @@ use crate::words;
 
 pub struct Renditions;
 
-/// Those of the configured tables that exist, quoted.
+/// The configured tables that exist, quoted.
 async fn tables(world: &Reset) -> StepResult<Vec<String>> {
     let session = world.connect_destination().await?;
     let mut tables = Vec::new();
@@ -44,13 +44,13 @@ async fn rows(world: &Reset) -> StepResult<u64> {
 #[async_trait]
 impl Step<Reset> for Renditions {
     fn describe(&self, _world: &Reset) -> String {
-        "Delete the rows of renditions, so that they are made again".to_owned()
+        "Delete the rendition rows, because the site makes renditions again".to_owned()
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         match world.answers.media {
             MediaChoice::All => Vec::new(),
-            _ => vec![Effect::new("every row of the rendition tables goes")],
+            _ => vec![Effect::new("every row of the rendition tables is deleted")],
         }
     }
 
@@ -68,7 +68,7 @@ impl Step<Reset> for Renditions {
             .map_err(PostgresError::from)?;
         let mut rows = 0;
         for table in &tables {
-            // An error ends the session, and with it the transaction.
+            // An error ends the session, which rolls the transaction back.
             let sql = format!("DELETE FROM {table}");
             rows += session.execute(&sql, &[]).await.map_err(PostgresError::from)?;
         }
@@ -81,7 +81,7 @@ impl Step<Reset> for Renditions {
         match rows(world).await? {
             0 => Ok(Evidence::new()),
             rows => {
-                let text = format!("{} of renditions are still there", words::plural(rows, "row"));
+                let text = format!("{} of renditions were not deleted", words::plural(rows, "row"));
                 Err(StepError::failed(crate::failure::FailureKind::RemoteJob, text))
             }
         }

@@ -1,4 +1,4 @@
-//! Which folders hold migrations, and what their apps are called.
+//! Finds the folders with migrations, and the labels of their apps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ pub struct App<'a> {
     pub files: Vec<&'a SourceFile>,
 }
 
-/// A file directly in a folder `migrations` that is Python: the app's folder, and the module.
+/// The app's folder and the module of a Python file that is directly in a folder `migrations`.
 pub fn migration_place(path: &str) -> Option<(&str, &str)> {
     let (folder, file) = path.rsplit_once('/')?;
     let module = file.strip_suffix(".py")?;
@@ -23,13 +23,13 @@ pub fn migration_place(path: &str) -> Option<(&str, &str)> {
     Some((app, module))
 }
 
-/// Whether this is where an app says what it is called.
+/// Whether this file can set an app's label.
 pub fn is_config(path: &str) -> bool {
     path == "apps.py" || path.ends_with("/apps.py")
 }
 
-/// Finds the apps. As in Django, a folder without `__init__.py` holds no migrations, and modules
-/// that begin with `_` or `~` are none.
+/// Finds the apps. As in Django, a folder without `__init__.py` has no migrations, and modules that
+/// begin with `_` or `~` do not count.
 pub fn find<'a>(files: &'a [SourceFile], report: &mut Report) -> Vec<App<'a>> {
     let mut folders: BTreeMap<&str, Vec<&SourceFile>> = BTreeMap::new();
     let mut packages = BTreeSet::new();
@@ -57,18 +57,18 @@ pub fn find<'a>(files: &'a [SourceFile], report: &mut Report) -> Vec<App<'a>> {
         };
         let app = App { label: label.clone(), files: own };
         if let Some((other, _)) = apps.insert(label.clone(), (place.clone(), app)) {
-            report.unreadable(&place, format!("{other} is of an app called `{label}` as well"));
+            report.unreadable(&place, format!("{other} has the app label `{label}` as well"));
         }
     }
     apps.into_values().map(|(_, app)| app).collect()
 }
 
-/// As `pkgutil.iter_modules` and Django's loader see it.
+/// Whether `pkgutil.iter_modules` and Django's loader accept the name.
 fn is_module(name: &str) -> bool {
     !name.is_empty() && !name.starts_with(['_', '~']) && !name.contains('.')
 }
 
-/// The label that `apps.py` gives, or else the folder's name.
+/// The label in `apps.py`, or otherwise the folder's name.
 fn label(folder: &str, files: &[SourceFile]) -> Result<String, String> {
     let path = if folder.is_empty() { "apps.py".to_owned() } else { format!("{folder}/apps.py") };
     if let Some(file) = files.iter().find(|file| file.path == path) {
@@ -85,7 +85,7 @@ fn label(folder: &str, files: &[SourceFile]) -> Result<String, String> {
     }
     match folder.rsplit('/').next() {
         Some(name) if !name.is_empty() => Ok(name.to_owned()),
-        _ => Err("it is in no app's folder, so that its label is not known".to_owned()),
+        _ => Err("it is not in an app's folder, so its label is not known".to_owned()),
     }
 }
 

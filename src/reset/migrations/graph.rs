@@ -1,4 +1,4 @@
-//! Django's graph of migrations, as its loader builds it from the files alone.
+//! Builds Django's graph of migrations as its loader does, from the files alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,8 +33,8 @@ pub struct Node {
     pub migration: Migration,
 }
 
-/// Finds conflicts, and what would keep Django from loading the graph at all. `apps` are the
-/// labels of all apps with a package for migrations, be it empty.
+/// Finds conflicts, and problems that keep Django from loading the graph. `apps` are the labels of
+/// all apps with a migrations package, even an empty one.
 pub fn check(
     nodes: &BTreeMap<Key, Node>,
     apps: &BTreeSet<&str>,
@@ -66,20 +66,20 @@ fn as_key(value: &Value) -> Option<Key> {
     }
 }
 
-/// The migrations that replace others, with those.
+/// The squashed migrations, each with the migrations that it replaces.
 fn squashed(nodes: &BTreeMap<Key, Node>) -> BTreeMap<&Key, BTreeSet<Key>> {
     let replaced = |node: &Node| node.migration.replaces.iter().filter_map(as_key).collect();
     let squashed = nodes.iter().filter(|(_, node)| !node.migration.replaces.is_empty());
     squashed.map(|(key, node)| (key, replaced(node))).collect()
 }
 
-/// Of a folder in which something cannot be read, nothing can be said but that.
+/// The folders with an unreadable file. Nothing else is reported about them.
 fn apps_with_unreadable_files(report: &Report) -> BTreeSet<String> {
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     report.unreadable.iter().filter_map(|file| folder(&file.path)).collect()
 }
 
-/// For each migration what it depends on. A name that is no node is one that is missing.
+/// The dependencies of each migration. A name that is not a node is missing.
 #[derive(Default)]
 struct Graph {
     parents: BTreeMap<Key, BTreeSet<Key>>,
@@ -90,7 +90,8 @@ impl Graph {
         self.parents.entry(child.clone()).or_default().insert(parent.clone());
     }
 
-    /// Within an app `__first__` means nothing, and everything else is a name.
+    /// Adds dependencies within an app. There `__first__` has no meaning, and everything else is a
+    /// name.
     fn add_internal(&mut self, nodes: &BTreeMap<Key, Node>) {
         for (key, node) in nodes {
             let parents = node.migration.dependencies.iter().filter_map(as_key);
@@ -100,8 +101,8 @@ impl Graph {
         }
     }
 
-    /// Between apps, as far as they are in the tree. The others are installed packages, which
-    /// cannot make or mend a conflict here.
+    /// Adds dependencies between apps of the tree. Other apps are installed packages, which cannot
+    /// cause or resolve a conflict here.
     fn add_external(&mut self, nodes: &BTreeMap<Key, Node>, apps: &BTreeSet<&str>) {
         for (key, node) in nodes {
             let known = |other: &Key| apps.contains(other.app.as_str());
@@ -119,7 +120,7 @@ impl Graph {
         }
     }
 
-    /// What `__first__` and `__latest__` stand for.
+    /// Resolves `__first__` and `__latest__`.
     fn meant(&self, key: &Key, from: &Key, nodes: &BTreeMap<Key, Node>) -> Option<Key> {
         let latest = match key.name.as_str() {
             "__first__" => false,
@@ -131,7 +132,7 @@ impl Graph {
         }
         let own = nodes.keys().filter(|node| node.app == key.app);
         let ends = |node: &&Key| if latest { self.is_leaf(node) } else { self.is_root(node) };
-        // Of an app without any, the name itself stays: it is then found to be missing.
+        // If the app has no migrations, the name stays and is reported as missing.
         own.filter(ends).min().cloned().or_else(|| Some(key.clone()))
     }
 
@@ -143,7 +144,8 @@ impl Graph {
         !self.parents.iter().any(|(child, parents)| child.app == key.app && parents.contains(key))
     }
 
-    /// A squashed migration takes the place of those that it replaces, as none is applied yet.
+    /// Puts a squashed migration in the place of those that it replaces. The check assumes that
+    /// none of them is applied.
     fn replace(&mut self, replacement: &Key, replaced: &BTreeSet<Key>) {
         let mut inherited = BTreeSet::new();
         for key in replaced {
@@ -164,7 +166,7 @@ impl Graph {
 struct Findings<'a> {
     nodes: &'a BTreeMap<Key, Node>,
     origins: &'a Origins,
-    /// Folders of which a file could not be read.
+    /// Folders with an unreadable file.
     unclear: &'a BTreeSet<String>,
 }
 
@@ -185,21 +187,21 @@ impl Findings<'_> {
         Some(Broken { brought_by: self.brought_by(&path), path, reason })
     }
 
-    /// What replaces others and is itself replaced, or shares them with another: Django takes them
-    /// in no fixed order, so that it loads on one day and not on the next.
+    /// Reports squashed migrations that replace each other or the same migrations. Django processes
+    /// them in no fixed order, so loading them succeeds only sometimes.
     fn overlapping(&self, squashed: &BTreeMap<&Key, BTreeSet<Key>>, report: &mut Report) {
         for (key, replaced) in squashed {
             let mut others = squashed.iter().filter(|(other, _)| *other != key);
             if others.any(|(other, theirs)| {
                 theirs.contains(*key) || replaced.contains(*other) || !theirs.is_disjoint(replaced)
             }) {
-                let reason = "replaces what another squashed migration is about".to_owned();
+                let reason = "overlaps with another squashed migration".to_owned();
                 report.broken.extend(self.broken(key, reason));
             }
         }
     }
 
-    /// A dependency whose file is not there: Django refuses to load.
+    /// Reports missing dependencies, with which Django refuses to load the graph.
     fn missing(&self, graph: &Graph, report: &mut Report) {
         let edges = graph
             .parents
@@ -208,14 +210,14 @@ impl Findings<'_> {
         for (child, parent) in edges {
             let absent = |key: &Key| !graph.parents.contains_key(key) && !self.is_unclear(&key.app);
             if absent(parent) {
-                let reason = format!("depends on {parent}, which is not there");
+                let reason = format!("depends on {parent}, which is missing");
                 report.broken.extend(self.broken(child, reason));
             }
         }
-        // A child that only `run_before` names is in the graph without being a file.
+        // A child that only `run_before` names is in the graph without a file.
         for (child, parents) in &graph.parents {
             if !self.nodes.contains_key(child) && !self.is_unclear(&child.app) {
-                let reason = format!("is to run before {child}, which is not there");
+                let reason = format!("must run before {child}, which is missing");
                 report.broken.extend(
                     parents.iter().filter_map(|parent| self.broken(parent, reason.clone())),
                 );
@@ -223,7 +225,7 @@ impl Findings<'_> {
         }
     }
 
-    /// Takes away what depends on nothing that is left. What then remains goes in a circle.
+    /// Reports a cycle: removes migrations without remaining dependencies until only cycles remain.
     fn cycle(&self, graph: &Graph, report: &mut Report) {
         let mut left = graph.parents.clone();
         loop {
@@ -240,7 +242,7 @@ impl Findings<'_> {
             }
         }
         for key in circle(&left) {
-            let reason = "depends on itself by way of others".to_owned();
+            let reason = "depends on itself through other migrations".to_owned();
             report.broken.extend(self.broken(key, reason));
         }
     }
@@ -268,7 +270,7 @@ impl Findings<'_> {
     }
 }
 
-/// One circle among keys that each depend on another of them.
+/// Finds one cycle among keys that each depend on another of them.
 fn circle(left: &BTreeMap<Key, BTreeSet<Key>>) -> Vec<&Key> {
     let mut way: Vec<&Key> = Vec::new();
     let mut next = left.keys().next();

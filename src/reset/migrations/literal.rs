@@ -1,8 +1,8 @@
-//! The few forms of value that migrations use for their dependencies.
+//! Reads the few forms of value that migrations use for their dependencies.
 
 use super::tokens::Token;
 
-/// What a migration depends on, replaces, or runs before.
+/// A migration that another one depends on, replaces, or runs before.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// `("app", "name")`.
@@ -12,7 +12,7 @@ pub enum Value {
     Swappable,
 }
 
-/// A value that is plain text and nothing else. Strings side by side are one.
+/// Reads a value that is only plain text. Adjacent strings are one text.
 pub fn text(tokens: &[Token]) -> Option<String> {
     let parts = tokens.iter().map(|token| match token {
         Token::Text(text) => Some(text.as_str()),
@@ -22,7 +22,7 @@ pub fn text(tokens: &[Token]) -> Option<String> {
     text.filter(|_| !tokens.is_empty())
 }
 
-/// A list or tuple of [`Value`]s and nothing else.
+/// Reads a list or tuple of only [`Value`]s.
 pub fn values(tokens: &[Token]) -> Result<Vec<Value>, String> {
     let Some((Token::Sign(open), rest)) = tokens.split_first() else { return Err(unknown()) };
     let close = match open {
@@ -34,7 +34,8 @@ pub fn values(tokens: &[Token]) -> Result<Vec<Value>, String> {
     if !after.is_empty() {
         return Err("something follows the list".to_owned());
     }
-    // `(("app", "name"))` is one pair and not a list of one: only a comma makes a tuple.
+    // `(("app", "name"))` is one pair and not a tuple with one entry, because only a comma makes a
+    // tuple.
     let parts = split(inner);
     if *open == '(' && parts.len() == 1 && inner.last() != Some(&Token::Sign(',')) {
         return Err(unknown());
@@ -43,13 +44,13 @@ pub fn values(tokens: &[Token]) -> Result<Vec<Value>, String> {
 }
 
 fn unknown() -> String {
-    "it is no plain list".to_owned()
+    "it is not a plain list".to_owned()
 }
 
 fn value(tokens: &[Token]) -> Result<Value, String> {
     match tokens {
         [Token::Sign('('), rest @ ..] => {
-            pair(rest).ok_or_else(|| "an entry is no pair of plain strings".to_owned())
+            pair(rest).ok_or_else(|| "an entry is not a pair of plain strings".to_owned())
         }
         _ => swappable(tokens).ok_or_else(|| {
             "an entry is neither a pair of strings nor a swappable_dependency".to_owned()
@@ -76,7 +77,7 @@ fn swappable(tokens: &[Token]) -> Option<Value> {
         return None;
     }
     match text(argument) {
-        // A model named outright: the app is known.
+        // The model is named directly, so the app is known.
         Some(model) => {
             let (app, _) = model.split_once('.')?;
             Some(Value::Pair(app.to_owned(), "__first__".to_owned()))
@@ -85,7 +86,7 @@ fn swappable(tokens: &[Token]) -> Option<Value> {
     }
 }
 
-/// The tokens up to the bracket that closes, and those after it.
+/// The tokens up to the closing bracket, and those after it.
 fn until_closed(tokens: &[Token], close: char) -> Option<(&[Token], &[Token])> {
     let mut depth = 0usize;
     for (place, token) in tokens.iter().enumerate() {

@@ -1,11 +1,12 @@
-//! Whether the migrations of a merged tree go together, without Python and without a database.
+//! Checks whether the migrations of a merged tree fit together, without Python and without a
+//! database.
 //!
-//! Two branches that each add a migration to the same app merge without a conflict in git, and
-//! then `migrate` refuses on the server. Django's rule: a migration without a dependent in its
-//! own app is a leaf, and an app with several leaves is in conflict. What cannot be read is
-//! named, and counts as not shown to be right.
+//! Two branches that each add a migration to the same app merge without a conflict in git, and then
+//! `migrate` fails on the server. In Django, a migration without a dependent in its own app is a
+//! leaf, and an app with several leaves is in conflict. A file that cannot be read is reported and
+//! fails the check.
 //!
-//! The module knows nothing of git: [`check`] takes paths and texts, and who brought them.
+//! The module does not use git: [`check`] takes paths, texts, and the branches that brought them.
 
 mod apps;
 mod graph;
@@ -21,19 +22,19 @@ pub use report::{Broken, Conflict, Leaf, Report, Unreadable};
 /// A file of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// From the top of the repository, with slashes.
+    /// The path from the top of the repository, with slashes.
     pub path: String,
-    /// The bytes, or why there are none.
+    /// The bytes, or why they cannot be read.
     pub text: Result<Vec<u8>, String>,
 }
 
-/// Which branches brought a path; one that is not there came with the base.
+/// The branches that brought each path. A path without an entry came with the base.
 pub type Origins = BTreeMap<String, BTreeSet<String>>;
 
-/// No migration is anywhere near as long; what is longer need not be read.
+/// The size limit for a file. Migrations are far shorter.
 pub const LONGEST_FILE: usize = 4 << 20;
 
-/// Whether the check needs this file. Everything else can be left out.
+/// Whether the check needs this file.
 pub fn is_wanted(path: &str) -> bool {
     apps::is_config(path) || apps::migration_place(path).is_some()
 }

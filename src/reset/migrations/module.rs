@@ -1,12 +1,12 @@
 //! Reads one migration: what it depends on, what it replaces, what it runs before.
 //!
-//! Whatever is not one of the known forms is an error. A wrong guess would let a conflict through.
+//! Every unknown form is an error, because a wrong guess could miss a conflict.
 
 use super::SourceFile;
 use super::literal::{self, Value};
 use super::tokens::{self, Line, Token};
 
-/// What the graph is made of.
+/// A migration as the graph needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Migration {
     pub name: String,
@@ -34,7 +34,7 @@ pub fn read(file: &SourceFile) -> Result<Migration, String> {
             let values = literal::values(value)
                 .map_err(|reason| format!("`{attribute}` cannot be read: {reason}"))?;
             if slot.replace(values).is_some() {
-                return Err(format!("`{attribute}` is given twice"));
+                return Err(format!("`{attribute}` is set twice"));
             }
         }
     }
@@ -53,7 +53,7 @@ fn class_body(lines: &[Line]) -> Result<(&[Line], Vec<&Line>), String> {
         return Err("it has no class `Migration`".to_owned());
     };
     if heads.next().is_some() || head.indent > 0 {
-        return Err("its class `Migration` depends on a condition, or is there twice".to_owned());
+        return Err("its class `Migration` depends on a condition, or appears twice".to_owned());
     }
     if !has_plain_head(head) {
         return Err("its class `Migration` is not simply a `migrations.Migration`".to_owned());
@@ -65,8 +65,8 @@ fn class_body(lines: &[Line]) -> Result<(&[Line], Vec<&Line>), String> {
     Ok((body, before.iter().chain(after).collect()))
 }
 
-/// `class Migration(migrations.Migration):` with nothing behind the colon, as another base class
-/// could bring dependencies of its own.
+/// Whether the head is `class Migration(migrations.Migration):` with nothing after the colon.
+/// Another base class could bring its own dependencies.
 fn has_plain_head(head: &Line) -> bool {
     let Some([Token::Sign('('), base @ .., Token::Sign(')'), Token::Sign(':')]) =
         head.tokens.get(2..)
@@ -83,7 +83,7 @@ fn value_of<'a>(
     attribute: &str,
     indent: usize,
 ) -> Result<Option<&'a [Token]>, String> {
-    let unclear = || Err(format!("`{attribute}` is given in a way that cannot be followed"));
+    let unclear = || Err(format!("`{attribute}` is set in a way that cannot be followed"));
     match line.assigned(attribute) {
         Some(value) if line.indent == indent => return Ok(Some(value)),
         Some(_) => return unclear(),
@@ -96,7 +96,7 @@ fn value_of<'a>(
     Ok(None)
 }
 
-/// The tokens of a line that no bracket encloses: arguments of calls may have any name.
+/// The tokens of a line outside of brackets, because arguments of calls can have any name.
 fn outside_brackets(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     let mut depth = 0usize;
     tokens.iter().filter(move |token| {
@@ -109,7 +109,7 @@ fn outside_brackets(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     })
 }
 
-/// `Migration.dependencies…` anywhere, or another meaning for the name `Migration`.
+/// Whether the line uses `Migration.dependencies…`, or gives the name `Migration` another meaning.
 fn changes_from_outside(line: &Line) -> bool {
     let attribute = line.tokens.windows(3).any(|part| {
         matches!(part, [class, Token::Sign('.'), name] if class.is_name("Migration")

@@ -1,4 +1,4 @@
-//! What the check found.
+//! Holds the findings of the check.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ pub struct Report {
     pub migrations: usize,
     /// Apps with several leaves, by label.
     pub conflicts: Vec<Conflict>,
-    /// Migrations that Django could not load although they can be read.
+    /// Readable migrations that Django could not load.
     pub broken: Vec<Broken>,
-    /// Files of which nothing can be said.
+    /// Files that cannot be read.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// An app whose history has several ends.
+/// An app with several last migrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     pub app: String,
     pub leaves: Vec<Leaf>,
 }
 
-/// One end.
+/// One last migration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leaf {
     pub name: String,
     pub path: String,
-    /// The branches that brought it; none if it came with the base.
+    /// The branches that brought it. Empty if it came with the base.
     pub brought_by: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct Broken {
     pub brought_by: Vec<String>,
 }
 
-/// A file that cannot be read, so that nothing is shown about its app.
+/// A file that cannot be read, so its app cannot be checked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unreadable {
     pub path: String,
@@ -47,7 +47,7 @@ pub struct Unreadable {
 }
 
 impl Report {
-    /// Whether it was shown that the migrations go together.
+    /// Whether the check has shown that the migrations fit together.
     pub fn is_sound(&self) -> bool {
         self.conflicts.is_empty() && self.broken.is_empty() && self.unreadable.is_empty()
     }
@@ -56,7 +56,7 @@ impl Report {
         self.unreadable.push(Unreadable { path: path.to_owned(), reason: reason.into() });
     }
 
-    /// Brings everything into an order that does not depend on the input's.
+    /// Sorts the findings, independently of the order of the input.
     pub(super) fn finish(&mut self) {
         self.conflicts.sort_by(|left, right| left.app.cmp(&right.app));
         self.broken.sort();

@@ -1,4 +1,4 @@
-//! The check on small trees, on forms of Python, and on generated graphs.
+//! Tests the check on small trees, on forms of Python, and on generated graphs.
 
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn two_leaves_are_a_conflict_that_names_the_branches() {
     assert_eq!(conflicts(&report), [expected]);
     assert!(!report.is_sound());
 
-    // A merge migration mends it.
+    // A merge migration resolves the conflict.
     files.push(depends("feedback", "0003_m", &[("feedback", "0002_a"), ("feedback", "0002_b")]));
     let report = check(&files, &origins);
     assert!(report.is_sound(), "{report:?}");
@@ -76,7 +76,7 @@ fn run_before_makes_a_dependent() {
 }
 
 #[test]
-fn a_squashed_migration_stands_for_those_it_replaces() {
+fn a_squashed_migration_takes_the_place_of_those_it_replaces() {
     let squashed = "    replaces = [('f', '0001_i'), ('f', '0002_gone'), ('f', '0003-c')]\n    \
                     dependencies = [(\"auth\", \"0001_initial\")]\n";
     let mut files = vec![
@@ -86,13 +86,13 @@ fn a_squashed_migration_stands_for_those_it_replaces() {
         depends("f", "0004_d", &[("f", "0003-c")]),
     ];
     assert!(checked(files.clone()).is_sound());
-    // A branch that still adds to what was squashed.
+    // A branch that still adds to the squashed migrations.
     files.push(depends("f", "0004_e", &[("f", "0002_gone")]));
     assert_eq!(conflicts(&checked(files)), ["f has 2 last migrations: 0004_d, 0004_e"]);
 }
 
 #[test]
-fn a_missing_dependency_and_a_circle_are_named() {
+fn a_missing_dependency_and_a_cycle_are_reported() {
     let report = checked(vec![
         depends("a", "0002", &[("a", "0001_deleted")]),
         depends("b", "1", &[("c", "1")]),
@@ -102,9 +102,9 @@ fn a_missing_dependency_and_a_circle_are_named() {
     assert_eq!(
         broken,
         [
-            "bc/a/migrations/0002.py: depends on a.0001_deleted, which is not there",
-            "bc/b/migrations/1.py: depends on itself by way of others",
-            "bc/c/migrations/1.py: depends on itself by way of others",
+            "bc/a/migrations/0002.py: depends on a.0001_deleted, which is missing",
+            "bc/b/migrations/1.py: depends on itself through other migrations",
+            "bc/c/migrations/1.py: depends on itself through other migrations",
         ]
     );
 }
@@ -127,7 +127,7 @@ fn the_known_forms_are_read() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
+fn unreadable_files_are_reported() {
     for body in [
         "    dependencies = OTHERS",
         "    dependencies = [('a', '0001')] + OTHERS",
@@ -207,7 +207,7 @@ fn the_label_is_what_apps_py_says() {
         files[0] = file("bc/a/apps.py", config);
         assert!(!checked(files).unreadable.is_empty(), "{config}");
     }
-    // Two folders of one label would be taken for one history.
+    // Two folders with the same label would count as one app.
     let twice = checked(vec![
         depends("a", "0001", &[]),
         file("x/a/migrations/0001.py", "class Migration(migrations.Migration):\n    pass\n"),
@@ -215,7 +215,7 @@ fn the_label_is_what_apps_py_says() {
     assert_eq!(twice.unreadable.len(), 1);
 }
 
-/// Branches that each add a line of migrations on some earlier one, in one app or another.
+/// Generated migrations, each of which depends on some earlier ones in any app.
 fn growth() -> impl Strategy<Value = Vec<(usize, Vec<prop::sample::Index>)>> {
     prop::collection::vec(
         (0..3usize, prop::collection::vec(any::<prop::sample::Index>(), 0..4)),
@@ -226,8 +226,7 @@ fn growth() -> impl Strategy<Value = Vec<(usize, Vec<prop::sample::Index>)>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The leaf rule, counted in another way: an app's leaves are those that no later file of the
-    /// app names.
+    /// Counts leaves in another way: an app's leaves are those that no later file of the app names.
     #[test]
     fn leaves_are_those_that_nothing_in_the_app_needs(growth in growth()) {
         let mut files: Vec<SourceFile> = Vec::new();
@@ -260,9 +259,9 @@ proptest! {
         prop_assert!(report.broken.is_empty() && report.unreadable.is_empty());
     }
 
-    /// Whatever a file holds, it is read or named, and nothing panics.
+    /// Any file content is read or reported, and nothing panics.
     #[test]
-    fn any_text_is_read_or_named(text in "(class Migration\\(migrations.Migration\\):\n)?( {0,4}(dependencies|replaces|x) ?[=:+.\\[\\](){},'\"#\\\\ab\n;]{0,12}){0,6}") {
+    fn any_text_is_read_or_reported(text in "(class Migration\\(migrations.Migration\\):\n)?( {0,4}(dependencies|replaces|x) ?[=:+.\\[\\](){},'\"#\\\\ab\n;]{0,12}){0,6}") {
         let report = checked(vec![file("bc/a/migrations/0001.py", &text)]);
         prop_assert_eq!(report.migrations + report.unreadable.len(), 1);
     }

@@ -1,7 +1,7 @@
-//! Python, as far as the top of a migration needs it: logical lines of words, strings and signs.
+//! Splits Python into logical lines of words, strings and signs, as far as migrations need it.
 //!
-//! Comments, docstrings, continuation lines and brackets over many lines are what a plain search
-//! trips over, so that the text is cut as Python itself cuts it.
+//! A plain search would fail on comments, docstrings, continuation lines and brackets over many
+//! lines, so the text is split as Python itself splits it.
 
 use super::SourceFile;
 
@@ -10,7 +10,7 @@ pub enum Token {
     Name(String),
     /// A string whose value is known.
     Text(String),
-    /// A string whose value is not: with a placeholder, an escape, or of bytes.
+    /// A string whose value is not known: with a placeholder or an escape, or of bytes.
     OtherText,
     Number,
     Sign(char),
@@ -19,7 +19,7 @@ pub enum Token {
 /// A statement, or the head of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// How far it is indented, with a tab to the next multiple of eight.
+    /// The indentation. A tab goes to the next multiple of eight.
     pub indent: usize,
     pub tokens: Vec<Token>,
 }
@@ -48,7 +48,7 @@ impl Token {
     }
 }
 
-/// Cuts a file into logical lines.
+/// Splits a file into logical lines.
 pub fn lines(file: &SourceFile) -> Result<Vec<Line>, String> {
     let bytes = file.text.as_ref().map_err(Clone::clone)?;
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
@@ -58,7 +58,7 @@ pub fn lines(file: &SourceFile) -> Result<Vec<Line>, String> {
 
 struct Cutter<'a> {
     rest: &'a str,
-    /// The brackets that are open.
+    /// The open brackets.
     depth: Vec<char>,
     lines: Vec<Line>,
 }
@@ -90,7 +90,7 @@ impl<'a> Cutter<'a> {
         indent
     }
 
-    /// Reads to the end of the logical line, which semicolons cut into several statements.
+    /// Reads to the end of the logical line, which semicolons split into several statements.
     fn statements(&mut self, indent: usize) -> Result<(), String> {
         let mut tokens = Vec::new();
         while let Some(next) = self.rest.chars().next() {
@@ -139,7 +139,7 @@ impl<'a> Cutter<'a> {
     fn continuation(&mut self) -> Result<(), String> {
         self.advance('\\');
         let after = self.rest.strip_prefix("\r\n").or_else(|| self.rest.strip_prefix(['\n', '\r']));
-        self.rest = after.ok_or("a backslash stands where none may")?;
+        self.rest = after.ok_or("a backslash is in a place where Python does not allow it")?;
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// A word, which may turn out to be what stands before a string.
+    /// Reads a word, which may be the prefix of a string.
     fn word(&mut self) -> Result<Token, String> {
         let word = self.take_while(|c| c == '_' || c.is_alphanumeric());
         let is_prefix = word.len() <= 2 && word.chars().all(|c| "rRbBuUfFtT".contains(c));
@@ -198,7 +198,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// Where the closing mark begins. A backslash takes the next character with it, in raw strings too.
+/// Finds the closing mark. A backslash escapes the next character, in raw strings too.
 fn end_of_string(inside: &str, mark: &str) -> Option<usize> {
     let mut escaped = false;
     for (place, character) in inside.char_indices() {

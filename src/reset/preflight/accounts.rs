@@ -1,4 +1,4 @@
-//! User accounts that exist on staging only, and which of them are put back.
+//! Lists user accounts that exist only on staging, and which of them are put back.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -34,7 +34,7 @@ impl Check<Reset> for AccountsHere {
         let count = found.len() as u64;
         context.put(&ACCOUNTS_ONLY_HERE, &count)?;
         let chosen = &world.answers.recreate_users;
-        let columns = ["user name", "e-mail", "superuser", "active", "last login", "put back"];
+        let columns = ["username", "e-mail", "superuser", "active", "last login", "put back"];
         let table =
             Table::new("Accounts on staging only", &columns).rows(found.iter().map(|account| {
                 vec![

@@ -1,4 +1,4 @@
-//! That the client and the other developers know, which only a person can say.
+//! Asks whether the client and the other developers have agreed, which only a person can say.
 
 use async_trait::async_trait;
 
@@ -10,13 +10,13 @@ pub struct Agreement;
 #[async_trait]
 impl Step<Reset> for Agreement {
     fn describe(&self, _world: &Reset) -> String {
-        "Agree it with the client and the other developers".to_owned()
+        "Agree the reset with the client and the other developers".to_owned()
     }
 
     async fn act(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
         if !world.answers.agreed {
             return Err(StepError::NeedsDecision {
-                question: "do the client and the other developers know, and agree?".to_owned(),
+                question: "have the client and the other developers agreed?".to_owned(),
                 flag: "--attest agreed".to_owned(),
             });
         }

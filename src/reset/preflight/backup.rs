@@ -1,4 +1,4 @@
-//! A backup of staging as it is, which a rollback restores.
+//! Captures a backup of staging, which a rollback restores.
 
 use async_trait::async_trait;
 
@@ -20,11 +20,11 @@ impl Step<Reset> for Backup {
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         let name = &world.destination.database.attachment().addon_name;
-        vec![Effect::new(format!("{name} has one more backup"))]
+        vec![Effect::new(format!("{name} gets one more backup"))]
     }
 
     async fn probe(&self, _world: &Reset, _context: &StepContext) -> StepResult<Probe> {
-        // Not even where an earlier attempt has captured one: the act sees how old that is.
+        // The act always runs, because it checks the age of a backup from an earlier attempt.
         Ok(Probe::NotYet)
     }
 

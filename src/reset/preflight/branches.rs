@@ -1,4 +1,5 @@
-//! Branches that are on staging and not on master, and what of staging no branch accounts for.
+//! Lists branches that are on staging and not on master, and commits of staging that are on no
+//! branch.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ impl Check<Reset> for BranchesHere {
         let lost = inventory.unaccounted.len() as u64;
         if lost > 0 {
             let text = format!(
-                "{} on {} that no branch has, and that would be lost but for the kept tip",
+                "{} on {} that no branch has; only the kept tip has them",
                 words::plural(lost, "commit"),
                 world.branches.staging
             );
@@ -39,7 +40,7 @@ impl Check<Reset> for BranchesHere {
     }
 }
 
-/// The tips that the decisions were made for.
+/// Checks that the tips are still those that the answers were given for.
 fn still_as_decided(world: &Reset, inventory: &Inventory) -> Result<(), StepError> {
     let tips = [
         (&world.branches.master, world.answers.master, inventory.master),
@@ -48,12 +49,12 @@ fn still_as_decided(world: &Reset, inventory: &Inventory) -> Result<(), StepErro
     let moved = tips.into_iter().find(|(_, pinned, now)| pinned != now);
     let Some((branch, pinned, now)) = moved else { return Ok(()) };
     let text = format!(
-        "{branch} was at {} when this was decided, and is at {}",
+        "{branch} was at {} when this was decided, and is at {} now",
         short(pinned),
         short(now)
     );
     Err(CommandError::new(FailureKind::Refused, text)
-        .hint("begin a new run, which sees the branches as they are now")
+        .hint("begin a new run with the present branches")
         .into())
 }
 
@@ -86,13 +87,16 @@ fn evidence(inventory: &Inventory, chosen: &[&str]) -> Evidence {
             json!(chosen.contains(&one.name.as_str())),
         ]);
     }
-    let former =
-        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"])
-            .rows(
-                inventory.former.iter().map(|one| {
-                    vec![json!(one.name), json!(short(one.tip.commit)), json!(one.author)]
-                }),
-            );
+    let former = Table::new(
+        "Once merged to staging, branch deleted or changed",
+        &["branch", "tip", "author"],
+    )
+    .rows(
+        inventory
+            .former
+            .iter()
+            .map(|one| vec![json!(one.name), json!(short(one.tip.commit)), json!(one.author)]),
+    );
     let mut unaccounted =
         Table::new("Commits on staging that no branch has", &["commit", "author", "subject"]);
     for one in &inventory.unaccounted {

@@ -1,4 +1,4 @@
-//! Content that exists on staging only, which a reset loses.
+//! Lists content that exists only on staging, which a reset removes.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::words;
 
 pub struct ContentHere;
 
-/// How many are listed in the report; all of them are in staging's backup.
+/// How many items the report lists. All of them are in staging's backup.
 const LISTED: usize = 500;
 
 #[async_trait]
@@ -38,8 +38,8 @@ impl Check<Reset> for ContentHere {
         context.put(&CONTENT_ONLY_HERE, &count)?;
         let columns = ["kind", "title", "changed", "address"];
         let mut table = Table::new("Content on staging only", &columns);
-        // Who edited it stays in the journal; the report is passed on.
-        let mut editors = Table::new("Its editors", &["address", "editor"]).private();
+        // The editors' names stay in the journal, because people pass the report on.
+        let mut editors = Table::new("Editors of this content", &["address", "editor"]).private();
         for item in found.items.iter().take(LISTED) {
             table = table.row(vec![
                 json!(item.kind),
@@ -50,7 +50,7 @@ impl Check<Reset> for ContentHere {
             editors = editors.row(vec![json!(item.address), json!(item.editor)]);
         }
         let summary = match count {
-            0 => "Nothing is on staging only".to_owned(),
+            0 => "No content on staging only".to_owned(),
             _ => format!("{} of content on staging only", words::plural(count, "item")),
         };
         let mut evidence = Evidence::of(summary).fact("content on staging only", count);
@@ -64,10 +64,11 @@ impl Check<Reset> for ContentHere {
     }
 }
 
-/// It helps to answer a question that was answered already, so that it does not stop the run.
+/// The comparison only helps to answer a question that is already answered, so a failure does not
+/// stop the run.
 pub(super) fn not_known(why: &str) -> Outcome {
     Outcome::Warning {
-        text: format!("the two databases were not compared: {why}"),
+        text: format!("cannot compare the two databases: {why}"),
         evidence: Evidence::of("Not compared"),
     }
 }

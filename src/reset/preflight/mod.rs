@@ -1,4 +1,4 @@
-//! What is known and agreed before anything is changed, and staging's backup.
+//! Collects facts and the agreement before anything is changed, and makes staging's backup.
 
 mod accounts;
 mod agreement;

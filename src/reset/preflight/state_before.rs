@@ -1,4 +1,4 @@
-//! How staging is before anything is changed: its sites, its hosts, and production's.
+//! Records the state before anything is changed: staging's sites and hosts, and production's hosts.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -15,7 +15,7 @@ pub struct StateBefore;
 #[async_trait]
 impl Check<Reset> for StateBefore {
     fn describe(&self, world: &Reset) -> String {
-        format!("Look at the sites of {}", world.destination.name)
+        format!("Check the sites of {}", world.destination.name)
     }
 
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -23,7 +23,7 @@ impl Check<Reset> for StateBefore {
             let session = world.connect_destination().await?;
             Ok::<_, crate::runbook::StepError>(sites::read(&session).await?)
         };
-        // A database that holds half of something has none, and is about to be replaced.
+        // A half-loaded database has no Site records, and is about to be replaced.
         let records = records.await.unwrap_or_default();
         let of_source = async {
             let session = world.connect_source().await?;

@@ -1,4 +1,4 @@
-//! Every process to zero dynos, until `open` ends it.
+//! Scales every process to zero dynos, until `open` starts them again.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -19,11 +19,12 @@ async fn stop(world: &Reset, context: &StepContext) -> StepResult<()> {
     world.stop_one_off_dynos(context).await?;
     let waiting =
         async { Ok(world.heroku.wait_for_dynos(world.destination.app.id(), &zero, None).await?) };
-    context.wait_for("the dynos stop by themselves", waiting).await
+    context.wait_for("stopping the dynos", waiting).await
 }
 
 impl Reset {
-    /// The formation with the processes that the app has now. A process that it has no more is said.
+    /// The formation, limited to the processes that the app has now. A missing process is a
+    /// warning.
     pub(super) async fn formation_onto_present(
         &self,
         context: &StepContext,
@@ -45,19 +46,19 @@ impl Step<Reset> for Dynos {
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        vec![Effect::new(format!("no process of {} runs", world.app_name()))]
+        vec![Effect::new(format!("no process of {} is running", world.app_name()))]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
         let formation = world.formation().await?;
         if context.get(&FORMATION_BEFORE)?.is_none() {
-            // What the new code lacks, a rollback has to start again.
+            // A rollback has to start the processes that the new code does not have.
             let at_deploy = context.get(&FORMATION_AT_DEPLOY)?.unwrap_or_default();
             context.put(&FORMATION_BEFORE, &formation.clone().with_missing_of(&at_deploy))?;
         }
         let dynos = world.dynos().await?;
         Ok(match formation.is_at_zero() && dynos.iter().all(Dyno::is_one_off) {
-            true => Probe::Done(Evidence::of("No dyno runs")),
+            true => Probe::Done(Evidence::of("No dynos are running")),
             false => Probe::NotYet,
         })
     }
@@ -71,7 +72,7 @@ impl Step<Reset> for Dynos {
                 .iter()
                 .map(|(kind, scale)| vec![json!(kind), json!(scale.quantity), json!(scale.size)]),
         );
-        let evidence = Evidence::of("No dyno runs").table(table);
+        let evidence = Evidence::of("No dynos are running").table(table);
         let starters = world.starters().await;
         for why in &starters.unknown {
             context.warn(format!("cannot see what starts dynos by itself: {why}"));
@@ -83,8 +84,7 @@ impl Step<Reset> for Dynos {
         let names: Vec<String> = starters.addons.into_iter().map(|(name, _)| name).collect();
         let names = names.join(", ");
         let text = format!(
-            "{names} starts one-off dynos by itself; those that it starts during the \
-             quarantine are stopped"
+            "{names} starts one-off dynos by itself; bcops stops them during the quarantine"
         );
         Ok(Outcome::Warning { text, evidence: evidence.fact("scheduler", names) })
     }
@@ -105,17 +105,20 @@ impl Step<Reset> for Dynos {
 impl Undo<Reset> for Dynos {
     async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         let Some(before) = context.get(&FORMATION_BEFORE)? else {
-            return Ok(Evidence::of("No dyno was stopped"));
+            return Ok(Evidence::of("No dynos were stopped"));
         };
         if let Some(taken) = left_closed(context)? {
-            return Ok(Evidence::of(format!("No dyno runs, as run {} left it", taken.run)));
+            return Ok(Evidence::of(format!(
+                "No dynos are running, as run {} left staging",
+                taken.run
+            )));
         }
         let wanted = world.formation_onto_present(context, &before).await?;
         world.heroku.scale(&world.destination.app, &wanted).await?;
         let waiting = async {
             Ok(world.heroku.wait_for_dynos(world.destination.app.id(), &wanted, None).await?)
         };
-        context.wait_for("the dynos start by themselves", waiting).await?;
+        context.wait_for("starting the dynos", waiting).await?;
         Ok(Evidence::of(format!("Dynos are back: {wanted}")))
     }
 

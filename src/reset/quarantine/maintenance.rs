@@ -1,4 +1,4 @@
-//! Maintenance mode, until `open` ends it.
+//! Turns on maintenance mode, until `open` ends it.
 
 use async_trait::async_trait;
 
@@ -14,7 +14,7 @@ use crate::runbook::{
 
 pub struct Maintenance;
 
-/// What there is before this run closes staging. It is what the end is decided by.
+/// Records the state before this run closes staging. The end of the run depends on it.
 async fn see_before(world: &Reset, context: &StepContext) -> StepResult<()> {
     if context.get(&ANSWERED_BEFORE)?.is_none() {
         // Preflight was skipped.
@@ -34,7 +34,7 @@ async fn see_before(world: &Reset, context: &StepContext) -> StepResult<()> {
 #[async_trait]
 impl Step<Reset> for Maintenance {
     fn describe(&self, world: &Reset) -> String {
-        format!("Turn maintenance mode of {} on", world.app_name())
+        format!("Turn on maintenance mode of {}", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
@@ -65,7 +65,10 @@ impl Step<Reset> for Maintenance {
 impl Undo<Reset> for Maintenance {
     async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         if let Some(taken) = left_closed(context)? {
-            return Ok(Evidence::of(format!("Maintenance is on, as run {} left it", taken.run)));
+            return Ok(Evidence::of(format!(
+                "Maintenance is on, as run {} left staging",
+                taken.run
+            )));
         }
         let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
         world.heroku.set_maintenance(&world.destination.app, before).await?;
@@ -79,7 +82,9 @@ impl Undo<Reset> for Maintenance {
         }
         let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
         let now = world.maintenance().await?;
-        StepError::unless(now == before, || "maintenance mode is not as before".to_owned())?;
+        StepError::unless(now == before, || {
+            "maintenance mode is not in its earlier state".to_owned()
+        })?;
         Ok(Evidence::new().fact("maintenance as before", true))
     }
 

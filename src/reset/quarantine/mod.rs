@@ -1,9 +1,8 @@
-//! The quarantine: from before staging's database is touched until what is in it was verified,
-//! nobody reaches staging and none of its processes run.
+//! Closes staging: from before its database is changed until the new one is verified, no visitor
+//! reaches staging and none of its processes are running.
 //!
-//! Maintenance mode keeps visitors out, and no dyno runs that would work on rows that are not
-//! verified. Schedulers start one-off dynos whatever the formation says, so that those are stopped
-//! for as long as the quarantine stands.
+//! Maintenance mode keeps visitors out, and no dynos work on rows that are not verified. Schedulers
+//! start one-off dynos even at zero dynos, so these are stopped during the quarantine.
 
 mod dynos;
 mod maintenance;

@@ -1,5 +1,5 @@
-//! The end of the quarantine: dynos as they were, maintenance off, and every site asked. A site that
-//! does not answer well goes back into quarantine.
+//! Ends the quarantine: starts the earlier dynos, turns maintenance off, and checks every site. If
+//! a site does not answer correctly, staging is closed again.
 
 use async_trait::async_trait;
 
@@ -14,15 +14,15 @@ use crate::words;
 
 pub struct Open;
 
-/// How the run leaves staging.
+/// The state of staging at the end of the run.
 struct End {
     formation: Formation,
-    /// Whether visitors get in. Otherwise a person had closed staging, and wants it so.
+    /// Whether visitors get in. Otherwise a person had closed staging and wants it to stay closed.
     open: bool,
     maintenance: bool,
 }
 
-/// What the run ends in, or the question that a person has to answer first.
+/// The state at the end of the run, or the question that a person has to answer first.
 fn end(world: &Reset, context: &StepContext) -> StepResult<End> {
     let before = context.need(&FORMATION_BEFORE)?;
     let was_on = context.need(&MAINTENANCE_BEFORE)?;
@@ -48,7 +48,7 @@ async fn open(world: &Reset, context: &StepContext, end: &End) -> StepResult<Jud
     let wanted = world.formation_onto_present(context, &end.formation).await?;
     world.heroku.scale(&world.destination.app, &wanted).await?;
     match world.heroku.wait_for_dynos(world.destination.app.id(), &wanted, None).await {
-        // Visitors would get Heroku's error page.
+        // Otherwise visitors would see Heroku's error page.
         Err(error @ HerokuError::DynosUnsettled { .. }) if end.open => {
             return Err(not_opened(world, &error.to_string()));
         }
@@ -80,7 +80,7 @@ async fn is_as(world: &Reset, end: &End) -> StepResult<bool> {
     Ok(formation == end.formation.onto(&formation) && app.maintenance == end.maintenance)
 }
 
-/// Nothing that was said may hide that the quarantine could not be brought back.
+/// Closes staging again after an error. If that fails, the error says so.
 async fn close_again(world: &Reset, error: StepError) -> StepError {
     let closing = async {
         world.heroku.set_maintenance(&world.destination.app, true).await?;
@@ -89,7 +89,7 @@ async fn close_again(world: &Reset, error: StepError) -> StepError {
     };
     match (closing.await, error) {
         (Err(cause), StepError::Failed(error)) => {
-            let text = format!("{error}; and the quarantine could not be brought back");
+            let text = format!("{error}; bcops could not close staging again");
             CommandError::new(error.kind, text).with_cause(cause).into()
         }
         (_, error) => error,
@@ -105,7 +105,7 @@ fn left_closed(world: &Reset, end: &End) -> String {
     format!("{name} stays {how}")
 }
 
-/// How staging was closed before the run. Journals of before have no record of their own for it.
+/// How staging was closed before the run. Journals of older versions have no record of it.
 fn closed_before(
     context: &StepContext,
     was_on: bool,
@@ -123,27 +123,27 @@ fn closed_before(
 #[async_trait]
 impl Step<Reset> for Open {
     fn describe(&self, world: &Reset) -> String {
-        format!("Start the dynos of {}, end maintenance, ask its sites", world.app_name())
+        format!("Start the dynos of {}, end maintenance, check its sites", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        // The same whatever the answer is: a plan is bound to this.
+        // The text does not depend on the answer, because a plan compares it.
         vec![Effect::new(format!("{} is open, or as --open says", world.app_name()))]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
-        // A run that was killed after it had opened is quarantined again before it goes on.
+        // A run that was killed after it opened staging closes staging again before it continues.
         let is_open = match context.get(&FORMATION_BEFORE)? {
             Some(_) => is_as(world, &end(world, context)?).await?,
             None => false,
         };
-        // That the sites answer is for the act to see.
+        // The act checks whether the sites answer.
         Ok(if is_open { Probe::CannotTell } else { Probe::NotYet })
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let end = end(world, context)?;
-        // What a scheduler started a moment ago was started in quarantine.
+        // A scheduler may have started a one-off dyno during the quarantine.
         world.stop_one_off_dynos(context).await?;
         let opening = context.wait_for("nothing", open(world, context, &end));
         let judged = match opening.await {
@@ -183,7 +183,7 @@ impl Step<Reset> for Open {
         let end = end(world, context)?;
         let now = world.formation().await?;
         let wanted = end.formation.onto(&now);
-        StepError::unless(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
+        StepError::unless(now == wanted, || format!("the formation is {now} instead of {wanted}"))?;
         let on = world.maintenance().await?;
         StepError::unless(on == end.maintenance, || {
             let word = if on { "on" } else { "off" };

@@ -1,4 +1,4 @@
-//! Runs a step of the quarantine while one-off dynos are kept down.
+//! Runs a step of the quarantine while one-off dynos are stopped.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use crate::reset::stage::Stage;
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepEntry, StepResult};
 
-/// A step between the dynos' end and their start. Those that fill the database watch by themselves,
-/// and stop what an attempt that was killed left running as well.
+/// Wraps a step between the stop and the start of the dynos. Steps that fill the database stop
+/// one-off dynos themselves, including those of a killed attempt.
 pub fn quiet(entry: StepEntry<Reset>) -> StepEntry<Reset> {
     entry.within(|step| Arc::new(Quiet(step)))
 }
 
-/// A step that stands inside the quarantine.
+/// A step inside the quarantine.
 struct Quiet(Arc<dyn Step<Reset>>);
 
 #[async_trait]
@@ -58,7 +58,7 @@ async fn watched<T>(
     work: impl Future<Output = StepResult<T>> + Send,
 ) -> StepResult<T> {
     match world.answers.leaves_out(Stage::Quarantine) {
-        // Staging is open, and its one-off dynos are its own business.
+        // Staging is open, so its one-off dynos are left alone.
         true => work.await,
         false => world.watched(context, work).await,
     }

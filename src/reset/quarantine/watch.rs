@@ -1,4 +1,4 @@
-//! Keeps one-off dynos down while staging is in quarantine.
+//! Stops one-off dynos while staging is in quarantine.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -9,19 +9,19 @@ use crate::reset::world::Reset;
 use crate::runbook::{StepContext, StepResult};
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// So many looks in a row may fail. Each of them was repeated before it failed.
+/// After this many failed looks in a row the step fails. Each look was already retried.
 const FAILED_LOOKS: u32 = 3;
 
-/// Whose dynos are stopped.
+/// Which dynos are stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stops {
     All,
-    /// All but those that run a command of this runbook.
+    /// All except those that run a command of this runbook.
     Others,
 }
 
 impl Reset {
-    /// Stops the one-off dynos that run now, whoever started them.
+    /// Stops all running one-off dynos, including those that other people started.
     pub(in crate::reset) async fn stop_one_off_dynos(
         &self,
         context: &StepContext,
@@ -29,7 +29,7 @@ impl Reset {
         self.stop_those(context, &Mutex::default(), Dyno::is_one_off).await
     }
 
-    /// Stops what an attempt that was killed has left running of a command.
+    /// Stops the dynos that a killed attempt has left running a command.
     pub(in crate::reset) async fn stop_lost_dynos(
         &self,
         context: &StepContext,
@@ -47,12 +47,12 @@ impl Reset {
     ) -> StepResult<()> {
         let dynos = self.dynos().await?;
         for dyno in dynos.into_iter().filter(|dyno| is_meant(dyno) && !dyno.has_ended()) {
-            // A dyno takes a moment to stop, and is said once.
+            // A dyno takes a moment to stop, and is reported only once.
             if known.lock().unwrap_or_else(PoisonError::into_inner).insert(dyno.id.clone()) {
                 context.warn(format!("the one-off dyno {} was stopped", dyno.name));
             }
             match self.heroku.stop_dyno(&self.destination.app, &dyno.name).await {
-                // It may have ended by itself.
+                // The dyno may have ended by itself.
                 Ok(()) => {}
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.into()),
@@ -61,8 +61,9 @@ impl Reset {
         Ok(())
     }
 
-    /// Does the work and stops, every few seconds, whatever one-off dyno was started meanwhile: a
-    /// scheduler heeds no formation, and would send mail to people whose rows are not scrubbed yet.
+    /// Does the work, and every few seconds stops all one-off dynos that were started meanwhile. A
+    /// scheduler ignores the formation, and would send mail to people whose rows are not scrubbed
+    /// yet.
     pub(in crate::reset) async fn in_quiet<T>(
         &self,
         context: &StepContext,
@@ -71,7 +72,8 @@ impl Reset {
         self.beside(context, Stops::All, work).await
     }
 
-    /// The same for any step of the quarantine: the runbook's own commands go on.
+    /// As [`Reset::in_quiet`], for any step of the quarantine. The runbook's own commands keep
+    /// running.
     pub(super) async fn watched<T>(
         &self,
         context: &StepContext,
@@ -107,7 +109,7 @@ impl Reset {
         tokio::select! {
             biased;
             result = work => result,
-            // It is no longer known that nothing runs.
+            // bcops no longer knows that no other dyno is running.
             error = watching => Err(error),
         }
     }

@@ -1,4 +1,4 @@
-//! Why Site records could not be planned or rewritten.
+//! Defines why Site records could not be planned or rewritten.
 
 use thiserror::Error;
 
@@ -11,15 +11,15 @@ pub enum SitesError {
     Postgres(#[from] PostgresError),
     #[error("the URL `{url}` of the environment {environment} has no host name")]
     BadUrl { environment: String, url: String },
-    #[error("nothing says which host name {record} gets on {environment}; nothing was changed")]
+    #[error("no rule gives {record} a host name on {environment}; nothing was changed")]
     NoHost { record: String, environment: String },
     #[error("{record} would keep or get production's host name {host}; nothing was changed")]
     Production { record: String, host: String },
     #[error("{one} and {other} would both become {address}; nothing was changed")]
     Same { one: String, other: String, address: String },
-    #[error("the Site records are not those of the plan: {difference}; nothing was changed")]
+    #[error("the Site records differ from the plan: {difference}; nothing was changed")]
     Changed { difference: String },
-    #[error("the Site records are not what they were to become: {difference}")]
+    #[error("the Site records were not rewritten as planned: {difference}")]
     NotRewritten { difference: String },
 }
 
@@ -28,12 +28,12 @@ impl From<SitesError> for CommandError {
         match error {
             SitesError::Postgres(error) => error.into(),
             SitesError::BadUrl { ref environment, .. } => {
-                let hint = format!("mend environments.{environment}.sites in bcops.toml");
+                let hint = format!("fix environments.{environment}.sites in bcops.toml");
                 CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             SitesError::NoHost { .. } | SitesError::Production { .. } | SitesError::Same { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
-                    .hint("say what it is to be: reset.hosts = [\"FROM=TO\"] in bcops.toml")
+                    .hint("set the host name: reset.hosts = [\"FROM=TO\"] in bcops.toml")
             }
             SitesError::Changed { .. } | SitesError::NotRewritten { .. } => {
                 CommandError::wrap(FailureKind::Unexpected, error)

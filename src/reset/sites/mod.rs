@@ -1,7 +1,9 @@
-//! Wagtail's Site records, which bring production's host names along with its database.
+//! Rewrites Wagtail's Site records, which come with production's database and have production's
+//! host names.
 //!
-//! Three steps: [`read`] what there is, [`plan`] what each record becomes, which is pure and refuses
-//! what could not work, and [`rewrite`] it in one transaction; [`verify`] looks again later.
+//! There are three steps. [`read`] reads the records. [`plan`] decides what each record becomes,
+//! without side effects, and refuses what could not work. [`rewrite`] writes them in one
+//! transaction. [`verify`] checks them again later.
 
 mod error;
 mod plan;
@@ -30,27 +32,26 @@ pub struct SiteRecord {
     pub hostname: String,
     pub port: i32,
     pub site_name: String,
-    /// No constraint of the database sees to it that only one is.
+    /// No constraint of the database limits this to one record.
     pub is_default_site: bool,
     pub root_page_id: i64,
 }
 
 impl SiteRecord {
-    /// How a message names it.
+    /// The name of the record in messages.
     fn describe(&self) -> String {
         format!("the site {} ({}:{})", self.id, self.hostname, self.port)
     }
 }
 
-/// The records by id, in a transaction that the server keeps read-only. Empty for a site without
-/// the table.
+/// Reads the records by id, in a read-only transaction. Empty for a site without the table.
 pub async fn read(session: &Session) -> Result<Vec<SiteRecord>, PostgresError> {
     records::begin(session, Access::Read).await?;
     let outcome = read_in(session).await;
     records::end(session, outcome).await
 }
 
-/// In whatever transaction there is.
+/// Reads the records in the present transaction.
 async fn read_in(session: &Session) -> Result<Vec<SiteRecord>, PostgresError> {
     if !Tables::read(session, &[TABLE]).await?.has(TABLE) {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! What each Site record becomes.
+//! Decides what each Site record becomes.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use super::{Address, HostRules, SiteRecord, SitesError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// `reset.hosts` says so.
+    /// `reset.hosts` sets it.
     Configured,
-    /// The environment's own record had it before the reset.
+    /// The environment's own record had this host before the reset.
     AsBefore,
-    /// It is the default site, which gets the environment's first URL.
+    /// The record is the default site, which gets the environment's first URL.
     FirstSite,
-    /// The first label of production's name before the environment's first host.
+    /// The first label of production's host name, followed by the environment's first host.
     Derived,
 }
 
-/// What becomes of one record. It may be what it is already.
+/// The change of one record. It may change nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     pub id: i64,
@@ -43,18 +43,18 @@ impl Change {
     }
 }
 
-/// A change for every one of the records, by id. `before` are the environment's own records from
-/// before its database was replaced.
+/// A change for each record, by id. `before` are the environment's own records from before its
+/// database was replaced.
 ///
 /// # Errors
-/// A record that no rule has a host for, that would bear a host of production's, or that would get
-/// the same host and port as another.
+/// If no rule has a host for a record, or a record would have a host of production's or the same
+/// host and port as another.
 pub fn plan(
     now: &[SiteRecord],
     before: &[SiteRecord],
     rules: &HostRules,
 ) -> Result<Vec<Change>, SitesError> {
-    // Should several claim to be the default, then only one can have its address.
+    // If several records are marked as default, only one can have the default's address.
     let default = now.iter().filter(|record| record.is_default_site).map(|record| record.id).min();
     let mut changes = Vec::new();
     for record in now {
@@ -80,7 +80,7 @@ fn decide(
     let own = before.iter().find(|one| {
         one.id == record.id
             && one.root_page_id == record.root_page_id
-            // A record that an earlier reset has left as production's says nothing.
+            // A record that still has production's host from an earlier reset does not count.
             && !rules.is_production(&one.hostname, one.port)
     });
     if let Some(own) = own {
@@ -98,8 +98,8 @@ fn decide(
     let label = name.split('.').next().unwrap_or_default();
     let hostname = host.below(label).map_err(|_| no_host())?;
     let warning = format!(
-        "{} becomes {hostname}, which nobody has configured: it may have no DNS record, no \
-         certificate and no place in ALLOWED_HOSTS; say what it is to be in reset.hosts",
+        "{} becomes {hostname}, which may lack a DNS record, a certificate or an entry in \
+         ALLOWED_HOSTS; to choose another name, set reset.hosts",
         record.describe()
     );
     Ok((Address { hostname: hostname.to_string(), port: *port }, Reason::Derived, Some(warning)))

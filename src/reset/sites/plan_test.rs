@@ -1,4 +1,4 @@
-//! What the rules make of records.
+//! Tests what records become by the rules.
 
 use std::collections::HashMap;
 
@@ -55,11 +55,11 @@ fn outcome(changes: &[Change]) -> Vec<(String, Reason)> {
 }
 
 #[test]
-fn each_rule_comes_in_its_turn() {
+fn the_rules_apply_in_their_order() {
     let before = [
         record(1, "own.example"),
         record(2, "own-jobs.example"),
-        // Another site, which happens to have the same id.
+        // Another site that has the same id by chance.
         SiteRecord { root_page_id: 99, ..record(3, "elsewhere.example") },
     ];
     let mapping = ["www.buckinghamshire.gov.uk=mapped.example:8000"];
@@ -79,7 +79,7 @@ fn each_rule_comes_in_its_turn() {
 }
 
 #[test]
-fn without_any_record_of_staging_s_the_default_site_gets_its_url() {
+fn without_records_of_staging_the_default_site_gets_its_url() {
     let changes = planned(&[], &[]).unwrap();
     assert_eq!(outcome(&changes)[0], (format!("{STAGING}:443"), Reason::FirstSite));
 }
@@ -106,7 +106,7 @@ fn the_closest_mapping_counts() {
 }
 
 #[test]
-fn what_staging_had_from_production_does_not_count() {
+fn hosts_of_production_in_stagings_records_do_not_count() {
     let before = [record(1, "WWW.buckinghamshire.gov.uk."), record(2, "jobs.own.example")];
     let changes = planned(&[], &before).unwrap();
     assert_eq!(changes[0].reason, Reason::FirstSite);
@@ -114,7 +114,7 @@ fn what_staging_had_from_production_does_not_count() {
 }
 
 #[test]
-fn no_host_of_production_s_remains() {
+fn no_host_of_production_remains() {
     for host in
         ["Jobs.buckinghamshire.gov.uk", "buckinghamshire-content-prep.production.torchbox.com"]
     {
@@ -157,7 +157,7 @@ fn several_default_sites_do_not_share_an_address() {
 }
 
 #[test]
-fn a_plan_of_its_own_outcome_changes_nothing() {
+fn planning_the_result_of_a_plan_changes_nothing() {
     let production = production();
     let rules = rules(&["*.familyinfo.buckinghamshire.gov.uk=*.family.example"], &production);
     let mut now = production;
@@ -165,7 +165,7 @@ fn a_plan_of_its_own_outcome_changes_nothing() {
         let record = now.iter_mut().find(|record| record.id == change.id).unwrap();
         (record.hostname, record.port) = (change.to.hostname, change.to.port);
     }
-    // A record that the map was about is kept by what staging had, as it would be after a reset.
+    // Mapped records keep the hosts that staging had, as after a reset.
     let again = plan(&now, &now, &rules).unwrap();
     assert!(again.iter().all(|change| !change.changes_anything()), "{again:?}");
 }
@@ -183,7 +183,7 @@ fn an_environment_without_urls_needs_a_map() {
 }
 
 #[test]
-fn a_host_without_a_name_gets_none() {
+fn a_record_without_a_valid_host_gets_none() {
     let now = [record(2, ""), record(3, "a b.example")];
     for one in now {
         let error = plan(&[one], &[], &rules(&[], &[])).unwrap_err();
@@ -192,6 +192,6 @@ fn a_host_without_a_name_gets_none() {
 }
 
 #[test]
-fn no_records_no_changes() {
+fn no_records_need_no_changes() {
     assert_eq!(plan(&[], &production(), &rules(&[], &[])).unwrap(), []);
 }

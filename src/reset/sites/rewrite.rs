@@ -1,21 +1,21 @@
-//! Writing what was planned, and looking at what is there.
+//! Writes the planned Site records, and verifies them.
 
 use super::{Address, Change, SiteRecord, SitesError, TABLE, read, read_in};
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::reset::records::{self, Access};
 
-/// Makes the records what was planned, all of them in one transaction, and reads them back in it.
-/// Run again after it was done, it changes nothing.
+/// Writes the planned records in one transaction, and reads them back in it. It can be repeated
+/// without any change.
 ///
 /// # Errors
-/// Records that are neither what the plan was made from nor what it makes of them.
+/// If a record matches neither the start nor the result of the plan.
 pub async fn rewrite(session: &Session, changes: &[Change]) -> Result<(), SitesError> {
     records::begin(session, Access::Write).await?;
     let outcome = rewrite_in(session, changes).await;
     records::end(session, outcome).await
 }
 
-/// Whether the records are what was planned, and no others are there.
+/// Checks that the records are as planned, and that there are no others.
 pub async fn verify(session: &Session, changes: &[Change]) -> Result<(), SitesError> {
     let found = read(session).await?;
     match difference(&found, changes, |change, address| *address == change.to) {
@@ -26,7 +26,7 @@ pub async fn verify(session: &Session, changes: &[Change]) -> Result<(), SitesEr
 
 async fn rewrite_in(session: &Session, changes: &[Change]) -> Result<(), SitesError> {
     if read_in(session).await?.is_empty() {
-        // There may not even be the table.
+        // The table itself may be missing.
         return match difference(&[], changes, |_, _| true) {
             None => Ok(()),
             Some(difference) => Err(SitesError::Changed { difference }),
@@ -48,8 +48,8 @@ async fn rewrite_in(session: &Session, changes: &[Change]) -> Result<(), SitesEr
     }
 }
 
-/// In two passes: the key over host and port is checked row by row, so that two records could not
-/// swap their hosts in one. No host is called `.invalid` (RFC 2606).
+/// Writes in two passes, because the unique key over host and port is checked row by row, and two
+/// records could not swap their hosts in one pass. No real host ends in `.invalid` (RFC 2606).
 async fn write(session: &Session, changes: &[Change]) -> Result<(), PostgresError> {
     let moved: Vec<&Change> = changes.iter().filter(|change| change.changes_anything()).collect();
     let ids: Vec<i64> = moved.iter().map(|change| change.id).collect();
@@ -66,8 +66,7 @@ async fn write(session: &Session, changes: &[Change]) -> Result<(), PostgresErro
     Ok(())
 }
 
-/// The first thing about the records that is not as it should be. A record with another root page
-/// is another site.
+/// The first difference from the plan. A record with another root page is another site.
 fn difference(
     found: &[SiteRecord],
     changes: &[Change],
@@ -75,14 +74,14 @@ fn difference(
 ) -> Option<String> {
     for change in changes {
         let Some(record) = found.iter().find(|record| record.id == change.id) else {
-            return Some(format!("{} is not there", change.describe()));
+            return Some(format!("{} is missing", change.describe()));
         };
         if record.root_page_id != change.root_page_id {
             return Some(format!("{} has another root page", record.describe()));
         }
         let address = Address { hostname: record.hostname.clone(), port: record.port };
         if !is_right(change, &address) {
-            return Some(format!("{} is to become {}", record.describe(), change.to));
+            return Some(format!("{} should become {}", record.describe(), change.to));
         }
     }
     let is_known = |record: &SiteRecord| changes.iter().any(|change| change.id == record.id);

@@ -1,4 +1,4 @@
-//! What decides about the host of a Site record.
+//! Holds the rules that decide the host of a Site record.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use url::Url;
 use super::{SiteRecord, SitesError};
 use crate::settings::{Environment, HostMapping, HostName};
 
-/// The part of a Site record that the outside sees.
+/// The public address of a Site record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
     pub hostname: String,
@@ -26,18 +26,18 @@ impl fmt::Display for Address {
 pub struct HostRules {
     /// The name of the environment whose records are rewritten, for messages.
     pub environment: String,
-    /// The closest first.
+    /// The configured map, with the closest match first.
     mapping: Vec<HostMapping>,
     /// The environment's first URL.
     pub(super) first_site: Option<(HostName, i32)>,
-    /// In lower case, with the ports. None of them may remain.
+    /// Production's hosts in lower case, with their ports. None of them may remain.
     production: BTreeSet<(String, i32)>,
 }
 
 impl HostRules {
-    /// `protected` are the environments whose hosts must not be taken, by the URLs in their
-    /// settings, and `production_records` are production's own records, read from its database:
-    /// its hosts are in its records and need not be in any setting.
+    /// Collects the hosts that must not be used. `protected` are environments with hosts in their
+    /// settings. `production_records` come from production's database, because a host in its
+    /// records may be missing from the settings.
     pub fn new<'e>(
         mapping: &[HostMapping],
         environment: &Environment,
@@ -64,7 +64,7 @@ impl HostRules {
         })
     }
 
-    /// What the configured map makes of a record.
+    /// The address that the configured map gives a record.
     pub(super) fn mapped(&self, record: &SiteRecord) -> Option<Address> {
         let host: HostName = record.hostname.parse().ok()?;
         let (hostname, port) = self.mapping.iter().find_map(|mapping| mapping.apply(&host))?;
@@ -72,8 +72,8 @@ impl HostRules {
         Some(Address { hostname: hostname.to_string(), port })
     }
 
-    /// A name is production's whichever of the web's own ports it comes with. Sites that share a
-    /// name on ports of their own, as in a rehearsal on one machine, are told apart by them.
+    /// Whether a host belongs to production. The port matters only if neither side uses 80 or 443,
+    /// as in a rehearsal on one machine.
     pub fn is_production(&self, hostname: &str, port: i32) -> bool {
         let is_web = |port: i32| matches!(port, 80 | 443);
         let hostname = plain(hostname);
@@ -83,7 +83,7 @@ impl HostRules {
     }
 }
 
-/// As names are compared: `WWW.example.org.` is `www.example.org`.
+/// Normalises a host name for comparison: `WWW.example.org.` is `www.example.org`.
 pub(super) fn plain(hostname: &str) -> String {
     hostname.trim().trim_end_matches('.').to_lowercase()
 }

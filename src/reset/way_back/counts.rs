@@ -1,4 +1,4 @@
-//! Rows by table, of a live database and of a backup.
+//! Counts rows by table, in a live database and in a backup.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,7 +16,7 @@ SELECT c.relname::text FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = 'public' AND c.relkind = 'r' ORDER BY 1";
 
-/// Every table of the schema `public`.
+/// Counts the rows of every table of the schema `public`.
 pub(super) async fn live(session: &Session) -> Result<Counts, PostgresError> {
     let mut counts = Counts::new();
     for row in session.query(TABLES, &[]).await? {
@@ -29,7 +29,7 @@ pub(super) async fn live(session: &Session) -> Result<Counts, PostgresError> {
     Ok(counts)
 }
 
-/// The same of a backup, which is read to its end.
+/// Counts the rows in a backup, which is read to its end.
 pub(super) fn stored(reader: impl Read) -> Result<Counts, StoredError> {
     let mut archive = ArchiveReader::open(reader)?;
     let mut counts = Counts::new();

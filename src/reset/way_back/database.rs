@@ -1,4 +1,4 @@
-//! What has come into staging's database since a moment: pages, files and accounts.
+//! Lists pages, files and accounts that are new in staging's database since a given time.
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ pub struct New {
     pub changed: String,
 }
 
-/// What was made or changed since. A table or a column that the site lacks is passed over.
+/// Lists what was created or changed since. A table or column that the site lacks is skipped.
 pub(super) async fn since(
     session: &Session,
     since: Timestamp,

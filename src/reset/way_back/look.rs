@@ -1,4 +1,4 @@
-//! Whether a rollback can come to its end, and what it takes with it. Everything here only reads.
+//! Checks whether a rollback can complete, and what it loses. Everything here only reads.
 
 use std::time::Duration;
 
@@ -20,32 +20,33 @@ use crate::runbook::{History, RunId, Runbook, Runs};
 use super::losses::{Losses, TableLoss};
 use super::{counts, database, refused};
 
-/// What is rolled back.
+/// The run to roll back.
 pub struct Asked<'a> {
     pub run: &'a RunId,
     pub runbook: &'a Runbook<Reset>,
     pub history: &'a History,
-    /// When the run itself was heard of last, before any rollback.
+    /// When the run itself last wrote its journal, before any rollback.
     pub ended: Option<Timestamp>,
     pub past_later_runs: bool,
 }
 
-/// What a rollback does, as far as it can be known before.
+/// What a rollback will do, as far as that is known before.
 #[derive(Debug, Default)]
 pub struct WayBack {
     pub replaces_database: bool,
-    /// Whether the present is backed up first. It is not where nobody has verified the rows.
+    /// Whether the present database is backed up first. Rows that are not verified are not backed
+    /// up.
     pub captures: bool,
     pub captures_again: bool,
-    /// A tip that is not the run's own, and that is given up.
+    /// The tip that the rollback discards, if it is not the run's own.
     pub gives_up: Option<String>,
-    /// How the code comes back, in words.
+    /// A description of how the earlier code is put back.
     pub code: Option<String>,
     pub losses: Losses,
 }
 
 /// # Errors
-/// A refusal where the rollback would stop half-way.
+/// A refusal if the rollback would stop half-way.
 pub async fn look_back(
     world: &Reset,
     asked: &Asked<'_>,
@@ -59,7 +60,7 @@ pub async fn look_back(
         return Err(refused(text)
             .hint(format!("to roll the latest back: bcops runs rollback {}", later_id(&later)))
             .hint(format!(
-                "to give up what they did: {} --past-later-runs",
+                "to discard what they did: {} --past-later-runs",
                 run.rollback_command()
             )));
     }
@@ -67,7 +68,7 @@ pub async fn look_back(
         let again = format!("{} --past-later-runs", asked.run.rollback_command());
         refuse_stale(world, asked.runbook, asked.run, asked.history)
             .await
-            .map_err(|error| error.hint(format!("to give up what came after it: {again}")))?;
+            .map_err(|error| error.hint(format!("to discard later changes: {again}")))?;
     }
     let mut back = WayBack::default();
     let mut losses = Losses { since: asked.ended, ..Losses::default() };
@@ -92,8 +93,8 @@ impl LookBack<'_> {
         is_pending(self.asked.history, id)
     }
 
-    /// Runs that began after this one and have changed the same staging: by the journals of this
-    /// machine, and by the tips that runs of other machines keep on the origin.
+    /// Runs that began after this one and have changed the same staging, from the journals of this
+    /// machine and the tips that runs of other machines keep on the origin.
     async fn later_runs(&self, runs: &Runs) -> Result<Vec<String>, CommandError> {
         let mut later = Vec::new();
         let mut known = Vec::new();
@@ -115,12 +116,12 @@ impl LookBack<'_> {
         Ok(later)
     }
 
-    /// Whether the branch is where the run left it, and the old tip is still kept.
+    /// Checks that the branch is where the run left it, and that the backup of the old tip exists.
     async fn branch(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
         let merged: Option<Merged> = self.asked.history.get(&MERGED);
         let (true, Some(merged)) = (self.is_pending("push"), merged) else { return Ok(()) };
         let (run, branch) = (self.asked.run, &self.world.branches.staging);
-        // In the namespace of planning, of which nothing is left afterwards.
+        // This uses the namespace of planning, which is removed afterwards.
         let repository = &self.world.repository;
         let branches = repository.fetch_branches(None).await?;
         let now = branches.iter().find(|one| one.name == *branch).map(|one| one.commit);
@@ -133,7 +134,7 @@ impl LookBack<'_> {
         let is_ours = now == ours || now == before;
         let holds_ours = || repository.contains(now, ours).unwrap_or(true);
         if !is_ours && !self.asked.past_later_runs && !holds_ours() {
-            // What is on the branch is none of the run's: it stays.
+            // The branch has none of the run's commits, so it is not changed.
             return Ok(());
         }
         if !is_ours {
@@ -145,11 +146,10 @@ impl LookBack<'_> {
                 commits.iter().map(|one| line(&one.id, &one.author, &one.subject)).collect();
             if !self.asked.past_later_runs {
                 let listed = losses.commits.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-                let text = format!(
-                    "cannot roll run {run} back: {branch} has commits that came after it: {listed}"
-                );
+                let text =
+                    format!("cannot roll run {run} back: {branch} has later commits: {listed}");
                 return Err(refused(text).hint(format!(
-                    "to give those commits up: {} --past-later-runs",
+                    "to discard those commits: {} --past-later-runs",
                     run.rollback_command()
                 )));
             }
@@ -158,7 +158,7 @@ impl LookBack<'_> {
         let kept = repository.for_run(run.as_str())?.seen_backed_up_tip().await?;
         if now != before && kept != Some(before) {
             let text = format!(
-                "cannot roll run {run} back: the old tip {} of {branch} is no longer kept",
+                "cannot roll run {run} back: the backup of the old tip {} of {branch} is missing",
                 short(before)
             );
             return Err(refused(text)
@@ -167,7 +167,7 @@ impl LookBack<'_> {
         Ok(())
     }
 
-    /// Whether the release from before is still known, and what was released since.
+    /// Checks that the earlier release is still known, and lists later releases.
     async fn code(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
         if !self.is_pending("deploy") {
             return Ok(());
@@ -195,7 +195,7 @@ impl LookBack<'_> {
         Ok(())
     }
 
-    /// Whether the old backup is still there, and what it does not have of the present.
+    /// Checks that the old backup still exists, and compares it with the present database.
     async fn database(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
         let steps = ["load", "restore"];
         let history = self.asked.history;
@@ -214,13 +214,16 @@ impl LookBack<'_> {
             matches!(undo, UndoPhase::UnderWay | UndoPhase::Failed { .. })
         });
         let is_verified = !has_filled || history.step("verify").is_finished();
-        // Where a person has opened staging since, what is there now is theirs.
+        // If a person has opened staging since, people use the present data.
         let is_open = self.world.closed(&Preset::default()).await?.is_none();
         back.captures = is_open || (is_verified && !has_begun);
         if !back.captures {
             let text = match has_begun {
-                true => "the database is half put back; the present was backed up before",
-                false => "nobody has verified the rows in the database, so they are not backed up",
+                true => {
+                    "the database is half restored; an earlier attempt has backed up the data \
+                     before it"
+                }
+                false => "the rows in the database are not verified, so they are not backed up",
             };
             losses.remarks.push(text.to_owned());
             return Ok(());
@@ -230,7 +233,7 @@ impl LookBack<'_> {
         back.captures_again = age > PRESENT_FOR;
         if let Err(error) = self.compare(losses, &backup).await {
             let causes = error.causes().join(": ");
-            losses.remarks.push(format!("the database was not compared: {error}: {causes}"));
+            losses.remarks.push(format!("cannot compare the database: {error}: {causes}"));
         }
         Ok(())
     }
@@ -238,9 +241,11 @@ impl LookBack<'_> {
     async fn backup(&self) -> Result<BackupTaken, CommandError> {
         let (run, owner) = (self.asked.run, self.world.destination_backups());
         let Some(backup) = self.asked.history.get(&BACKUP) else {
-            let text = format!("cannot roll run {run} back: it has made no backup of staging");
-            return Err(refused(text)
-                .hint(format!("bcops reset-{}   # fills it again", self.world.destination.name)));
+            let text = format!("cannot roll run {run} back: it made no backup of staging");
+            return Err(refused(text).hint(format!(
+                "bcops reset-{}   # loads staging again",
+                self.world.destination.name
+            )));
         };
         let transfers = self.world.heroku.transfers(owner).await?;
         let found = transfers.iter().find(|one| one.uuid == backup.uuid);
@@ -283,7 +288,7 @@ fn is_pending(history: &History, id: &str) -> bool {
     known.may_have_acted && !known.is_undone()
 }
 
-/// Whether a run has changed this app's staging, and has not been rolled back.
+/// Whether a run has changed this app's staging and has not been rolled back.
 fn has_changed(history: &History, app: &str) -> bool {
     let Some(started) = history.started.as_ref().filter(|started| started.target.name == app)
     else {

@@ -1,4 +1,4 @@
-//! What a rollback loses, for the person who is asked.
+//! Lists what a rollback loses, for the confirmation.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use crate::words;
 use super::counts::Counts;
 use super::database::New;
 
-/// How many of a kind are printed; all of them are in the backup of the present.
+/// How many lines of a kind are printed. The backup of the present has everything.
 const PRINTED: usize = 20;
 
-/// What has come since the run, and goes with the rollback.
+/// What is new since the run, and is lost with the rollback.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Losses {
     pub since: Option<Timestamp>,
@@ -23,16 +23,16 @@ pub struct Losses {
     pub backup: Option<String>,
     pub releases: Vec<String>,
     pub commits: Vec<String>,
-    /// What could not be compared.
+    /// Notes about what could not be compared.
     pub remarks: Vec<String>,
 }
 
-/// A table that has another number of rows now than in the backup.
+/// A table whose number of rows differs from the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableLoss {
     pub table: String,
     pub now: u64,
-    /// `None` where the backup does not have the table.
+    /// `None` if the backup does not have the table.
     pub backup: Option<u64>,
 }
 
@@ -96,7 +96,8 @@ impl Losses {
         Ok(())
     }
 
-    /// Tables that have more rows now than in the backup, and in one line the number of the others.
+    /// Writes the tables that have more rows now than in the backup, and the number of the other
+    /// tables in one line.
     fn write_tables(&self, text: &mut String, is_first: &mut bool) -> std::fmt::Result {
         let (losing, others): (Vec<&TableLoss>, Vec<&TableLoss>) =
             self.tables.iter().partition(|one| one.lost() > 0);
@@ -132,7 +133,7 @@ fn list(text: &mut String, lines: impl ExactSizeIterator<Item = String>) -> std:
     Ok(())
 }
 
-/// An editor typed it.
+/// Removes control characters from a text that an editor typed.
 fn plain(text: &str) -> String {
     text.chars().filter(|one| !one.is_control()).collect()
 }

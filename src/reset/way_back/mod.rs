@@ -1,5 +1,5 @@
-//! The way back, looked at before anything is changed: whether a rollback can come to its end, what
-//! it replaces, and what is lost with it. And the backup of the present that it makes first.
+//! Checks a rollback before anything is changed: whether it can complete, what it replaces, and
+//! what it loses. It also makes the backup of the present data.
 
 mod counts;
 mod database;
@@ -27,7 +27,7 @@ pub fn values_of_rollback(history: &History, back: &WayBack) -> BTreeMap<&'stati
     if let Some(tip) = &back.gives_up {
         values.insert(TIP_GIVEN_UP.name(), json!(tip));
     }
-    // The lock may have been written before the deploy had put on record what it replaces.
+    // The lock may be older than the deploy's record of the release that it replaces.
     let at_start = history.value(RELEASE_AT_START.name());
     let is_missing = history.value(RELEASE_BEFORE.name()).is_none();
     if let (Some(at_start), true, true) =

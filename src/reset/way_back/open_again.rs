@@ -1,4 +1,4 @@
-//! Whether staging's sites answer after a rollback has opened it.
+//! Checks whether staging's sites answer after a rollback has opened it.
 
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::take_over::left_closed;
@@ -8,8 +8,9 @@ use crate::runbook::{Evidence, StepContext, StepResult};
 use crate::words;
 
 impl Reset {
-    /// Asks every site, as at the end of a run. One that did not answer before the run either is no
-    /// failure of the rollback. What was closed before the run is closed again and is not asked.
+    /// Checks every site, as at the end of a run. A site that did not answer before the run is not
+    /// a failure of the rollback. A staging that was closed before the run is closed again and is
+    /// not checked.
     pub(in crate::reset) async fn ask_after_rollback(
         &self,
         context: &StepContext,
@@ -21,7 +22,7 @@ impl Reset {
         let app = self.app_name();
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
         let asking = self.wait_for_sites(context);
-        let seen = context.wait_for("nothing: staging is open", asking).await?;
+        let seen = context.wait_for("nothing; staging is open", asking).await?;
         let is_new = |one: &&crate::reset::sites_answer::SiteFailure| {
             !before.iter().any(|old| old.url == one.url)
         };
@@ -33,7 +34,7 @@ impl Reset {
             .collect();
         if down.is_empty() {
             let sites = words::plural(seen.asked, "site");
-            return Ok(Evidence::of(format!("{sites} asked")));
+            return Ok(Evidence::of(format!("{sites} checked")));
         }
         let text = format!("{}; staging is open", down.join("; "));
         Err(CommandError::new(FailureKind::RemoteJob, text)

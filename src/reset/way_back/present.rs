@@ -1,4 +1,4 @@
-//! A backup of staging as it is, made before a rollback replaces anything.
+//! Captures a backup of the present staging before a rollback replaces anything.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use crate::words;
 const CAPTURE: &str = "capture of the present";
 
 pub struct PresentBackup {
-    /// Whether one of an earlier attempt is of no use: staging was in use since.
+    /// Whether a backup of an earlier attempt is too old, because staging was in use since.
     pub again: bool,
 }
 
@@ -22,7 +22,7 @@ impl Step<Reset> for PresentBackup {
     }
 
     async fn probe(&self, _world: &Reset, _context: &StepContext) -> StepResult<Probe> {
-        // Not even where an earlier attempt has captured one: the act sees how old that is.
+        // The act always runs, because it checks the age of a backup from an earlier attempt.
         Ok(Probe::NotYet)
     }
 

@@ -1,4 +1,4 @@
-//! What is left out, what stands around a stage, and how a run stops.
+//! Tests skipped stages, standing steps around a stage, and how a run stops.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, RunbookErro
 }
 
 #[test]
-fn a_stage_does_not_run_without_what_stands_around_it() {
+fn a_stage_does_not_run_without_the_stage_around_it() {
     let shared = Shared::default();
     let refused = opened(&shared, &["around"]).unwrap_err();
     assert!(matches!(refused, RunbookError::Unbracketed { .. }));
@@ -31,7 +31,7 @@ fn a_stage_does_not_run_without_what_stands_around_it() {
 }
 
 #[test]
-fn a_half_done_stage_cannot_be_left_out_to_open_the_bracket() {
+fn a_half_done_stage_cannot_be_skipped_to_open_the_bracket() {
     let shared = Shared::default();
     shared.get().fails_after.insert("load".into(), 1);
     run(&shared, opened(&shared, &[]).unwrap()).unwrap_err();
@@ -41,7 +41,7 @@ fn a_half_done_stage_cannot_be_left_out_to_open_the_bracket() {
 }
 
 #[test]
-fn what_lapsed_is_made_true_again_before_anything_else() {
+fn a_lapsed_standing_step_is_repeated_before_anything_else() {
     let shared = Shared::default();
     shared.get().fails_before.insert("load".into(), 1);
     run(&shared, opened(&shared, &[]).unwrap()).unwrap_err();
@@ -61,12 +61,12 @@ fn a_refusing_guard_stops_before_anything_is_changed() {
     let error = CommandError::from(run(&shared, opened(&shared, &[]).unwrap()).unwrap_err());
     assert_eq!(error.kind, FailureKind::Refused);
     assert!(shared.get().world.settings.is_empty());
-    assert!(shared.get().world.lock.is_none(), "nothing was changed, so that the lock is free");
+    assert!(shared.get().world.lock.is_none(), "nothing was changed, so the lock is free");
 }
 
-/// Nothing has to be put back for it, so that a run which stops after it keeps nobody out.
+/// An additive step needs nothing to be put back, so a run that stops after it keeps no lock.
 #[test]
-fn what_is_added_is_guarded_and_is_no_change() {
+fn an_additive_step_is_guarded_and_is_not_a_change() {
     let shared = Shared::default();
     let make = || book(&shared, &[Work::Add, Work::Set], &[], &[]);
     shared.get().guard_refuses = true;
@@ -87,7 +87,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
     assert_eq!(error.kind, FailureKind::Partial);
     assert_eq!(
         error.hint_texts().first().unwrap(),
-        "to go on: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
+        "to continue: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
     );
     assert!(shared.get().world.lock.is_some());
     shared.change(|world| {
@@ -100,7 +100,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
 }
 
 #[test]
-fn an_interruption_says_what_goes_on_by_itself() {
+fn an_interruption_says_what_continues_by_itself() {
     let shared = Shared::default();
     shared.get().interrupts.insert("b1".into(), 1);
     let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();
@@ -112,7 +112,7 @@ fn an_interruption_says_what_goes_on_by_itself() {
 }
 
 #[test]
-fn a_full_disk_stops_the_run_where_it_stands() {
+fn a_full_disk_stops_the_run() {
     let shared = Shared::default();
     shared.get().disk_full = true;
     let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();

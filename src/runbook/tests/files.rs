@@ -1,4 +1,4 @@
-//! Runs, journals and locks on a real disk.
+//! Tests runs, journals and locks on a real disk.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -23,12 +23,13 @@ fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
         redactor: Arc::new(Redactor::new()),
         operator: Operator::of_this_process("ada"),
         environment: environment(),
+        expected: None,
         consumers: Vec::new(),
     }
 }
 
 #[test]
-fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
+fn a_run_is_kept_found_and_resumed_by_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let (runs, shared) = (Runs::in_state_folder(folder.path()), Shared::default());
     let lock = LockFile::new(folder.path().join("locks/staging.json"));
@@ -50,7 +51,7 @@ fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
     let error = crate::failure::CommandError::from(block_on(second.run()).unwrap_err());
     assert_eq!(error.kind.exit_code(), 7);
     assert!(error.to_string().contains("ada on "), "{error}");
-    // It has done nothing, so that there is nothing to tell of it.
+    // The run has done nothing, so its folder is removed.
     assert!(!runs.path(&second_id).exists());
 
     let mut other = target();

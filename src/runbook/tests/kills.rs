@@ -1,4 +1,5 @@
-//! Killed at any moment, a run goes on and ends in the same place, and nothing is asked for twice.
+//! Tests that a run killed at any moment resumes and ends in the same state, and requests nothing
+//! twice.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -23,7 +24,7 @@ fn works() -> impl Strategy<Value = Vec<Work>> {
     prop::collection::vec(any_work(), 0..4)
 }
 
-/// What has to be the same in the end: everything but the order in which the lock was taken.
+/// What has to be the same in the end: everything except the order of the jobs.
 fn essence(world: &World) -> (Vec<(String, String)>, Vec<String>, bool) {
     let settings = world.settings.clone().into_iter().collect();
     let mut jobs = world.jobs.clone();
@@ -119,8 +120,8 @@ proptest! {
         prop_assert_eq!(essence(&shared.get().world), essence(&expected));
         prop_assert_eq!(&shared.get().violations, &Vec::<String>::new());
 
-        // Killed again and again, each time at a later moment, with the quarantine taken away now
-        // and then while nobody looks.
+        // The run is killed repeatedly, each time at a later moment, and sometimes the quarantine
+        // lapses in between.
         let mut since = 0;
         for (index, lapse) in kills {
             let moments = shared.moments(since);
@@ -134,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_was_done_is_put_back(
+    fn every_change_is_put_back(
         (before, inside, after) in (works(), works(), works()),
         stop in any::<Index>(),
         kills in prop::collection::vec(any::<Index>(), 0..6),
@@ -169,7 +170,7 @@ proptest! {
             }
         }
         let mut settings = shared.get().world.settings.clone();
-        // Off, and never made, is the same to whoever looks at the site.
+        // A setting that is off counts as one that was never made.
         settings.retain(|_, value| value != "off");
         prop_assert_eq!(settings.into_iter().collect::<Vec<_>>(), [("i0".to_owned(), "old".to_owned())]);
         prop_assert_eq!(&shared.get().violations, &Vec::<String>::new());

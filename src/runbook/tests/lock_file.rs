@@ -1,4 +1,4 @@
-//! A lock on this machine, for runs on a real disk that have no origin.
+//! Implements a lock as a file, for test runs on a real disk that have no origin.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,8 +11,8 @@ use crate::private_folder;
 use crate::runbook::folder_lock::flock;
 use crate::runbook::{Holder, LockError, RunId, RunLock};
 
-/// A [`RunLock`] that is a file. It outlives the process, because a run that stopped half-way has to
-/// keep its lock.
+/// A [`RunLock`] in a file. The lock outlives the process, because a run that stopped half-way has
+/// to keep it.
 #[derive(Debug, Clone)]
 pub struct LockFile {
     path: PathBuf,
@@ -27,8 +27,8 @@ impl LockFile {
         LockError::Unusable { place: self.path.display().to_string(), source: source.into() }
     }
 
-    /// Reads and changes the file while no other process does. The file that is locked is another
-    /// one than the file that is changed, which is replaced as a whole.
+    /// Reads and changes the file while no other process does. It locks a second file, because the
+    /// first one is replaced as a whole.
     fn exchange<T>(
         &self,
         change: impl FnOnce(Option<Holder>) -> Result<(Option<Holder>, T), LockError>,

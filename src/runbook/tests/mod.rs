@@ -1,5 +1,5 @@
-//! Tests of the engine, mostly on a made-up world: services with settings and jobs, which remember
-//! how long the journal was at each change, so that a kill at any moment can be played.
+//! Tests the engine, mostly in a simulated world of settings and jobs. The world remembers how long
+//! the journal was at each change, so a kill at any moment can be replayed.
 
 mod brackets;
 mod files;
@@ -14,7 +14,7 @@ mod world;
 
 use crate::runbook::lock::{Holder, Operator};
 
-/// Somebody else who holds the lock.
+/// Another operator who holds the lock.
 fn holder() -> Holder {
     Holder {
         run: world::run_id(),

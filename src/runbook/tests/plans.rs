@@ -1,4 +1,4 @@
-//! Plans: their digest, their file, and when they are stale.
+//! Tests plans: their digest, their file, and when they are stale.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -36,7 +36,7 @@ fn a_plan_is_stale_when_something_it_saw_has_changed() {
     );
 }
 
-/// It is made by one machine and run by another, perhaps with a newer bcops.
+/// A plan can be made on one machine and run on another, perhaps with a newer bcops.
 #[test]
 fn words_and_versions_do_not_make_a_plan_stale() {
     let was = plan("b003");
@@ -63,7 +63,7 @@ fn a_plan_is_read_as_it_was_written_or_not_at_all() {
     let text = std::fs::read_to_string(&path).unwrap().replace("b003", "b009");
     std::fs::write(&path, text).unwrap();
     assert!(matches!(Plan::read(&path), Err(PlanError::Tampered { .. })));
-    // The time is no part of the digest, and a plan whose time is another was changed all the same.
+    // The digest does not cover the time, but a plan with another time was changed.
     written.write(&path, &Redactor::new()).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let year = written.made_at.to_string();
@@ -78,11 +78,11 @@ fn a_plan_is_read_as_it_was_written_or_not_at_all() {
 }
 
 #[test]
-fn a_plan_is_written_through_no_link() {
+fn a_plan_is_not_written_through_a_link() {
     let folder = tempfile::tempdir().unwrap();
     let (path, kept) = (folder.path().join("plan.json"), folder.path().join("kept"));
     std::fs::write(&kept, "kept").unwrap();
-    // Where it will be, and where it is written first.
+    // Links at the plan's path, and at the path where it is written first.
     std::os::unix::fs::symlink(&kept, &path).unwrap();
     let first = folder.path().join(format!("plan.json.new-{}", std::process::id()));
     std::os::unix::fs::symlink(&kept, first).unwrap();

@@ -1,4 +1,4 @@
-//! What is refused as a whole has changed nothing, unless something was changed before.
+//! Tests that a refused step has changed nothing, unless an earlier attempt or step did.
 
 use super::steps::{Work, book};
 use super::world::{Shared, run};
@@ -11,14 +11,14 @@ fn hints(error: RunError) -> (FailureKind, bool) {
 }
 
 #[test]
-fn a_refused_step_is_no_change_however_often_it_is_tried() {
+fn a_refused_step_is_not_a_change_however_often_it_is_tried() {
     let shared = Shared::default();
     shared.get().refused.insert("b2".into(), 2);
     let make = || book(&shared, &[Work::Post, Work::Set], &[], &[]);
     for _ in 0..2 {
         let error = run(&shared, make()).unwrap_err();
         assert_eq!(hints(error), (FailureKind::Refused, false));
-        assert!(shared.get().world.lock.is_none(), "nobody has to be kept out");
+        assert!(shared.get().world.lock.is_none(), "nothing was changed, so the lock is free");
     }
     assert_eq!(run(&shared, make()).unwrap().status, EndStatus::Done);
     assert_eq!(shared.get().world.jobs, ["b1"]);

@@ -1,4 +1,5 @@
-//! What is put back, and what stays shut because something could not be.
+//! Tests what a rollback puts back, and which standing steps stay in force when a step could not be
+//! put back.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::runbook::entry::Entry;
 use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
-fn quarantine_stays_where_the_inside_could_not_be_put_back() {
+fn quarantine_stays_if_a_step_inside_could_not_be_put_back() {
     for (work, fails) in [(Work::Final, None), (Work::Set, Some("i1"))] {
         let shared = Shared::default();
         shared.get().fails_after.insert("open".into(), 1);
@@ -35,7 +36,7 @@ fn quarantine_stays_where_the_inside_could_not_be_put_back() {
     }
 }
 
-/// The doors are the last that is put back, after what is put back with a step outside of them.
+/// The standing steps are put back last, even after a step outside of them.
 #[test]
 fn quarantine_is_ended_after_everything_else() {
     let shared = Shared::default();
@@ -43,7 +44,7 @@ fn quarantine_is_ended_after_everything_else() {
     let make = || book(&shared, &[Work::Set, Work::Set], &[Work::With("b1")], &[]);
     run(&shared, make()).unwrap_err();
     assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
-    // The made-up world does not know that what `i1` set goes with `b1`.
+    // The simulated world does not know that the setting of `i1` is put back with `b1`.
     let left: Vec<String> = shared.get().world.settings.keys().cloned().collect();
     assert_eq!(left, ["i1"]);
     let journal = journal(&shared);
@@ -55,7 +56,7 @@ fn quarantine_is_ended_after_everything_else() {
 }
 
 #[test]
-fn a_run_that_is_rolled_back_does_not_go_on() {
+fn a_run_that_is_rolled_back_cannot_be_resumed() {
     let shared = Shared::default();
     let make = || book(&shared, &[Work::Set, Work::Warn], &[Work::Blind], &[]);
     run(&shared, make()).unwrap();
@@ -68,7 +69,7 @@ fn a_run_that_is_rolled_back_does_not_go_on() {
 }
 
 #[test]
-fn what_was_so_before_is_not_taken_away() {
+fn a_setting_from_before_the_run_is_not_removed() {
     let shared = Shared::default();
     shared.change(|world| {
         world.settings.insert("b1".into(), "on".into());
@@ -79,7 +80,7 @@ fn what_was_so_before_is_not_taken_away() {
     assert!(shared.get().world.is("b1", "on"));
 }
 
-/// Time has passed while the run stood still: what it had found is found again, in the next process.
+/// Findings that became too old while the run was stopped are looked up again by the next process.
 #[test]
 fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
     let shared = Shared::default();
@@ -101,9 +102,9 @@ fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
     assert!(shared.get().events.iter().any(is_said));
 }
 
-/// Where the dynos do not start, visitors go on seeing the maintenance page and not Heroku's error.
+/// If the dynos do not start, visitors keep seeing the maintenance page instead of Heroku's error.
 #[test]
-fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
+fn maintenance_stays_on_if_the_dynos_could_not_be_started() {
     let shared = Shared::default();
     shared.get().fails_after.insert("open".into(), 1);
     let make = || {
@@ -127,7 +128,8 @@ fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
     assert!(shared.get().world.settings.is_empty());
 }
 
-/// Killed after the last record and before the lock was given up: both commands give it up.
+/// If a run is killed after its last record and before it releases the lock, both commands release
+/// it.
 #[test]
 fn a_run_that_is_rolled_back_keeps_no_lock() {
     let shared = Shared::default();
@@ -143,7 +145,7 @@ fn a_run_that_is_rolled_back_keeps_no_lock() {
     }
 }
 
-/// Nothing was put back: a run that was done is done as before, and keeps nobody out. One that stopped
+/// Nothing was put back. A run that was done is still done and keeps no lock. A run that stopped
 /// half-way keeps its lock, and can still be resumed.
 #[test]
 fn a_rollback_whose_precaution_fails_has_not_begun() {

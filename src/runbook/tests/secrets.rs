@@ -1,4 +1,4 @@
-//! Planted secrets and personal values, and where they must not turn up.
+//! Tests that planted secrets and personal values do not appear where they must not.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Step<()> for Careless {
 }
 
 #[test]
-fn no_secret_is_written_and_no_name_is_passed_on() {
+fn no_secret_is_written_and_no_name_is_in_a_report() {
     let shared = Shared::default();
     run(
         &shared,

@@ -1,4 +1,4 @@
-//! Steps of every kind in the made-up world.
+//! Provides steps of every kind for the simulated world.
 
 use std::sync::Arc;
 
@@ -15,31 +15,31 @@ use crate::runbook::{
 /// What a toy does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Work {
-    /// Makes a setting; can be seen, and put back.
+    /// Makes a setting that the probe can see; can be put back.
     Set,
-    /// Makes a setting that cannot be seen from the probe; can be put back.
+    /// Makes a setting that the probe cannot see; can be put back.
     Blind,
-    /// Makes a setting beside what is there, which nothing puts back.
+    /// Adds a setting that no rollback removes.
     Add,
-    /// Asks for a job that must never be asked for twice.
+    /// Requests a job that must never be requested twice.
     Post,
     /// Makes a setting and ends with a warning.
     Warn,
     /// Finds nothing to do.
     Skip,
-    /// Hands the number of jobs to the next ones.
+    /// Hands the number of jobs to the next steps.
     Count,
-    /// Makes a setting of the number that was handed on.
+    /// Makes a setting from the number that `Count` handed on.
     UseCount,
     /// Makes a setting that is put back with another step.
     With(&'static str),
     /// Makes a setting that cannot be put back.
     Final,
-    /// Makes true what has to stay so until that step.
+    /// Stands until that step.
     Stand(&'static str),
-    /// Ends what stands.
+    /// Ends that standing step.
     End(&'static str),
-    /// Needs a person.
+    /// Needs a decision of a person.
     Decide,
 }
 
@@ -87,7 +87,7 @@ impl Toy {
         });
     }
 
-    /// Whatever happens inside of a bracket happens in quarantine.
+    /// Everything inside the bracket has to happen in quarantine.
     fn look_around(&self) {
         let mut simulation = self.world.get();
         if self.stage == "inner" && !simulation.world.is("quarantine", "on") {
@@ -98,7 +98,7 @@ impl Toy {
     fn post(&self, context: &StepContext) -> Result<(), StepError> {
         match context.job("job") {
             Job::Known { .. } => {}
-            // The answer was never seen: the list of jobs tells.
+            // The answer was lost, so the list of jobs decides.
             Job::Asked { .. } if self.is_listed() => context.external("job", self.id)?,
             Job::Asked { .. } | Job::None => {
                 context.intent("job", json!({ "for": self.id }))?;
@@ -206,7 +206,7 @@ impl Undo<()> for Toy {
             return Err(self.fail());
         }
         let before: Option<String> = context.get(&ValueKey::new(self.id))?.flatten();
-        // The step may have been killed before it found out, and then it has changed nothing.
+        // A step that was killed before it recorded the old value has changed nothing.
         if context.get::<Option<String>>(&ValueKey::new(self.id))?.is_some() {
             self.set(before);
         }
@@ -237,7 +237,8 @@ pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) ->
     match work {
         Work::Post | Work::Add | Work::Skip | Work::Count | Work::Decide => entry,
         Work::Final => entry.undone(UndoWay::Impossible("it is final")),
-        // Put back by itself, after a second try, it would close what is open again by then.
+        // If these were put back separately in a second attempt, they would close a site that is
+        // open again.
         Work::With(other) | Work::End(other) => entry.undone_with(other),
         Work::Stand(until) => entry.stands_until(until).undone_by(toy),
         _ => entry.undone_by(toy),

@@ -1,4 +1,4 @@
-//! The made-up world, and what drives an engine in it.
+//! Simulates a world, and runs an engine in it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,11 +18,11 @@ use crate::runbook::{
     StepResult, Target,
 };
 
-/// What exists outside of the run.
+/// Everything outside of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     pub settings: BTreeMap<String, String>,
-    /// Jobs that were asked for, in order.
+    /// Requested jobs, in order.
     pub jobs: Vec<String>,
     pub lock: Option<Holder>,
 }
@@ -33,17 +33,17 @@ impl World {
     }
 }
 
-/// The world, the disk with the journal, and what is to go wrong.
+/// The world, the disk with the journal, and the planned faults.
 #[derive(Default)]
 pub struct Simulation {
     pub world: World,
     pub journal: Vec<u8>,
     /// The world after each change, with the length of the journal at that time.
     pub past: Vec<(usize, World)>,
-    /// How often an act of a step fails before, or after, it has done its work.
+    /// How often the act of a step fails before, or after, it has done its work.
     pub fails_before: BTreeMap<String, u32>,
     pub fails_after: BTreeMap<String, u32>,
-    /// How often what a step asks for is refused as a whole.
+    /// How often the request of a step is refused as a whole.
     pub refused: BTreeMap<String, u32>,
     pub fails_undo: BTreeMap<String, u32>,
     /// Whether the user presses Ctrl-C during this step.
@@ -64,7 +64,7 @@ impl Shared {
         self.0.lock().unwrap()
     }
 
-    /// Changes the world, and remembers when.
+    /// Changes the world, and remembers the length of the journal at that time.
     pub fn change(&self, change: impl FnOnce(&mut World)) {
         let mut simulation = self.get();
         change(&mut simulation.world);
@@ -72,7 +72,7 @@ impl Shared {
         simulation.past.push(snapshot);
     }
 
-    /// Whether something that was set to happen a number of times happens now.
+    /// Whether a planned fault happens now.
     pub fn happens(
         &self,
         which: fn(&mut Simulation) -> &mut BTreeMap<String, u32>,
@@ -88,7 +88,7 @@ impl Shared {
         }
     }
 
-    /// The state of things if the process had been killed then.
+    /// The state if the process had been killed at this moment.
     pub fn killed_at(&self, moment: &Moment) -> Shared {
         let simulation = self.get();
         let world = moment.world.clone();
@@ -116,8 +116,8 @@ impl Shared {
             let seen = simulation.past.iter().filter(|(at, _)| *at <= whole);
             let last = seen.clone().count().saturating_sub(1);
             let first = simulation.past.iter().filter(|(at, _)| *at < whole).count();
-            // Within a line, everything before it has happened. At its end, what follows may have
-            // happened in part.
+            // Within a line, everything before it has happened. At its end, the changes that follow
+            // may have happened in part.
             let range = if length == whole { first.saturating_sub(1)..=last } else { last..=last };
             for index in range {
                 let world = simulation.past[index].1.clone();
@@ -214,6 +214,7 @@ fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError>
         redactor: Arc::new(Redactor::new()),
         operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
         environment: environment(),
+        expected: None,
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;
@@ -235,7 +236,7 @@ fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError>
     Engine::reopen_with(setup, run_id(), &journal, writer, None, &target(), Flags::new())
 }
 
-/// Begins the run, or goes on with it.
+/// Begins or resumes the run.
 pub fn run(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunError> {
     block_on(async { engine(shared, runbook)?.run().await })
 }
@@ -244,7 +245,7 @@ pub fn roll_back(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunErr
     block_on(async { engine(shared, runbook)?.roll_back().await })
 }
 
-/// The same with something that has to be done before.
+/// Rolls back after a precaution.
 pub fn roll_back_after(
     shared: &Shared,
     runbook: Runbook<()>,
@@ -253,7 +254,7 @@ pub fn roll_back_after(
     block_on(async { engine(shared, runbook)?.with_precaution(precaution).roll_back().await })
 }
 
-/// Goes on until the run is done.
+/// Resumes the run until it is done.
 pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook<()>) -> RunEnd {
     for _ in 0..100 {
         match run(shared, make(shared)) {
@@ -261,7 +262,7 @@ pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook<()>) -> Run
             Err(
                 RunError::Step { .. } | RunError::Interrupted { .. } | RunError::Decision { .. },
             ) => {}
-            // Killed between the last record and what follows it.
+            // The process was killed after the last record.
             Err(RunError::Over { run }) => {
                 let status = crate::runbook::EndStatus::Done;
                 return RunEnd { run, status, warnings: Vec::new() };

@@ -1,24 +1,24 @@
-//! Holds raw chunks back until all that they decompress to has been audited.
+//! Holds raw chunks back until the audit has passed everything that they decompress to.
 //!
-//! A decoder reads ahead of what it has given out. But it asks for more only when what it had has
-//! gone into its output, or will within the portion that it is making. So the bytes that were read
-//! in one step are through when the rows of the next step that read any have been audited.
+//! A decoder reads ahead of its output. But it reads more only when all it had read before is in
+//! its output, or will be in the portion that it is making. So the bytes of one step are safe once
+//! the audit has passed the rows of the next step that read anything.
 
 use std::collections::VecDeque;
 
-/// A table's end marker, which the reader looks at ahead of the rows.
+/// A table's end marker, which the reader reads ahead of the rows.
 const LOOKED_AHEAD: u64 = 8;
 
 #[derive(Default)]
 pub(super) struct AuditedChunks {
-    /// Chunks, and how much must have been audited before they may go.
+    /// Chunks, and how many bytes the audit must have passed before they may be written.
     waiting: VecDeque<(Vec<u8>, Option<u64>)>,
     decoded: u64,
     audited: u64,
 }
 
 impl AuditedChunks {
-    /// Notes a step of the decoder: what it read, and how much it gave.
+    /// Records a step of the decoder: the bytes it read, and how many it put out.
     pub(super) fn step(&mut self, read: Vec<u8>, gave: usize) {
         self.decoded += gave as u64;
         if read.is_empty() {
@@ -33,19 +33,19 @@ impl AuditedChunks {
         self.waiting.push_back((read, None));
     }
 
-    /// Notes that so many further bytes were audited.
+    /// Records that the audit has passed `count` more bytes.
     pub(super) fn audited(&mut self, count: usize) {
         self.audited += count as u64;
     }
 
-    /// The next chunks that may go.
+    /// The next chunks that may be written.
     pub(super) fn next(&mut self) -> Option<Vec<u8>> {
         let (_, condition) = self.waiting.front()?;
         condition.filter(|needed| *needed <= self.audited)?;
         self.waiting.pop_front().map(|(chunks, _)| chunks)
     }
 
-    /// Everything that is left, for when all rows have been audited.
+    /// The remaining chunks, for when the audit has passed all rows.
     pub(super) fn rest(self) -> impl Iterator<Item = Vec<u8>> {
         self.waiting.into_iter().map(|(chunks, _)| chunks)
     }

@@ -1,14 +1,14 @@
-//! The table of contents of the rewritten archive.
+//! Builds the table of contents of the rewritten archive.
 //!
-//! It is the old one, but for what would betray dropped rows, and for the manifest's statements
-//! that are to run after the rows: each becomes an entry of its own at the end, which pg_restore
-//! and `bcops pull-data --file` run like any other. An archive that has such an entry already is
-//! given no second one.
+//! It is the old one, without entries that would betray dropped rows, and with the manifest's
+//! statements that run after the rows. Each statement becomes an entry at the end, which pg_restore
+//! and `bcops pull-data --file` run like any other. If the archive has the same entry already, no
+//! second one is added.
 
 use crate::archive::{DumpId, OffsetState, Section, Toc, TocEntry};
 use crate::scrub::{LargeObjects, ScrubPlan};
 
-/// What the entry of a statement is called in listings.
+/// The entry type of such a statement in listings.
 pub(super) const AFTER_SCRUB: &str = "AFTER SCRUB";
 
 pub(super) struct Contents {
@@ -19,7 +19,7 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn new(toc: &Toc, plan: &ScrubPlan) -> Self {
-        // The planner's statistics hold the most frequent values of columns, as they were.
+        // The planner's statistics hold the most frequent values of columns, unscrubbed.
         let without_statistics = plan.changes_rows();
         let without_objects = plan.large_objects() != LargeObjects::Content;
         let (mut statistics, mut objects) = (0, 0);
@@ -36,7 +36,7 @@ impl Contents {
         let mut notes = Vec::new();
         for (count, what) in [(statistics, "planner statistics"), (objects, "large objects")] {
             if count > 0 {
-                notes.push(format!("left out: {what} ({count})"));
+                notes.push(format!("skipped: {what} ({count})"));
             }
         }
         let after_statements: Vec<String> = plan.after_statements().map(str::to_owned).collect();
@@ -76,7 +76,7 @@ fn add_statement(entries: &mut Vec<TocEntry>, statement: &str) {
         entry_type: AFTER_SCRUB.to_owned(),
         section: Section::PostData,
         definition: Some(definition),
-        // pg_restore asks for an owner's ALTER only where there is something to drop.
+        // pg_restore wants an ALTER of the owner only if there is something to drop.
         drop_statement: Some(String::new()),
         copy_statement: None,
         // Old archives have pg_restore set the search path by the entry's schema.
@@ -92,8 +92,8 @@ fn add_statement(entries: &mut Vec<TocEntry>, statement: &str) {
     entries.push(entry);
 }
 
-/// Statements name tables without their schema, while everything else in an archive is
-/// qualified and runs with an empty search path.
+/// Sets the search path for the statement: the manifest names tables without their schema, but an
+/// archive runs with an empty search path.
 fn definition(statement: &str, qualified: bool) -> String {
     let statement = statement.trim().trim_end_matches(';');
     if !qualified {
@@ -104,8 +104,8 @@ fn definition(statement: &str, qualified: bool) -> String {
     format!("{}{statement};\n{}", path("public"), path(""))
 }
 
-/// What has to be done before a statement runs in a parallel restore: the rows, and what is built
-/// on them, but for what pg_restore leaves to a later pass than the statement's.
+/// Whether the entry must run before the statement in a parallel restore: rows and what is built on
+/// them do, but not entries that pg_restore leaves to a later pass.
 fn comes_before(entry: &TocEntry) -> bool {
     let later = ["MATERIALIZED VIEW DATA", "EVENT TRIGGER", "DEFAULT ACL", "STATISTICS DATA"];
     matches!(entry.section, Section::Data | Section::PostData)

@@ -1,4 +1,4 @@
-//! Writes an archive as it is, with all that is in it, into a file that nobody else may read.
+//! Copies an archive unchanged into a file that only its owner can read.
 
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering;
@@ -10,21 +10,20 @@ use super::{BackupFileError, Input, Output, Watch};
 use crate::archive::WriteError;
 use crate::events::{Event, Progress, Unit};
 
-/// The step that is told of.
+/// The step in progress reports.
 const STEP: &str = "copy";
 
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How often progress is reported.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// Small enough that an interrupt is noticed soon on a slow line.
 const PORTION: usize = 256 << 10;
 
-/// Copies the archive byte by byte, and gives their number. `length` is how many are expected, for
-/// the progress alone. Unless this succeeds, no file of the output's name is there that was not
-/// there before.
+/// Copies the archive byte by byte and returns the number of bytes. `length` is the expected
+/// number, for progress alone. If the copy fails, no new file of the output's name exists.
 ///
 /// # Errors
-/// Between two reads [`Watch::interrupted`] is looked at; the work then ends with
+/// If [`Watch::interrupted`] is set between two reads, the copy ends with
 /// [`BackupFileError::Interrupted`].
 pub fn copy(
     input: Input,
@@ -35,12 +34,12 @@ pub fn copy(
     let (source, mut bytes) = Source::open(input)?;
     let total = length.or_else(|| source.length());
     let mut destination = Destination::create(output, &source)?;
-    let description = "Writing the backup as it is".to_owned();
+    let description = "Copying the backup unchanged".to_owned();
     watch.reporter.emit(Event::StepStarted { step: STEP, description });
     let mut sink = destination.sink()?;
     let mut portion = vec![0; PORTION];
     let mut written = 0;
-    let mut last_told = Instant::now();
+    let mut last_report = Instant::now();
     loop {
         if watch.interrupted.load(Ordering::SeqCst) {
             return Err(BackupFileError::Interrupted);
@@ -54,8 +53,8 @@ pub fn copy(
         let wrote = sink.write_all(portion.get(..count).unwrap_or(&portion));
         wrote.map_err(|error| destination.failed(WriteError::Io(error)))?;
         written += count as u64;
-        if last_told.elapsed() >= TELL_EVERY {
-            last_told = Instant::now();
+        if last_report.elapsed() >= REPORT_EVERY {
+            last_report = Instant::now();
             let current = String::new();
             let progress = Progress { done: written, total, unit: Unit::Bytes, current };
             watch.reporter.emit(Event::StepProgress { step: STEP, progress });
@@ -63,7 +62,7 @@ pub fn copy(
     }
     sink.flush().map_err(|error| destination.failed(WriteError::Io(error)))?;
     destination.complete(sink)?;
-    let summary = format!("Written: {written} bytes");
+    let summary = format!("Copied {written} bytes");
     watch.reporter.emit(Event::StepFinished { step: STEP, summary });
     Ok(written)
 }

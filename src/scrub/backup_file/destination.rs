@@ -1,8 +1,8 @@
-//! The file that is written, which has its name only when it is complete.
+//! Writes the output file, which gets its name only when it is complete.
 //!
-//! Until then it is called `NAME.bcops-partial-PID` and is locked by the process that writes it.
-//! What a killed process has left is not locked any more, and the next run removes it. A process
-//! that ends while a thread still writes takes its files away with [`discard_unfinished`].
+//! Until then it is called `NAME.bcops-partial-PID`, and the process that writes it holds a lock. A
+//! killed process leaves its file unlocked, and the next run removes it. If a process ends while a
+//! thread still writes, [`discard_unfinished`] removes its files.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -28,7 +28,7 @@ pub(super) struct Destination {
     sink: Option<Sink>,
 }
 
-/// A file in the making. Dropping it removes it.
+/// An unfinished file. Dropping it removes it.
 struct PartialFile {
     path: PathBuf,
     final_path: PathBuf,
@@ -36,16 +36,15 @@ struct PartialFile {
     kept: bool,
 }
 
-/// The files that this process has in the making. One that is not here any more gets no name.
+/// The unfinished files of this process. A file that is no longer listed never gets its name.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes every file that this process has in the making, for a process that ends while a thread
-/// is still at it, say in a read that does not return. Whoever writes such a file cannot complete
-/// it any more.
+/// Removes every unfinished file of this process. For a process that ends while a thread still
+/// writes, for example in a read that does not return. That thread can no longer complete its file.
 pub fn discard_unfinished() {
     let mut unfinished = unfinished();
     for path in std::mem::take(&mut *unfinished) {
@@ -103,7 +102,7 @@ impl Destination {
         }
     }
 
-    /// Where to write. Can be had once.
+    /// The sink to write to. Can be taken once.
     pub(super) fn sink(&mut self) -> Result<Sink, BackupFileError> {
         self.sink.take().ok_or(BackupFileError::WriterEnded)
     }
@@ -116,7 +115,7 @@ impl Destination {
         failed(&self.name, error)
     }
 
-    /// Puts what was written on the disk, and only then gives it its name.
+    /// Flushes everything to the disk, and only then gives the file its name.
     pub(super) fn complete(mut self, sink: Sink) -> Result<(), BackupFileError> {
         let (Some(partial), Sink::File(buffer)) = (&mut self.file, sink) else { return Ok(()) };
         let fail = |error| failed(&self.name, WriteError::Io(error));
@@ -139,9 +138,9 @@ impl Destination {
 }
 
 impl PartialFile {
-    /// `false` if the file was discarded meanwhile.
+    /// `false` if the file was discarded before.
     fn take_name(&mut self) -> io::Result<bool> {
-        // Nobody discards it between the look and the rename.
+        // The lock keeps the file from being discarded between the check and the rename.
         let unfinished = unfinished();
         if !unfinished.contains(&self.path) {
             return Ok(false);
@@ -155,8 +154,8 @@ impl PartialFile {
         Ok(true)
     }
 
-    /// Unlike a rename, a link never replaces a file that somebody made meanwhile. Not every file
-    /// system has links.
+    /// Links instead of renaming: a link never replaces a file that someone made meanwhile. Falls
+    /// back to a rename on file systems without links.
     fn take_new_name(&mut self) -> io::Result<()> {
         match fs::hard_link(&self.path, &self.final_path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -175,7 +174,7 @@ impl PartialFile {
 impl Drop for PartialFile {
     fn drop(&mut self) {
         let mut unfinished = unfinished();
-        // One that was discarded is gone, and its name could be somebody else's by now.
+        // A discarded file is gone, and another process may use its name by now.
         if unfinished.remove(&self.path) && !self.kept {
             // If it cannot be removed, the next run will try again.
             let _ = fs::remove_file(&self.path);
@@ -243,7 +242,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Removes what runs that were killed have left of the same output.
+/// Removes what killed runs have left of the same output.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Some(name) = with_suffix(path, PARTIAL).file_name().map(OsString::from) else {
         return Ok(());
@@ -254,7 +253,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         if !is_partial || !found.file_type()?.is_file() {
             continue;
         }
-        // A file that cannot be opened or is locked belongs to somebody else, or to a living run.
+        // A file that cannot be opened or is locked belongs to someone else or to a running
+        // process.
         if let Ok(file) = File::open(found.path())
             && lock(&file).unwrap_or(false)
         {

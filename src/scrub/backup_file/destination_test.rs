@@ -1,4 +1,4 @@
-//! What is left on the disk: one complete file, or nothing.
+//! Tests what is left on the disk: one complete file, or nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use super::tests::{GZIP, MANIFEST, names_in, run, run_watched, sample, stream, t
 use super::*;
 
 #[test]
-fn a_truncated_archive_leaves_no_file_and_an_old_one_stays() {
+fn a_truncated_archive_leaves_no_file_and_an_old_file_stays() {
     let bytes = sample(14, GZIP);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
@@ -30,7 +30,7 @@ fn a_truncated_archive_leaves_no_file_and_an_old_one_stays() {
 }
 
 #[test]
-fn what_is_there_is_replaced_only_on_request() {
+fn an_existing_file_is_replaced_only_on_request() {
     let bytes = sample(14, GZIP);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
@@ -53,7 +53,7 @@ fn what_is_there_is_replaced_only_on_request() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_and_a_living_one_is_not_disturbed() {
+fn the_file_of_a_killed_run_is_removed_and_that_of_a_running_one_stays() {
     let bytes = sample(14, GZIP);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
@@ -73,7 +73,7 @@ fn what_a_killed_run_left_is_removed_and_a_living_one_is_not_disturbed() {
     run(stream(&bytes), to(&path, true), MANIFEST).unwrap();
 }
 
-/// An archive that comes in two pieces, between which somebody presses Ctrl-C or the line breaks.
+/// An archive in two pieces. Between them someone presses Ctrl-C or the connection breaks.
 struct InTwo {
     pieces: u8,
     interrupted: Arc<AtomicBool>,
@@ -90,13 +90,13 @@ impl Read for InTwo {
                 Ok(5)
             }
             (_, true) => Err(std::io::ErrorKind::ConnectionReset.into()),
-            (_, false) => panic!("it reads on"),
+            (_, false) => panic!("it continues to read"),
         }
     }
 }
 
 #[test]
-fn a_copy_is_complete_or_not_there() {
+fn a_copy_is_complete_or_missing() {
     let bytes = sample(14, GZIP);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");

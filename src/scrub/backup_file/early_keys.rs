@@ -1,5 +1,4 @@
-//! Looks for the keys that tables early in the archive ask of later ones, before the rows are
-//! written.
+//! Reads the keys that early tables of the archive need from later ones, before rows are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -10,17 +9,16 @@ use crate::archive::{ArchiveReader, Block, CopyStatement, DetachedTableData, Hea
 use crate::schema::TableName;
 use crate::scrub::{BATCH, Framer, KeySets, Rewriter, ScrubPlan};
 
-/// Keys, and the tables of which they are complete.
+/// Keys, and the tables whose keys are complete.
 #[derive(Default)]
 pub(super) struct EarlyKeys {
     pub keys: KeySets,
     pub collected: BTreeSet<TableName>,
-    /// No table has to wait for another any more.
+    /// Whether no table has to wait for another.
     pub complete: bool,
 }
 
-/// Reads the tables that are asked for from a file. From a source that can be read only once,
-/// nothing.
+/// Reads the needed tables from a file. Reads nothing from a source that can be read only once.
 pub(super) fn collect(source: &Source, plan: &ScrubPlan) -> Result<EarlyKeys, BackupFileError> {
     let sought = plan.tables_sought_by_held();
     let mut early = EarlyKeys { complete: sought.is_empty(), ..EarlyKeys::default() };
@@ -58,7 +56,7 @@ pub(super) fn collect(source: &Source, plan: &ScrubPlan) -> Result<EarlyKeys, Ba
 }
 
 impl EarlyKeys {
-    /// Reads one table's block for its keys. `position` is that of its first chunk.
+    /// Reads one table's block for its keys. `position` is where its first chunk is in the archive.
     pub(super) fn add<R: Read>(
         &mut self,
         plan: &ScrubPlan,

@@ -1,4 +1,4 @@
-//! Why a backup file is not rewritten.
+//! Says why a backup file cannot be rewritten.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ pub enum BackupFileError {
         source: io::Error,
     },
 
-    #[error("the backup cannot be read")]
+    #[error("cannot read the backup")]
     Archive(#[from] ArchiveError),
 
-    #[error("the backup cannot be read to its end")]
+    #[error("cannot read the backup to its end")]
     Read {
         #[source]
         source: io::Error,
@@ -30,16 +30,16 @@ pub enum BackupFileError {
     #[error(transparent)]
     Blocks(#[from] BlocksError),
 
-    #[error("{} exists already; nothing was written", path.display())]
+    #[error("cannot write {}: it exists already", path.display())]
     Exists { path: PathBuf },
 
-    #[error("{} is the backup itself; give the result another name", path.display())]
+    #[error("cannot write {}: it is the backup itself; give the result another name", path.display())]
     SameFile { path: PathBuf },
 
-    #[error("{} is not a file; give the name of a new file, or `-` for standard output", path.display())]
+    #[error("cannot write {}: it is not a file; give a new name or `-` for standard output", path.display())]
     NotAFile { path: PathBuf },
 
-    #[error("another bcops is writing {}", path.display())]
+    #[error("cannot write {}: another bcops is writing it", path.display())]
     InUse { path: PathBuf },
 
     #[error("cannot write {name}")]
@@ -50,19 +50,19 @@ pub enum BackupFileError {
     },
 
     #[error(
-        "the rows of {table} depend on a table that comes so much later in the backup that more \
-         than {limit} bytes would have to wait in memory, and standard input cannot be read twice"
+        "cannot scrub {table} from standard input: a table that it depends on comes too late, and \
+         more than {limit} bytes would wait in memory"
     )]
     CannotLookBack { table: String, limit: usize },
 
     #[error(transparent)]
     Framing(#[from] FramingError),
 
-    #[error("the rows cannot be scrubbed")]
+    #[error("cannot scrub the rows")]
     Scrub(#[from] ScrubError),
 
     #[error(
-        "personal data would remain in {} after the scrub; no file was written",
+        "cannot write the file: personal data would remain in {} after the scrub",
         in_words(findings.len())
     )]
     PersonalData { findings: Vec<AuditCount> },
@@ -70,8 +70,8 @@ pub enum BackupFileError {
     #[error("interrupted; no file was written")]
     Interrupted,
 
-    /// Only until the reason is known.
-    #[error("the writing ended before the reading")]
+    /// Shown only until the real reason is known.
+    #[error("the writer ended before the reader")]
     WriterEnded,
 }
 
@@ -80,7 +80,7 @@ fn in_words(columns: usize) -> String {
 }
 
 impl BackupFileError {
-    /// The same error with the file's name, so that its hints can be typed.
+    /// The same error with the file's name, so the hints are complete commands.
     pub fn of_file(self, file: &Path) -> CommandError {
         match self {
             BackupFileError::Archive(reason) => reason.doing("read", file),
@@ -95,16 +95,18 @@ impl From<BackupFileError> for CommandError {
             BackupFileError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
-            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("check the manifest: bcops scrub-pii --manifest validate"),
+            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("check the name and the permissions of the file"),
             BackupFileError::Blocks(error) => error.into(),
-            BackupFileError::Exists { .. } => {
-                CommandError::wrap(FailureKind::Refused, error).hint("to replace it: --force")
-            }
+            BackupFileError::Exists { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("add --force to replace the file"),
             BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
             }
-            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error),
+            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until it has ended, then run the same command again"),
             BackupFileError::CannotLookBack { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
                     .hint("give the file's name instead of `-`")
@@ -114,10 +116,13 @@ impl From<BackupFileError> for CommandError {
                 let hints = reason.hints(None);
                 CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
             }
-            BackupFileError::Read { .. }
-            | BackupFileError::Write { .. }
-            | BackupFileError::Framing(_)
-            | BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
+            BackupFileError::Write { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("check the permissions and the free space, then run the same command again"),
+            BackupFileError::Read { .. } | BackupFileError::Framing(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+                    .hint("fetch the backup again, or use another one")
+            }
+            BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }

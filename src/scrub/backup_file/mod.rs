@@ -1,13 +1,13 @@
-//! Rewrites a backup file: an archive in, an archive out, of the same version and compression,
-//! with the rows dropped, rewritten or kept as the plan says.
+//! Rewrites a backup file into another of the same version and compression, with rows dropped,
+//! rewritten or kept as the plan says.
 //!
-//! Blocks come out in the order in which they went in, because pg_restore reads a pipe in that
-//! order only. What the plan leaves alone is copied compressed as it is, while it is decompressed
-//! for the audit. Compressing and writing happen on a second thread.
+//! Blocks keep their order, because pg_restore needs it to read from a pipe. Tables without a rule
+//! are copied compressed, and decompressed for the audit alone. A second thread compresses and
+//! writes.
 //!
-//! A table whose rule asks for the keys of later tables needs them before its turn. A file is read
-//! twice for them; of standard input, the blocks up to the last table that is asked for are kept in
-//! memory, compressed, up to a limit.
+//! A table whose rule needs keys of later tables needs them before its turn. A file is read twice
+//! for these keys. From standard input, the blocks up to the last needed table wait in memory,
+//! compressed, up to a limit.
 
 mod audited_chunks;
 mod contents;
@@ -55,7 +55,7 @@ pub use run::STEP;
 /// Where the archive comes from.
 pub enum Input {
     File(PathBuf),
-    /// Something that can be read once, such as standard input.
+    /// A source that can be read once, such as standard input.
     Stream(Box<dyn Read + Send>),
 }
 
@@ -66,17 +66,16 @@ pub enum Output {
         /// Whether a file of that name may be replaced.
         overwrite: bool,
     },
-    /// Something that takes bytes once, such as standard output. It is written to in large
-    /// portions, and should not hold any of them back: after a finding of the audit nothing more
-    /// may go out.
+    /// Takes bytes once, such as standard output. Receives large portions and should not hold any
+    /// back: after a finding of the audit, nothing more may be written.
     Stream(Box<dyn Write + Send>),
 }
 
 impl Output {
-    /// Whether a file of that name can be written at all, before anything is read for it.
+    /// Whether a file of that name can be written at all. Asked before any input is read.
     ///
     /// # Errors
-    /// The name is taken and may not be, or is no file's.
+    /// The name is taken and may not be replaced, or it is not a file.
     pub fn check(&self) -> Result<(), BackupFileError> {
         match self {
             Output::File { path, overwrite } => destination::check_name(path, *overwrite, None),
@@ -85,48 +84,48 @@ impl Output {
     }
 }
 
-/// Who looks on, and who may stop the work.
+/// Receives the progress, and can stop the work.
 pub struct Watch {
     pub reporter: SharedReporter,
-    /// Looked at between portions of rows. Once it is set, the work ends with
-    /// [`BackupFileError::Interrupted`], and nothing of it is left.
+    /// Checked between portions of rows. Once it is set, the work ends with
+    /// [`BackupFileError::Interrupted`] and leaves no file.
     pub interrupted: Arc<AtomicBool>,
-    /// The account of what the work waits for.
+    /// Records what the work waits for.
     pub activity: Activity,
 }
 
-/// What was done.
+/// The result of a rewrite.
 #[derive(Debug, Default)]
 pub struct Report {
     /// In the archive's order.
     pub tables: Vec<(TableName, RowCounts)>,
     pub audit: Vec<AuditCount>,
-    /// Members of JSON that went because nothing names them.
+    /// Members of JSON that were dropped because the manifest does not name them.
     pub dropped_members: Vec<DroppedMember>,
     pub bytes_read: u64,
     pub bytes_written: u64,
     /// The manifest's statements, which the written archive runs after its rows are restored.
     pub after_statements: Vec<String>,
-    /// What was left out, for the user.
+    /// What was skipped, for the user.
     pub notes: Vec<String>,
 }
 
-/// A backup file of which the table of contents was read.
+/// A backup file whose table of contents was read.
 pub struct BackupFile {
     source: Source,
     reader: ArchiveReader<Box<dyn Read + Send>>,
     schema: Schema,
-    /// Its rows are not compressed, because they come from several files.
+    /// Compress the rows: several files were joined without compression.
     compress: bool,
 }
 
 impl BackupFile {
-    /// Opens an archive and refuses one whose rows cannot be judged.
+    /// Opens an archive. Refuses one whose rows cannot be scrubbed.
     pub fn open(input: Input) -> Result<BackupFile, BackupFileError> {
         BackupFile::open_on_account(input, &Activity::default())
     }
 
-    /// The same with each read of the archive on an account.
+    /// The same, and records each read of the archive as activity.
     pub fn open_on_account(
         input: Input,
         activity: &Activity,
@@ -149,20 +148,20 @@ impl BackupFile {
         &self.schema
     }
 
-    /// Fits a manifest to the database that the file holds.
+    /// Fits a manifest to the database in the file.
     pub fn plan(&self, manifest: &Manifest, policy: &str) -> Result<ScrubPlan, PlanError> {
         let order: Vec<TableName> =
             self.reader.toc().table_data().map(|entry| entry.table_name()).collect();
         ScrubPlan::new(manifest, policy, &self.schema, &order)
     }
 
-    /// Looks at the first rows of every table. They are counted, and none is kept.
+    /// Looks at the first rows of every table. Counts them and keeps none.
     pub fn sample(self) -> Result<RowSamples, BackupFileError> {
         sample::sample(self.reader)
     }
 
-    /// Writes the archive anew. Unless this succeeds, no file of the output's name is there that
-    /// was not there before. `plan` must have been made by [`BackupFile::plan`] of this file.
+    /// Writes the rewritten archive. If that fails, no new file of the output's name exists. `plan`
+    /// must come from [`BackupFile::plan`] of this file.
     pub fn rewrite(
         mut self,
         plan: &ScrubPlan,
@@ -190,7 +189,7 @@ impl BackupFile {
         let mut run = Run::new(plan, watch, sender, early, self.source.length(), self.compress);
         let read = run.read_all(&mut self.reader);
         let (mut report, sender) = run.end();
-        // Closing the channel ends the thread. Its error is the reason where sending failed.
+        // Closing the channel ends the thread. If sending failed, the thread's error says why.
         drop(sender);
         let written = writing.join();
         check_audit(&report.audit)?;
@@ -207,7 +206,7 @@ impl BackupFile {
         report.bytes_read = self.reader.position();
         report.after_statements = contents.after_statements;
         report.notes = contents.notes;
-        let summary = format!("Rows of {} tables written", report.tables.len());
+        let summary = format!("Wrote the rows of {} tables", report.tables.len());
         watch.reporter.emit(Event::StepFinished { step: STEP, summary });
         Ok(report)
     }

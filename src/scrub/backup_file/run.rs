@@ -1,4 +1,4 @@
-//! Reads the archive block by block and hands on what is to be written.
+//! Reads the archive block by block and passes on what is to be written.
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
@@ -20,11 +20,11 @@ use crate::scrub::{
     TableAction, TablePlan,
 };
 
-/// The step that is told of.
+/// The step in progress reports.
 pub const STEP: &str = "rewrite";
 
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How often progress is reported.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) struct Run<'a> {
     plan: &'a ScrubPlan,
@@ -33,18 +33,18 @@ pub(super) struct Run<'a> {
     early: EarlyKeys,
     waiting: Waiting,
     total_bytes: Option<u64>,
-    /// What the plan leaves alone is compressed here, and not copied as it is.
+    /// Whether tables without a rule are compressed here instead of copied.
     compress: bool,
     report: Report,
-    last_told: Instant,
+    last_report: Instant,
 }
 
-/// A table's rows, decompressed, and at the same time as they are.
+/// A table's rows, decompressed, together with their compressed bytes.
 trait Rows {
     fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, ArchiveError>;
     fn record(&mut self);
     fn take_recorded(&mut self, out: &mut Vec<u8>);
-    /// How far the archive has been read, for the progress.
+    /// How far the archive has been read, for progress.
     fn position(&self) -> Option<u64>;
 }
 
@@ -94,11 +94,11 @@ impl<'a> Run<'a> {
         compress: bool,
     ) -> Self {
         let (waiting, report) = (Waiting::default(), Report::default());
-        let last_told = Instant::now();
-        Run { plan, watch, sender, early, waiting, total_bytes, compress, report, last_told }
+        let last_report = Instant::now();
+        Run { plan, watch, sender, early, waiting, total_bytes, compress, report, last_report }
     }
 
-    /// What was found out until now, and the end of the queue, which closes when it is dropped.
+    /// The report so far, and the sender. The queue closes when the sender is dropped.
     pub(super) fn end(self) -> (Report, Sender) {
         (self.report, self.sender)
     }
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The keys that were waited for have come: the blocks go on in their order.
+    /// Processes the waiting blocks in their order, once the keys that they need are known.
     fn release<R: Read>(&mut self, reader: &ArchiveReader<R>) -> Result<(), BackupFileError> {
         let (header, toc) = (reader.header(), reader.toc());
         for table in self.plan.tables_sought_by_held() {
@@ -156,7 +156,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// A table that the plan does not know was not judged: none of its rows may pass.
+    /// Refuses a table that the plan does not know: it was not judged, so none of its rows may
+    /// pass.
     fn table_plan(&self, table: &TableName) -> Result<&'a TablePlan, ScrubError> {
         self.plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })
     }
@@ -170,10 +171,10 @@ impl<'a> Run<'a> {
         let columns = CopyStatement::of(entry)?.map(|copy| copy.columns).unwrap_or_default();
         let keys = &self.early.keys;
         let pipeline = RowPipeline::new(Some(self.plan), &table, &columns, plan.action, keys)?;
-        // A file lies about and is handed on: nobody looks at it again.
+        // A file is kept and passed on without another audit, so this audit is thorough.
         let mut pipeline = pipeline.thorough(self.plan, &table, &columns)?;
         let result = match plan.changes_rows() || self.compress {
-            true => self.write_anew(&table, entry, rows, &mut pipeline),
+            true => self.write_rows(&table, entry, rows, &mut pipeline),
             false => self.copy_raw(&table, entry, rows, &mut pipeline),
         };
         let mut known_already = KeySets::default();
@@ -188,7 +189,7 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// Reads the rows only to count them, which proves the block, and writes an empty table.
+    /// Reads the rows only to count them, which checks the block, and writes an empty table.
     fn drop_rows(
         &mut self,
         table: TableName,
@@ -210,7 +211,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn write_anew(
+    fn write_rows(
         &mut self,
         table: &TableName,
         entry: &TocEntry,
@@ -263,8 +264,8 @@ impl<'a> Run<'a> {
         self.sender.send(Piece::EndRawRows)
     }
 
-    /// What is left of the rows. A finding ends all writing, while the rest is still read to
-    /// complete the list of what was found.
+    /// The rows that remain. A finding stops all writing. The rest is still read, to complete the
+    /// list of findings.
     fn audited(&self, pipeline: &mut RowPipeline, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
         let at_work = self.watch.activity.begin("checking rows");
         let rows = pipeline.process(rows)?;
@@ -283,7 +284,7 @@ impl<'a> Run<'a> {
         if self.plan.large_objects() != LargeObjects::Content {
             return Ok(());
         }
-        // Only a table can wait, and pg_dump writes all of them before the large objects.
+        // Only tables can wait, and pg_dump writes all tables before the large objects.
         if self.waiting.has_begun() {
             return Err(self.waiting.too_large(&block.entry().table_name()));
         }
@@ -321,8 +322,8 @@ impl<'a> Run<'a> {
     ) -> Result<(), BackupFileError> {
         self.check_interrupt()?;
         let Some(done) = position else { return Ok(()) };
-        if self.last_told.elapsed() >= TELL_EVERY {
-            self.last_told = Instant::now();
+        if self.last_report.elapsed() >= REPORT_EVERY {
+            self.last_report = Instant::now();
             let (total, current) = (self.total_bytes, table.short());
             let progress = Progress { done, total, unit: Unit::Bytes, current };
             self.watch.reporter.emit(Event::StepProgress { step: STEP, progress });
@@ -331,7 +332,7 @@ impl<'a> Run<'a> {
     }
 
     fn check_interrupt(&self) -> Result<(), BackupFileError> {
-        // It is asked between portions: each is a step, also where rows are only counted.
+        // Each portion is progress, even if its rows are only counted.
         self.watch.activity.moved(1);
         if self.watch.interrupted.load(Ordering::SeqCst) {
             self.sender.stop();

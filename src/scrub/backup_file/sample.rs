@@ -1,4 +1,4 @@
-//! A look at the first rows of every table of a backup, for drafting a manifest.
+//! Reads the first rows of every table of a backup, for drafting a manifest.
 
 use std::io::Read;
 
@@ -6,10 +6,10 @@ use super::BackupFileError;
 use crate::archive::{ArchiveReader, Block, CopyStatement};
 use crate::scrub::tools::RowSamples;
 
-/// Enough bytes of a table to have its first rows.
+/// Enough bytes of a table to hold its first rows.
 const PORTION: usize = 64 << 10;
 
-/// Reads the archive to its end, and of each table as many rows as are wanted.
+/// Reads the archive to its end, and of each table as many rows as are needed.
 pub fn sample<R: Read>(mut reader: ArchiveReader<R>) -> Result<RowSamples, BackupFileError> {
     let mut samples = RowSamples::default();
     while let Some(block) = reader.next_block()? {

@@ -1,6 +1,6 @@
-//! The thread that compresses and writes, and the queue before it.
+//! Compresses and writes on a thread of its own, with a queue before it.
 //!
-//! Everything that is put into the queue has been audited.
+//! The audit has passed everything in the queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +12,10 @@ use super::destination::Sink;
 use crate::activity::Activity;
 use crate::archive::{ArchiveWriter, DumpId, WriteError};
 
-/// Portions that wait to be written, of a quarter of a megabyte each if rows are not longer.
+/// How many portions may wait. Each is a quarter of a megabyte, unless its rows are longer.
 const QUEUE: usize = 8;
 
-/// What the writer is to do next.
+/// What the writer does next.
 pub(super) enum Piece {
     BeginRows(DumpId),
     Rows(Vec<u8>),
@@ -31,7 +31,7 @@ pub(super) enum Piece {
     EndObjects,
 }
 
-/// The near end of the queue.
+/// The sending end of the queue.
 pub(super) struct Sender {
     queue: SyncSender<Piece>,
     stopped: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Hands a piece on, unless writing was stopped.
+    /// Queues a piece, unless writing was stopped.
     pub(super) fn send(&self, piece: Piece) -> Result<(), BackupFileError> {
         if self.stopped.load(Ordering::SeqCst) {
             return Ok(());
@@ -48,19 +48,19 @@ impl Sender {
         self.queue.send(piece).map_err(|_| BackupFileError::WriterEnded)
     }
 
-    /// From now on nothing is written, not even what is in the queue.
+    /// Stops all writing, including the pieces in the queue.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
     }
 }
 
-/// The far end of the queue.
+/// The writing end of the queue.
 pub(super) struct Writing {
     thread: JoinHandle<Result<ArchiveWriter<Sink>, WriteError>>,
 }
 
 impl Writing {
-    /// Waits until the queue is empty and closed, and gives the writer back.
+    /// Waits until the queue is empty and closed, and returns the writer.
     pub(super) fn join(self) -> Result<ArchiveWriter<Sink>, WriteError> {
         let ended = || WriteError::Io(std::io::Error::other("the writing thread ended early"));
         self.thread.join().unwrap_or_else(|_| Err(ended()))

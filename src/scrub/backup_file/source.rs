@@ -1,4 +1,4 @@
-//! The archive's bytes, and a second look at them where that is possible.
+//! Opens the archive's bytes, and reads them again where that is possible.
 
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use crate::archive::formats::{StoredBackup, StoredReader};
 
 type Bytes = Box<dyn Read + Send>;
 
-/// What is known of where the archive comes from.
+/// Where the archive comes from.
 pub(super) struct Source {
     /// A file or a folder on disk.
     stored: Option<(StoredBackup, Metadata)>,
@@ -33,7 +33,7 @@ impl Source {
         self.stored.as_ref().map(|(_, metadata)| metadata)
     }
 
-    /// How long the archive is, where the file is the archive itself.
+    /// The length of the archive, if the file is the archive itself.
     pub(super) fn length(&self) -> Option<u64> {
         let (backup, metadata) = self.stored.as_ref()?;
         backup.is_custom().then_some(metadata.len())
@@ -43,7 +43,7 @@ impl Source {
         self.stored.as_ref().is_some_and(|(backup, _)| backup.is_assembled())
     }
 
-    /// The same archive again from `position` on. `None` where it can be read only once.
+    /// The archive again from `position` on. `None` if the source can be read only once.
     pub(super) fn read_again(&self, position: u64) -> Option<io::Result<Bytes>> {
         self.stored.as_ref()?.0.read_again(position)
     }

@@ -1,4 +1,4 @@
-//! Rewriting archives that were made in memory: what comes out, and what is left when nothing may.
+//! Tests rewriting of archives made in memory: what is written, and what is left after a refusal.
 
 use std::fs;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use crate::events::Silent;
 
 pub(super) const GZIP: Compression = Compression::Gzip { level: Some(-1) };
 
-/// `first` asks for the keys of `second`, which comes later; `third` is dropped and `zoo` kept.
+/// `first` needs the keys of `second`, which comes later. `third` is dropped and `zoo` kept.
 pub(super) const MANIFEST: &str = r#"
 schema_version = 1
 policies = ["local"]
@@ -72,7 +72,7 @@ pub(super) fn sample(minor: u8, compression: Compression) -> Vec<u8> {
     archive(minor, compression, [b"1\tAda\n2\tBob\n", b"2\tx\n", b"3\tEve\n", b"4\tok\n"])
 }
 
-/// A stream whose bytes can be looked at afterwards.
+/// A stream whose bytes can be read afterwards.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -170,7 +170,7 @@ fn rows_are_dropped_rewritten_and_kept_in_every_version_and_compression() {
             .collect();
         let all = [("first", 1, 1, 1), ("second", 1, 0, 0), ("third", 0, 0, 1), ("zoo", 1, 0, 0)];
         assert_eq!(counts, all.map(|(name, a, b, c)| (name.to_owned(), a, b, c)));
-        // From a file the keys are read before, and the same comes out.
+        // From a file the keys are read first, and the result is the same.
         fs::write(&input, &bytes).unwrap();
         run(Input::File(input.clone()), to(&output, true), MANIFEST).unwrap();
         assert_eq!(read_all(&fs::read(&output).unwrap(), 999).unwrap(), expected);
@@ -180,11 +180,11 @@ fn rows_are_dropped_rewritten_and_kept_in_every_version_and_compression() {
 }
 
 #[test]
-fn without_a_rule_nothing_changes_but_what_a_pipe_cannot_know() {
+fn without_a_rule_nothing_changes_but_the_positions() {
     for (minor, compression) in COMPRESSIONS {
         let mut bytes = sample(minor, compression);
         let (written, report) = piped(&bytes, &without_rules()).unwrap();
-        // The builder gives the large objects a position, which is not theirs.
+        // The builder gives the large objects a wrong position.
         let field = [&[2u8, 77][..], &[0; 7]].concat();
         let at = memchr::memmem::find(&bytes, &field).unwrap();
         bytes[at..at + 2].copy_from_slice(&[1, 0]);
@@ -210,7 +210,7 @@ fn a_second_run_changes_nothing_and_adds_no_second_statement() {
 }
 
 #[test]
-fn large_objects_and_statistics_of_dropped_rows_go_too() {
+fn large_objects_and_statistics_of_dropped_rows_are_dropped_too() {
     let statistics = TocEntry {
         definition: Some("SELECT 'Ada';\n".to_owned()),
         ..entry(30, "STATISTICS DATA", "third")
@@ -243,7 +243,7 @@ fn large_objects_and_statistics_of_dropped_rows_go_too() {
 
 #[test]
 fn a_finding_ends_the_writing_and_leaves_no_file() {
-    // In a table that is copied as it is, so that raw bytes run ahead of the audit, and late in it.
+    // Late in a table that is copied raw, so raw bytes run ahead of the audit.
     let mut rows: Vec<u8> =
         (0..200_000).flat_map(|n| format!("{n}\tvalue {}\n", n * 7919).into_bytes()).collect();
     rows.extend_from_slice(b"1\tada@lovelace.org\n");
@@ -269,7 +269,7 @@ fn a_finding_ends_the_writing_and_leaves_no_file() {
     }
 }
 
-/// Accepts so many bytes.
+/// Accepts that many bytes.
 struct Full(usize);
 
 impl Write for Full {
@@ -284,7 +284,7 @@ impl Write for Full {
 }
 
 #[test]
-fn a_full_disk_is_the_reason_that_is_told() {
+fn a_full_disk_is_reported_as_the_reason() {
     let bytes = sample(14, GZIP);
     let whole = piped(&bytes, MANIFEST).unwrap().0.len();
     for room in [0, whole - 10] {
@@ -295,7 +295,7 @@ fn a_full_disk_is_the_reason_that_is_told() {
 }
 
 #[test]
-fn too_much_to_wait_for_is_refused_from_a_stream_only() {
+fn too_many_waiting_rows_are_refused_from_a_stream_only() {
     let rows: Vec<u8> =
         (0..5_000_000).flat_map(|n| format!("{n}\tperson\n").into_bytes()).collect();
     let bytes = archive(14, Compression::None, [&rows, b"2\tx\n", b"", b""]);
@@ -311,7 +311,7 @@ fn too_much_to_wait_for_is_refused_from_a_stream_only() {
 }
 
 #[test]
-fn rows_that_cannot_be_judged_are_refused() {
+fn rows_that_cannot_be_scrubbed_are_refused() {
     let inserts = TocEntry { copy_statement: None, ..table_data(11, "zoo") };
     let elsewhere = TocEntry {
         copy_statement: Some("COPY public.other (a, b) FROM stdin;\n".to_owned()),
@@ -330,15 +330,15 @@ fn rows_that_cannot_be_judged_are_refused() {
 }
 
 #[test]
-fn chunks_wait_until_what_they_hold_was_audited() {
+fn chunks_wait_until_their_rows_are_audited() {
     let mut trail = AuditedChunks::default();
     trail.step(vec![1], 100);
     trail.audited(100);
-    assert_eq!(trail.next(), None, "the decoder may hold more of it");
+    assert_eq!(trail.next(), None, "the decoder may hold more of the chunk");
     trail.step(Vec::new(), 100);
     trail.step(vec![2], 100);
     trail.audited(200);
-    assert_eq!(trail.next(), None, "the end marker's length is still out");
+    assert_eq!(trail.next(), None, "the end marker's length is still missing");
     trail.step(vec![3], 100);
     trail.audited(50);
     assert_eq!(trail.next(), Some(vec![1]));
@@ -350,7 +350,7 @@ proptest! {
     #![proptest_config(crate::property_test::config(64))]
 
     #[test]
-    fn a_stream_and_a_file_come_out_the_same(
+    fn a_stream_and_a_file_give_the_same_archive(
         which in 0..COMPRESSIONS.len(),
         first in proptest::collection::vec(0..50_i32, 0..60),
         second in proptest::collection::vec(0..50_i32, 0..60),

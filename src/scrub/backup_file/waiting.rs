@@ -1,7 +1,7 @@
-//! Blocks of a source that can be read only once, kept until the keys that one of them asks for
-//! have come by.
+//! Keeps blocks of a source that can be read only once, until the keys that one of them needs are
+//! known.
 //!
-//! They stay compressed as they came, and in memory: nothing unscrubbed is written to disk.
+//! They stay compressed and in memory: nothing unscrubbed is written to disk.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
@@ -11,10 +11,10 @@ use crate::archive::{DumpId, TableBlock, Toc, TocEntry};
 use crate::schema::TableName;
 use crate::scrub::ScrubPlan;
 
-/// The most that waits in memory. The tables that the council's site asks for are neighbours.
+/// The most bytes that wait in memory. On the council's site the needed tables are neighbours.
 const LIMIT: usize = 64 << 20;
 
-/// A table's block as it came.
+/// A table's block, unchanged.
 pub(super) struct WaitingBlock {
     pub id: DumpId,
     pub table: TableName,
@@ -27,7 +27,7 @@ pub(super) struct WaitingBlock {
 pub(super) struct Waiting {
     pub blocks: VecDeque<WaitingBlock>,
     bytes: usize,
-    /// Tables of which the keys are asked for and that are still to come.
+    /// Tables whose keys are needed and that are still to come.
     outstanding: BTreeSet<TableName>,
 }
 
@@ -42,7 +42,7 @@ impl Waiting {
         Waiting { outstanding, ..Waiting::default() }
     }
 
-    /// Whether blocks wait, so that what comes after them must wait as well.
+    /// Whether blocks wait. If so, all blocks after them must wait as well.
     pub(super) fn has_begun(&self) -> bool {
         !self.blocks.is_empty()
     }
@@ -82,7 +82,7 @@ impl Waiting {
         Ok(())
     }
 
-    /// The table that the others wait for is the first of the queue.
+    /// The error for too many bytes. It names the table that waits first.
     pub(super) fn too_large(&self, otherwise: &TableName) -> BackupFileError {
         let table = self.blocks.front().map_or(otherwise, |first| &first.table).to_string();
         BackupFileError::CannotLookBack { table, limit: LIMIT }

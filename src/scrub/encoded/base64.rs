@@ -1,8 +1,8 @@
-//! Base64, in both alphabets, with and without padding, in one line or in many.
+//! Finds base64 in both alphabets, with and without padding, in one line or in many.
 //!
-//! Every stretch of its digits that is long enough is a candidate, wherever it stands: as a whole
-//! value, as a string in JSON, as an element of an array, between the dots and colons of a signed
-//! value. Words, paths and hashes are candidates too, and are told by their first six bytes.
+//! Every long enough run of its digits is a candidate, wherever it is: a whole value, a string in
+//! JSON, an element of an array, or between the dots and colons of a signed value. Words, paths and
+//! hashes are candidates too. Their first six bytes sort them out.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::contents;
 
-/// Twelve bytes: less hardly holds an address or a number.
+/// Twelve bytes: an address or a number is hardly ever shorter.
 const SHORTEST: usize = 16;
 
-/// Lines that are shorter than this are not those of wrapped base64 (64 or 76 characters).
+/// Shorter lines are not lines of wrapped base64, which have 64 or 76 characters.
 const SHORTEST_LINE: usize = 60;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -25,7 +25,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const STANDARD_ENGINE: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const URL_SAFE_ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
-/// The digits of both alphabets, as a table: this question is asked for most bytes of the data.
+/// The digits of both alphabets, as a table because most bytes of the data are looked up.
 #[expect(clippy::indexing_slicing, reason = "the compiler itself looks at the bounds")]
 const IS_DIGIT: [bool; 256] = {
     let mut table = [false; 256];
@@ -45,7 +45,8 @@ fn is_digit(byte: u8) -> bool {
 
 /// Calls `found` with every candidate in the text.
 pub fn candidates(text: &[u8], mut found: impl FnMut(&[u8])) {
-    // A stretch covers one of any so many neighbouring positions, so that most need no look.
+    // A long enough run covers one of any `SHORTEST` neighbouring positions, so most are not
+    // checked.
     let mut position = SHORTEST - 1;
     let mut free_from = 0;
     while let Some(byte) = text.get(position) {
@@ -74,14 +75,14 @@ fn digits_end(text: &[u8], position: usize) -> usize {
     position + rest.iter().position(|byte| !is_digit(*byte)).unwrap_or(rest.len())
 }
 
-/// The letter of an escape (`\n`) does not belong to what follows it.
+/// The start, after the letter of an escape (`\n`), which is not part of the run.
 fn after_escape(text: &[u8], start: usize) -> usize {
     let escaped = start.checked_sub(1).and_then(|index| text.get(index)) == Some(&b'\\');
     let letter = matches!(text.get(start), Some(b'n' | b'r' | b't' | b'b' | b'f' | b'v'));
     if escaped && letter { start + 1 } else { start }
 }
 
-/// The candidate with the lines that follow it, and where they end.
+/// The candidate joined with its further lines, and where they end.
 fn with_further_lines(text: &[u8], start: usize, end: usize) -> (Cow<'_, [u8]>, usize) {
     let first = text.get(start..end).unwrap_or_default();
     let (mut line, mut end) = (first.len(), end);
@@ -99,7 +100,7 @@ fn with_further_lines(text: &[u8], start: usize, end: usize) -> (Cow<'_, [u8]>, 
     (joined.map_or(Cow::Borrowed(first), Cow::Owned), end)
 }
 
-/// The end of a line feed, be it the byte itself or its escape at any level.
+/// The end of a line feed, written as the byte itself or as its escape at any level.
 fn line_break_end(text: &[u8], position: usize) -> Option<usize> {
     let mut position = position;
     if text.get(position) == Some(&b'\r') {
@@ -113,7 +114,7 @@ fn line_break_end(text: &[u8], position: usize) -> Option<usize> {
     (backslashes > 0 && *letter == b'n').then_some(position + backslashes + 1)
 }
 
-/// The bytes of a candidate, if what it begins with is something that can be looked into.
+/// The bytes of a candidate, if they begin like something that can be decoded.
 pub fn decode_promising(run: &[u8]) -> Option<Vec<u8>> {
     let beginning = first_six(run.first_chunk()?)?;
     if !contents::is_promising(&beginning) {
@@ -122,7 +123,7 @@ pub fn decode_promising(run: &[u8]) -> Option<Vec<u8>> {
     engine(run)?.decode(run).ok()
 }
 
-/// The bytes of the first eight digits, whichever alphabet they are of.
+/// The bytes of the first eight digits, in either alphabet.
 fn first_six(digits: &[u8; 8]) -> Option<[u8; 6]> {
     let bits = digits.iter().fold(0_u64, |bits, digit| bits << 6 | u64::from(value(*digit)));
     bits.to_be_bytes().last_chunk().copied()
@@ -138,7 +139,7 @@ fn value(digit: u8) -> u8 {
     }
 }
 
-/// The bytes of what must be base64, whatever they begin with.
+/// The bytes of a text that must be base64, whatever they begin with.
 pub fn decode(run: &[u8]) -> Option<Vec<u8>> {
     let mut run = Cow::Borrowed(run.trim_ascii());
     if run.iter().any(u8::is_ascii_whitespace) {
@@ -157,12 +158,11 @@ fn engine(run: &[u8]) -> Option<&'static GeneralPurpose> {
     }
 }
 
-/// What may hold candidates together: the borders of a path, and those of a name. One of the two of
-/// an alphabet can be a border where the other one is a digit.
+/// What can join candidates: the separators of a path and of a name. A character can be a separator
+/// although it is a digit of one alphabet.
 const BORDERS: [&[u8]; 5] = [b"/+", b"_-", b"_", b"-", b"/+_-"];
 
-/// The parts of a path, or of what is glued together, that are long enough to be candidates
-/// themselves.
+/// The parts of a path or of a joined name that are long enough to be candidates.
 pub fn parts(run: &[u8]) -> Vec<&[u8]> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for borders in BORDERS {
@@ -225,7 +225,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn candidates_are_exactly_the_long_stretches(text in "[a-c+/_ \\.\n=-]{0,120}") {
+        fn candidates_are_exactly_the_long_runs(text in "[a-c+/_ \\.\n=-]{0,120}") {
             let expected: Vec<&str> = text
                 .split(|character: char| !is_digit(character as u8))
                 .filter(|part| part.len() >= SHORTEST)

@@ -1,4 +1,4 @@
-//! Bytes as the server writes them: `\x` and two hexadecimal digits each.
+//! Finds bytes as the server writes them: `\x`, then two hexadecimal digits each.
 
 use std::sync::LazyLock;
 
@@ -12,8 +12,8 @@ const SHORTEST: usize = 24;
 
 static PREFIX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\x"));
 
-/// Calls `found` with the bytes of every such value, be it the whole text or a part of it, and with
-/// whether they begin like something that can be looked into.
+/// Calls `found` with the bytes of every such value, whether it is the whole text or a part, and
+/// with whether the bytes begin like something that can be decoded.
 pub fn each(text: &[u8], mut found: impl FnMut(Vec<u8>, bool)) {
     for at in PREFIX.find_iter(text) {
         let rest = text.get(at + 2..).unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn each(text: &[u8], mut found: impl FnMut(Vec<u8>, bool)) {
     }
 }
 
-/// A last digit without its partner is left aside.
+/// Ignores a last digit without its partner.
 fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, _) = digits.as_chunks::<2>();
     pairs.iter().map(|[high, low]| hex_pair(*high, *low)).collect()
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_found_as_a_value_and_inside_of_one() {
+    fn bytes_are_found_as_a_value_and_inside_a_value() {
         let digits: String = b"jo@example.org".iter().map(|byte| format!("{byte:02x}")).collect();
         for text in [format!(r"\\x{digits}"), format!(r#"{{"\\\\x{digits}",NULL}}"#)] {
             let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Inflating zlib and gzip, up to a limit.
+//! Inflates zlib and gzip, up to a limit.
 
 use std::io::Read;
 
@@ -8,12 +8,12 @@ use super::contents::{after_length, is_gzip, is_text, is_zlib};
 
 pub struct Inflated {
     pub bytes: Vec<u8>,
-    /// There is more than the limit allowed.
+    /// There is more than the limit allows.
     pub cut_off: bool,
 }
 
-/// The contents of a compressed stream. A damaged one gives what comes before the damage, as
-/// nobody else can read the rest either; `None` is what is no such stream.
+/// The content of a compressed stream. A damaged stream gives what comes before the damage, because
+/// no one else can read the rest either. `None` if the bytes are not such a stream.
 pub fn inflate(bytes: &[u8], limit: usize) -> Option<Inflated> {
     if let Some(rest) = after_length(bytes) {
         read_up_to(ZlibDecoder::new(rest), limit)
@@ -26,10 +26,10 @@ pub fn inflate(bytes: &[u8], limit: usize) -> Option<Inflated> {
     }
 }
 
-/// The contents of a stream without any header, if there are no more than the limit and a person
-/// could have written them: any bytes may be such a stream.
+/// The content of a stream without a header, if it is within the limit and readable as text.
+/// Without these conditions, any bytes could be such a stream.
 pub fn inflate_raw(bytes: &[u8], limit: usize) -> Option<Vec<u8>> {
-    // The kind of its first block: 3 is none.
+    // The kind of its first block: 3 does not exist.
     if bytes.first()? & 0b110 == 0b110 || bytes.len() < 6 {
         return None;
     }

@@ -1,9 +1,9 @@
-//! What decoded bytes are, told by how they begin.
+//! Recognises decoded bytes by their beginning.
 
 use super::zip::is_zip;
 
-/// Whether bytes that begin like this can be looked into. Six bytes are enough to turn nearly
-/// everything away that only looks like base64.
+/// Whether bytes with this beginning can be decoded. Six bytes are enough to exclude nearly
+/// everything that only looks like base64.
 pub fn is_promising(beginning: &[u8]) -> bool {
     is_zlib(beginning)
         || after_length(beginning).is_some()
@@ -13,12 +13,12 @@ pub fn is_promising(beginning: &[u8]) -> bool {
         || may_be_text(beginning)
 }
 
-/// Half of all first bytes are ruled out here, before anything costs time.
+/// Excludes half of all first bytes before anything slow happens.
 fn may_be_text(beginning: &[u8]) -> bool {
     matches!(beginning.first(), Some(b'\t' | b'\n' | b'\r' | 0x20..=0x7E | 0xC2..=0xF4)) && {
         let valid = match std::str::from_utf8(beginning) {
             Ok(_) => true,
-            // The last character goes on in the bytes that are not here.
+            // The last character continues in bytes that are not here.
             Err(error) => error.error_len().is_none(),
         };
         // A letter with an accent is one byte in older encodings.
@@ -27,16 +27,16 @@ fn may_be_text(beginning: &[u8]) -> bool {
     }
 }
 
-/// A zlib header of any window and level: deflate, a check that makes it a multiple of 31, and no
-/// dictionary that would be needed to read on.
+/// A zlib header of any window and level: deflate, a header that is a multiple of 31, and no preset
+/// dictionary.
 pub fn is_zlib(bytes: &[u8]) -> bool {
     let [method, flags, ..] = bytes else { return false };
     let header = u16::from_be_bytes([*method, *flags]);
     method & 0x0F == 8 && method >> 4 <= 7 && flags & 0x20 == 0 && header.is_multiple_of(31)
 }
 
-/// What comes after four bytes of length, if it is zlib with the usual window: MySQL and Qt write
-/// it like this.
+/// What follows a length of four bytes, if it is zlib with the usual window. MySQL and Qt write it
+/// this way.
 pub fn after_length(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(4..).filter(|rest| rest.first() == Some(&0x78) && is_zlib(rest))
 }
@@ -45,7 +45,7 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
     matches!(bytes, [0x1F, 0x8B, 0x08, ..])
 }
 
-/// Protocols 2 to 5. The two older ones do not say what they are.
+/// Protocols 2 to 5. The two older protocols have no mark at the start.
 pub fn is_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, ..])
 }

@@ -1,10 +1,10 @@
-//! Characters that are written as escapes: `\u0040` in JSON, `%40` in the address of a page, `&#64;`
-//! in HTML, and any of these once more inside of another (`%2540`).
+//! Resolves escaped characters: `\u0040` in JSON, `%40` in the address of a page, `&#64;` in HTML,
+//! and escapes of escapes (`%2540`).
 //!
-//! JSON lies inside of JSON here (the body of a page inside of a saved version), which doubles
-//! each backslash once a level, and COPY doubles them again. So the number of backslashes before
-//! the `u` is not looked at: all levels are resolved in one pass, without a parser that a broken
-//! document could lead astray. The simple escapes (`\n`, `\"`) stay, as the patterns know them.
+//! JSON can contain JSON (the body of a page inside a revision), which doubles each backslash at
+//! every level, and COPY doubles them again. So the number of backslashes before the `u` is
+//! ignored: one pass resolves all levels, without a parser that a broken document could mislead.
+//! Simple escapes (`\n`, `\"`) stay, because the patterns know them.
 
 use std::sync::LazyLock;
 
@@ -13,23 +13,23 @@ use memchr::memmem::Finder;
 static UNICODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u"));
 static LATIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u00"));
 
-/// Which characters are worth resolving.
+/// Which characters are resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// ASCII and the no-break blank, which is what patterns are made of.
+    /// ASCII and the no-break space, which are all that the patterns consist of.
     Ascii,
-    /// Letters of all scripts too, which can be a part of an address.
+    /// Also letters of all scripts, which can be part of an address.
     All,
 }
 
-/// How often the result of a pass is looked at again: each takes one layer of escapes off.
+/// How many passes are made. Each removes one layer of escapes.
 const PASSES: usize = 3;
 
-/// Entities with names that can be a part of an address or a number, or can hide another one.
+/// Named entities that can be part of an address or a number, or hide another entity.
 const NAMED: [(&[u8], u32); 5] =
     [(b"commat;", 0x40), (b"period;", 0x2E), (b"nbsp;", 0xA0), (b"plus;", 0x2B), (b"amp;", 0x26)];
 
-/// The text with its escapes resolved, or `None` where it has none that could hide something.
+/// The text with its escapes resolved. `None` if no escape could hide something.
 pub fn resolve(text: &[u8], reach: Reach) -> Option<Vec<u8>> {
     let mut result = has_escapes(text, reach).then(|| resolve_all(text, reach))?;
     for _ in 1..PASSES {
@@ -100,7 +100,7 @@ fn resolve_all(text: &[u8], reach: Reach) -> Vec<u8> {
     result
 }
 
-/// The character of an entity whose ampersand has been read, and how long the rest of it is.
+/// The character of an entity after its ampersand, and the length of the rest of the entity.
 fn entity(text: &[u8]) -> Option<(u32, usize)> {
     if let [b'#', number @ ..] = text {
         let end = number.iter().take(9).position(|byte| *byte == b';')?;
@@ -114,8 +114,8 @@ fn entity(text: &[u8]) -> Option<(u32, usize)> {
     NAMED.iter().find(|(name, _)| text.starts_with(name)).map(|(name, code)| (*code, name.len()))
 }
 
-/// Control characters stay as they are written: a resolved line feed would end the row. So do
-/// halves of characters beyond the first plane, which no pattern needs.
+/// Control characters stay escaped: a resolved line feed would end the row. So do halves of
+/// characters beyond the first plane, which no pattern needs.
 fn character(code: u32, is_unicode: bool, reach: Reach) -> Option<char> {
     let wanted = match code {
         0x20..=0x7E => true,
@@ -129,7 +129,7 @@ fn unicode([a, b, c, d]: [u8; 4]) -> Option<u32> {
     Some(u32::from(hex_pair(a, b)?) << 8 | u32::from(hex_pair(c, d)?))
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// The byte that two hexadecimal digits mean.
 pub fn hex_pair(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some(digit(high)? << 4 | digit(low)?)
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_resolved_however_deep_they_are() {
+    fn escapes_are_resolved_at_every_depth() {
         assert_eq!(all(r"jo\u0040x.org").as_deref(), Some("jo@x.org"));
         assert_eq!(all(r"jo\\\\u0040x.org").as_deref(), Some("jo@x.org"));
         assert_eq!(all("jo%40x.org%2C%0a").as_deref(), Some("jo@x.org,%0a"));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_none_is_not_copied() {
+    fn a_text_without_escapes_is_not_copied() {
         assert_eq!(all(r"50% of \n all"), None);
         assert_eq!(resolve(br"caf\u2019s", Reach::Ascii), None);
     }

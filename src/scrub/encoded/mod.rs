@@ -1,9 +1,9 @@
-//! Looking into values that hide what they hold from a scan of their text: escapes, base64,
-//! compression, pickles, sessions, search vectors, and any of these inside of another.
+//! Decodes values that hide their content from a scan of their text: escapes, base64, compression,
+//! pickles, sessions, search vectors, and combinations of them.
 //!
-//! What is counted is what the plain scan misses, so that both can be added up. The look works on
-//! COPY's text as it is. Arrays, and JSON inside of text or JSON, need no parser of their own:
-//! the patterns and the readers below see through quotes and backslashes at every level.
+//! Counts what the plain scan misses, so both counts can be added. Works on COPY's text unchanged.
+//! Arrays, and JSON inside text or JSON, need no parser of their own: the patterns and the readers
+//! below handle quotes and backslashes at every level.
 
 mod base64;
 mod bytea;
@@ -26,19 +26,19 @@ use super::patterns::Kind;
 use super::tally::{AllowList, Tally};
 use crate::schema::{Column, Table};
 
-/// How many layers are taken off one value.
+/// How many layers of encoding are removed from one value.
 const DEEPEST: usize = 8;
 
-/// How many bytes may come out of one value, all its layers together.
+/// How many bytes one value may decode to, all layers together.
 const LARGEST: usize = 16 << 20;
 
-/// How many bytes are taken out of a zip archive, or of a stream without a header.
+/// How many bytes are read from a zip archive, or from a stream without a header.
 const LARGEST_GUESS: usize = 64 << 10;
 
 /// The shortest text that can hide a value: `a%40b.cd`.
 const SHORTEST: usize = 8;
 
-/// What is known of the values of a column before they are seen.
+/// What is known about a column's values before they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Any,
@@ -60,26 +60,26 @@ impl Form {
     }
 }
 
-/// How far a look goes.
+/// How thorough the search is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// What says what it is.
+    /// Only encodings that announce themselves.
     Usual,
-    /// Everything that could be something: for places where nothing personal may be.
+    /// Everything that could be encoded: for places where no personal data may be.
     Everything,
 }
 
-/// What a look into one value gave.
+/// The result of searching one value.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     /// What the plain scan of the same text does not find.
     pub tally: Tally,
-    /// Something in the value could not be looked into: it has more layers or holds more than
-    /// anything that is meant well, or it is not in the form that its place asks for.
+    /// Something in the value could not be decoded: it has more layers or more bytes than an honest
+    /// value, or its form does not fit its place.
     pub incomplete: bool,
 }
 
-/// Looks into one field of COPY data.
+/// Searches one field of COPY data.
 pub(super) fn look_into(field: &[u8], form: Form, effort: Effort, allow: &AllowList) -> Seen {
     let mut look = Look { allow, effort, room: LARGEST, seen: Seen::default() };
     match form {
@@ -104,7 +104,7 @@ pub(super) fn look_into(field: &[u8], form: Form, effort: Effort, allow: &AllowL
 struct Look<'a> {
     allow: &'a AllowList,
     effort: Effort,
-    /// How many bytes may still come out of the value.
+    /// How many bytes the value may still decode to.
     room: usize,
     seen: Seen,
 }
@@ -119,7 +119,7 @@ impl Look<'_> {
             };
             self.seen.tally.add(loose);
         }
-        // Most values have none of the three, and this is the fastest way to know.
+        // Most values have none of the three, and this is the fastest check.
         let may_be_escaped = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
         let resolved = if may_be_escaped { resolve(text, Reach::All) } else { None };
         let folded = width::fold(resolved.as_deref().unwrap_or(text));
@@ -164,7 +164,7 @@ impl Look<'_> {
         }
     }
 
-    /// Counts everything in a compressed stream that nothing announces, and says whether it is one.
+    /// Counts everything in a compressed stream without a header, and returns whether it is one.
     fn raw_stream(&mut self, bytes: &[u8], depth: usize) -> bool {
         if self.effort != Effort::Everything {
             return false;
@@ -195,25 +195,25 @@ impl Look<'_> {
     }
 
     fn raw_in_base64(&mut self, run: &[u8], depth: usize) -> bool {
-        // Slugs and UUIDs are candidates, too. Base64 without both kinds of letters hardly exists.
+        // Slugs and UUIDs are candidates too. Real base64 nearly always has letters of both cases.
         self.effort == Effort::Everything
             && run.iter().any(u8::is_ascii_uppercase)
             && run.iter().any(u8::is_ascii_lowercase)
             && base64::decode(run).is_some_and(|bytes| self.raw_stream(&bytes, depth))
     }
 
-    /// Counts what stands in bytes of no known form as it is. A postcode is so short that pictures
-    /// and such hold some by chance.
+    /// Counts what is readable in bytes of unknown form. Postcodes are so short that pictures hold
+    /// some by chance.
     fn binary(&mut self, bytes: &[u8]) {
         self.seen.tally.add(self.allow.plain_tally(bytes).without(Kind::Postcode).weakened());
     }
 
-    /// Counts everything in decoded bytes, and says whether nothing else need be tried.
+    /// Counts everything in decoded bytes, and returns whether no other reading is needed.
     fn decoded(&mut self, bytes: &[u8], depth: usize) -> bool {
         !self.take_room(bytes.len()) || self.weakly(|look| look.contents(bytes, depth + 1))
     }
 
-    /// Of what is decoded, chance makes some: it counts as weak.
+    /// Counts decoded matches as weak: some of them arise by chance.
     fn weakly<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::take(&mut self.seen.tally);
         let result = look(self);
@@ -222,8 +222,8 @@ impl Look<'_> {
         result
     }
 
-    /// Counts everything in a text as it was before it was encoded. Its tabs and line breaks are
-    /// written as COPY does, in whose data they are borders.
+    /// Counts everything in a decoded text. Tabs and line breaks are escaped as in COPY, where they
+    /// are borders.
     fn text(&mut self, text: &[u8], depth: usize) {
         if memchr::memchr3(b'\t', b'\n', b'\r', text).is_none() {
             return self.lines(text, depth);
@@ -239,7 +239,7 @@ impl Look<'_> {
         self.hidden_in(text, depth.max(1));
     }
 
-    /// Counts everything in bytes, if it can be told what they are.
+    /// Counts everything in bytes, and returns whether their form was recognised.
     fn contents(&mut self, bytes: &[u8], depth: usize) -> bool {
         if depth > DEEPEST {
             self.seen.incomplete = true;
@@ -248,7 +248,7 @@ impl Look<'_> {
         if let Some(payload) = session::after_hash(bytes) {
             return self.contents(payload, depth + 1);
         }
-        // A text may begin like something that is packed, and nothing that is packed is a text.
+        // A text may begin like packed data, but packed data is never a text.
         if contents::is_text(bytes) {
             self.text(bytes, depth);
             return true;
@@ -284,7 +284,7 @@ impl Look<'_> {
         true
     }
 
-    /// Counts what a pickle carries, and says whether it was read to its end.
+    /// Counts what a pickle holds, and returns whether it was read to its end.
     fn pickle(&mut self, bytes: &[u8], depth: usize) -> bool {
         pickle::walk(bytes, |payload| match payload {
             Payload::Text(text) => match pickle::latin_bytes(text) {
@@ -310,7 +310,7 @@ impl Look<'_> {
         self.seen.tally = self.seen.tally.beyond(self.allow.plain_tally(field));
     }
 
-    /// Looks into a value whose place says what it is.
+    /// Searches a value whose form is known from its place.
     fn must_be(
         &mut self,
         decoded: Option<&[u8]>,
@@ -339,7 +339,7 @@ impl Look<'_> {
     }
 }
 
-/// Writes tabs and line breaks as COPY does, and everything else as it is.
+/// Escapes tabs and line breaks as COPY does, and copies everything else.
 fn escape_breaks(text: &[u8], out: &mut Vec<u8>) {
     for byte in text {
         match byte {

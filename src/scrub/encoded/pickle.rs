@@ -1,18 +1,18 @@
-//! The texts and bytes in a Python pickle, without executing it.
+//! Reads the texts and bytes in a Python pickle, without executing it.
 //!
-//! A pickle is a program for a small machine. Only the lengths of its instructions matter here:
-//! the walk hands out what the instructions that make strings carry, and knows nothing of objects.
+//! A pickle is a program for a small machine. Only the lengths of its instructions matter here: the
+//! walk reports the strings in the instructions and does not build objects.
 
 use super::escapes::hex_pair;
 
-/// Something that an instruction carries.
+/// The content of an instruction.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
     Text(&'a [u8]),
     Bytes(&'a [u8]),
     /// A text of the oldest protocol, in which characters are escaped as in Python's source.
     Source(&'a [u8]),
-    /// Where the walk failed, everything from there on.
+    /// Everything from the place where the walk failed.
     Rest(&'a [u8]),
 }
 
@@ -20,12 +20,13 @@ pub enum Payload<'a> {
 enum Argument {
     None,
     Fixed(usize),
-    /// The length comes first, in so many bytes.
+    /// The length comes first, in that many bytes.
     Counted(usize),
     Lines(usize),
 }
 
-/// Calls `found` with everything that is carried, and says whether the walk reached the end.
+/// Calls `found` with the content of every instruction, and returns whether the walk reached the
+/// end.
 pub fn walk<'a>(pickle: &'a [u8], mut found: impl FnMut(Payload<'a>)) -> bool {
     let mut rest = pickle;
     loop {
@@ -44,7 +45,7 @@ pub fn walk<'a>(pickle: &'a [u8], mut found: impl FnMut(Payload<'a>)) -> bool {
     }
 }
 
-/// The argument of the first instruction, and what comes after it.
+/// The argument of the first instruction, and the bytes after it.
 fn instruction(code: &[u8]) -> Option<(&[u8], &[u8])> {
     let (opcode, rest) = code.split_first()?;
     match argument_of(*opcode)? {
@@ -83,7 +84,8 @@ fn argument_of(opcode: u8) -> Option<Argument> {
     })
 }
 
-/// The text with `\xNN` resolved, as [`Payload::Source`] has it; other escapes are those of JSON.
+/// The text with `\xNN` resolved, as in [`Payload::Source`]. Its other escapes are like those of
+/// JSON.
 pub fn without_hex_escapes(source: &[u8]) -> Vec<u8> {
     let mut result = Vec::with_capacity(source.len());
     let mut rest = source;
@@ -107,10 +109,10 @@ pub fn without_hex_escapes(source: &[u8]) -> Vec<u8> {
     result
 }
 
-/// The bytes that a text stands for whose characters are all below 256, if it is not plain ASCII.
-/// That is how protocol 2 carries bytes.
+/// The bytes behind a text whose characters are all below 256. `None` if the text begins with plain
+/// ASCII. Protocol 2 stores bytes this way.
 pub fn latin_bytes(text: &[u8]) -> Option<Vec<u8>> {
-    // Nothing that can be looked into begins with two bytes that both look the same as text.
+    // Most packed data has a byte above 127 at its start.
     if text.get(..4)?.is_ascii() {
         return None;
     }
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_pickles_give_their_rest() {
+    fn broken_pickles_report_their_rest() {
         assert_eq!(carried(b"\x80\x04\xfejo@x.org"), (vec![Payload::Rest(b"\xfejo@x.org")], false));
         let too_long = b"X\xff\xff\xff\xffab";
         assert_eq!(carried(too_long), (vec![Payload::Rest(too_long)], false));

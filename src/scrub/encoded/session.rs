@@ -1,10 +1,10 @@
-//! Django's sessions, in the form of today and in that of before Django 3.1.
+//! Unpacks Django's sessions, in today's form and in the form before Django 3.1.
 
 use std::borrow::Cow;
 
 use super::base64;
 
-/// What a session carries, still packed and pickled: `None` if it is not in either form.
+/// A session's content, still packed and pickled. `None` if it is in neither form.
 pub fn payload(session: &[u8]) -> Option<Cow<'static, [u8]>> {
     match memchr::memchr(b':', session) {
         Some(colon) => {
@@ -18,7 +18,7 @@ pub fn payload(session: &[u8]) -> Option<Cow<'static, [u8]>> {
     }
 }
 
-/// What follows the hash and the colon with which the older form begins.
+/// What follows the hash and the colon at the start of the older form.
 pub fn after_hash(bytes: &[u8]) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', bytes.get(..bytes.len().min(129))?)?;
     let hash = bytes.get(..colon)?;

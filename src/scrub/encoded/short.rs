@@ -1,5 +1,5 @@
-//! What is encoded in a single word: hexadecimal digits, and base64 too short to be told by how its
-//! bytes begin.
+//! Finds encoded single words: hexadecimal digits, and base64 too short to be recognised by its
+//! first bytes.
 
 use super::base64;
 use super::escapes::hex_pair;
@@ -7,14 +7,14 @@ use super::escapes::hex_pair;
 /// Six bytes, as `a@b.cd` has.
 const SHORTEST_HEX: usize = 12;
 
-/// The lengths of base64 that is looked at here; what is longer is found by its beginning.
+/// The lengths of base64 that are searched here. Longer base64 is recognised by its beginning.
 const SHORT_BASE64: std::ops::Range<usize> = 8..16;
 
 /// What a word may hold.
 pub enum Word {
     /// Bytes that were written as hexadecimal digits.
     Hex(Vec<u8>),
-    /// A short text in base64, which counts where all of it is one value.
+    /// A short text in base64. Counts only if the whole text is one value.
     Short(Vec<u8>),
 }
 
@@ -27,7 +27,7 @@ pub fn each(text: &[u8], mut found: impl FnMut(Word)) {
         let rest = text.get(start..).unwrap_or_default();
         let length = rest.iter().position(|byte| !is_part(*byte)).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default();
-        // The letter of an escape (`\\n`) is no part of the word that follows.
+        // The letter of an escape (`\\n`) is not part of the following word.
         let escaped = start.checked_sub(1).and_then(|index| text.get(index)) == Some(&b'\\');
         let letter = matches!(word.first(), Some(b'n' | b't' | b'r' | b'b' | b'f' | b'v'));
         let word = if escaped && letter { word.get(1..).unwrap_or_default() } else { word };
@@ -50,7 +50,7 @@ pub fn each(text: &[u8], mut found: impl FnMut(Word)) {
 
 fn from_hex(word: &[u8]) -> Option<Vec<u8>> {
     let word = word.strip_prefix(b"0x").unwrap_or(word);
-    // Bytes as the server writes them are found by their backslash where there are more of them.
+    // Longer bytes as the server writes them are found by their backslash.
     let word = word.strip_prefix(b"x").filter(|digits| digits.len() < 24).unwrap_or(word);
     let (pairs, rest) = word.as_chunks::<2>();
     if word.len() < SHORTEST_HEX || !rest.is_empty() {

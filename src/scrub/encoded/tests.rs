@@ -1,4 +1,5 @@
-//! What each encoding hides is found again, once, and nothing can make the look fail.
+//! Tests that hidden content is found once under each encoding, and that no value makes the search
+//! fail.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +14,7 @@ use super::super::copy_text::escape_into;
 use super::super::patterns::Kind;
 use super::*;
 
-/// What a look into a value finds beyond the plain scan: (e-mail, phone, NI number, postcode).
+/// What is found beyond the plain scan: (e-mail, phone, NI number, postcode).
 fn found(value: impl AsRef<[u8]>, form: Form) -> [u64; 4] {
     let seen = look(value.as_ref(), form);
     assert!(!seen.incomplete);
@@ -88,7 +89,7 @@ fn values_of_the_cache_are_unpickled() {
 }
 
 #[test]
-fn values_that_are_not_what_their_place_asks_for_are_told() {
+fn values_in_the_wrong_form_for_their_place_are_reported() {
     for form in [Form::Session, Form::Cache] {
         for value in ["not encoded at all", "gAAAAABnencryptedencrypted"] {
             assert!(look(value.as_bytes(), form).incomplete, "{value}");
@@ -103,7 +104,7 @@ fn values_that_are_not_what_their_place_asks_for_are_told() {
 }
 
 #[test]
-fn json_inside_of_json_hides_nothing() {
+fn json_inside_json_hides_nothing() {
     let inner = serde_json::json!([{"type": "text", "value": "call\n01296 395000\nor jo@x.org"}]);
     let plain = serde_json::json!({"body": inner.to_string(), "n": 1}).to_string();
     assert_eq!(found(&plain, Form::Any), [0; 4], "the plain scan sees these");
@@ -121,7 +122,7 @@ fn json_inside_of_json_hides_nothing() {
 }
 
 #[test]
-fn elements_of_arrays_are_seen() {
+fn elements_of_arrays_are_searched() {
     let base64 = STANDARD.encode("jo@example.org, editor");
     assert_eq!(found(format!(r#"{{a,"b \"c\"",{base64},NULL}}"#), Form::Any), [1, 0, 0, 0]);
     assert_eq!(found(r#"{"{\"a\": \"jo\\u0040x.org\"}"}"#, Form::Any), [1, 0, 0, 0]);
@@ -138,7 +139,7 @@ fn search_vectors_are_put_in_order() {
 }
 
 #[test]
-fn bytes_are_looked_into() {
+fn bytes_are_searched() {
     let hex = |bytes: &[u8]| {
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         format!(r"\x{digits}")
@@ -150,7 +151,7 @@ fn bytes_are_looked_into() {
 }
 
 #[test]
-fn what_is_glued_or_in_another_encoding_is_seen() {
+fn joined_base64_and_other_encodings_are_searched() {
     let base64 = STANDARD.encode("jo@example.org, editor");
     for text in [format!("token_{base64}"), format!("a-b-{base64}"), format!("x/y_{base64}")] {
         assert_eq!(found(&text, Form::Any), [1, 0, 0, 0], "{text}");
@@ -173,7 +174,7 @@ fn paths_hashes_and_tokens_hide_nothing() {
 }
 
 #[test]
-fn allowed_values_are_told_apart() {
+fn allowed_values_are_counted_separately() {
     let allow = BTreeMap::from([(Kind::Email, vec!["*@example.invalid".to_string()])]);
     let value = STANDARD.encode("user.17@example.invalid and jo@example.org");
     let seen = look_into(value.as_bytes(), Form::Any, Effort::Everything, &AllowList::new(allow));
@@ -181,7 +182,7 @@ fn allowed_values_are_told_apart() {
 }
 
 #[test]
-fn bombs_are_not_unpacked() {
+fn decompression_bombs_are_not_unpacked() {
     let bomb = zlib(&vec![b' '; LARGEST + 1]);
     assert!(bomb.len() < 20_000);
     assert!(look(STANDARD.encode(&bomb).as_bytes(), Form::Any).incomplete);
@@ -202,7 +203,7 @@ proptest! {
     #![proptest_config(crate::property_test::config(256))]
 
     #[test]
-    fn any_value_can_be_looked_into(
+    fn any_value_can_be_searched(
         value in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..400),
             "[\\\\ux0-9a-f%'{}\",:.=A-Z@\n-]{0,200}".prop_map(String::into_bytes),

@@ -1,16 +1,16 @@
-//! The words of a search index in the order in which they stood in the text.
+//! Puts the words of a search index back into the order of the text.
 //!
-//! A tsvector is sorted by word, so that a number of two words is torn apart: `'395000':7` is far
-//! from `'01296':6`. Vectors without positions and words beyond position 16383, which all have
-//! that one, cannot be put together again.
+//! A tsvector is sorted by word, which tears a number of two words apart: `'395000':7` is far from
+//! `'01296':6`. Vectors without positions cannot be put in order, nor can words beyond position
+//! 16383, which all have that position.
 
 use std::borrow::Cow;
 
 /// Above every position that the server gives.
 const WITHOUT_POSITION: u32 = 1 << 20;
 
-/// The words of a tsvector's text by position: neighbours are joined by blanks, everything else
-/// stands on a line of its own.
+/// The words of a tsvector by position: spaces join neighbours, and everything else is on its own
+/// line.
 pub fn reassemble(vector: &[u8]) -> Vec<u8> {
     let mut words = words(vector);
     words.sort_unstable_by_key(|(position, _)| *position);
@@ -27,7 +27,7 @@ pub fn reassemble(vector: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Every occurrence of a word; those without a position get numbers that are not neighbours.
+/// Every occurrence of a word. Words without a position get numbers that are not neighbours.
 fn words(vector: &[u8]) -> Vec<(u32, Cow<'_, [u8]>)> {
     let mut words = Vec::new();
     let mut rest = vector;
@@ -46,7 +46,7 @@ fn words(vector: &[u8]) -> Vec<(u32, Cow<'_, [u8]>)> {
     words
 }
 
-/// A word whose opening quote has been read, and what follows its closing one.
+/// A word after its opening quote, and what follows its closing quote.
 fn quoted(text: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
     let mut word = Cow::Borrowed(&[][..]);
     let mut rest = text;
@@ -68,7 +68,7 @@ fn quoted(text: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
     }
 }
 
-/// The positions `:1,2A`, weights left aside, and what follows them.
+/// The positions `:1,2A` without their weights, and what follows them.
 fn positions(text: &[u8]) -> (impl Iterator<Item = u32>, &[u8]) {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b',' | b':');
     let length = if text.starts_with(b":") {

@@ -1,6 +1,6 @@
-//! Full-width characters, which East Asian keyboards write: `ｊｏ＠ｅｘａｍｐｌｅ．ｏｒｇ`.
+//! Turns full-width characters, which East Asian keyboards write, into ASCII: `ｊｏ＠ｅｘａｍｐｌｅ．ｏｒｇ`.
 
-/// The text with full-width characters as ASCII, or `None` where it has none.
+/// The text with full-width characters as ASCII. `None` if it has none.
 pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr_iter(0xEF, text)
         .find(|at| narrow(text.get(*at..).unwrap_or_default()).is_some())?;
@@ -22,8 +22,8 @@ pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
     Some(result)
 }
 
-/// The ASCII character of the full-width one with which the text begins. A backslash stays: it
-/// would begin an escape.
+/// The ASCII form of the full-width character at the start of the text. A backslash stays, because
+/// it would begin an escape.
 fn narrow(text: &[u8]) -> Option<u8> {
     let character = match text {
         // From U+FF01 on, in the order of ASCII from `!` on.

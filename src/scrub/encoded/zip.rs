@@ -1,4 +1,4 @@
-//! Zip archives, one level deep: the names of their files, and what is in them.
+//! Reads the file names and contents of zip archives, one level deep.
 
 use std::io::Read;
 
@@ -6,15 +6,15 @@ use flate2::read::DeflateDecoder;
 
 const LOCAL_FILE: &[u8] = b"PK\x03\x04";
 
-/// The flag that says that the sizes come after the data.
+/// The flag that says that the sizes follow the data.
 const SIZES_FOLLOW: u16 = 1 << 3;
 
 pub fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(LOCAL_FILE)
 }
 
-/// Calls `found` with the name and the contents of each file, up to `limit` bytes of all together,
-/// and says whether there was more than that.
+/// Calls `found` with the name and the contents of each file, up to `limit` bytes in total, and
+/// returns whether there was more.
 pub fn each_file(bytes: &[u8], limit: usize, mut found: impl FnMut(&[u8], &[u8])) -> bool {
     let (mut rest, mut room) = (bytes, limit);
     while let Some(file) = LocalFile::read(rest) {
@@ -42,7 +42,7 @@ pub fn each_file(bytes: &[u8], limit: usize, mut found: impl FnMut(&[u8], &[u8])
         found(file.name, &content);
         room -= content.len();
         let after = file.data.get(used..).unwrap_or_default();
-        // What follows the data of a file (its sizes) is no more than 24 bytes.
+        // At most 24 bytes (the sizes) follow the data of a file.
         let next = memchr::memmem::find(after, LOCAL_FILE).filter(|at| *at <= 24);
         rest = next.and_then(|at| after.get(at..)).unwrap_or_default();
     }
@@ -136,7 +136,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn damage_is_survived(at in 0..200_usize, byte: u8) {
+        fn damaged_archives_do_not_panic(at in 0..200_usize, byte: u8) {
             let packed = deflate(b"write to jo@example.org");
             let mut bytes = [zip("a", b"", 8, &packed, true), zip("b", b"x", 0, b"x", false)].concat();
             if let Some(one) = bytes.get_mut(at) {

@@ -1,7 +1,7 @@
-//! The audit of a database: every column that can hold text is read once and scanned here.
+//! Audits a live database: reads every column that can hold text once, and scans it here.
 //!
-//! The server writes rows as fast as it can; its own regular expressions would be slower by far and
-//! find something else than the audit of rows in flight.
+//! The server sends rows as fast as it can. Its own regular expressions would be much slower, and
+//! would not match what the audit of rows in flight finds.
 
 use std::pin::pin;
 
@@ -16,11 +16,11 @@ use crate::scrub::{AuditCount, ScrubPlan, TableAudit, UnreadValues, Verdict};
 /// Rows are scanned in portions of about this size.
 const PORTION: usize = 256 << 10;
 
-/// What an audit saw.
+/// The result of an audit.
 #[derive(Debug, Clone, Default)]
 pub struct Audit {
     pub counts: Vec<AuditCount>,
-    /// Values that are packed in a way, or to a size, that could not be looked into.
+    /// Values whose encoding or size kept them from being decoded.
     pub unread: Vec<UnreadValues>,
 }
 
@@ -29,7 +29,7 @@ impl Audit {
         self.counts.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect()
     }
 
-    /// Values that may hold personal data where there should be none.
+    /// Undecoded values that may hold personal data where it is not allowed.
     pub fn doubts(&self) -> Vec<UnreadValues> {
         self.unread.iter().filter(|values| values.verdict == Verdict::Finding).cloned().collect()
     }
@@ -39,7 +39,7 @@ impl Audit {
     }
 }
 
-/// Audits every table. The session is in a transaction, whose own changes it sees.
+/// Audits every table. The session is in a transaction, and the audit sees its changes.
 pub async fn audit(
     session: &Session,
     plan: &ScrubPlan,
@@ -50,7 +50,7 @@ pub async fn audit(
     run(session, plan, live, &|_| true, description, reporter).await
 }
 
-/// Audits the tables and materialized views that are wanted.
+/// Audits the wanted tables and materialized views.
 pub async fn audit_of(
     session: &Session,
     plan: &ScrubPlan,
@@ -75,12 +75,12 @@ async fn run(
         .chain(&live.views)
         .filter(|(name, _)| wanted(name))
         .map(|(name, table)| {
-            // A generated column repeats columns that are looked at themselves.
+            // A generated column only repeats columns that are audited.
             let columns =
                 table.columns.iter().filter(|column| column.can_hold_text() && !column.generated);
             let mut columns: Vec<String> = columns.map(|column| column.name.clone()).collect();
             if !columns.is_empty() {
-                // They say which row holds a number that is published.
+                // The key says which row holds a published number.
                 let key = plan.identifying_columns(name).into_iter();
                 let key: Vec<String> = key.filter(|one| !columns.contains(one)).collect();
                 columns.extend(key);
@@ -103,7 +103,7 @@ async fn run(
         audit_table(session, plan, table, columns, &mut audit, &mut bytes).await?;
     }
     let megabytes = bytes >> 20;
-    let summary = format!("Audited: {total} tables, {megabytes} MB of text");
+    let summary = format!("Audited {total} tables, {megabytes} MB of text");
     reporter.emit(Event::StepFinished { step: AUDIT_STEP, summary });
     Ok(audit)
 }

@@ -1,9 +1,9 @@
-//! A live database's shape, as [`crate::schema`] models it, from the server's catalog.
+//! Reads a live database's schema from the server's catalog, into the types of [`crate::schema`].
 //!
-//! It has to be the same schema that the archive's reader makes of a dump of this database, so that
-//! one manifest is judged alike in both places. Dropped columns, temporary tables and the server's
-//! own are missing, as they are from a dump. Of the tables of extensions a dump has those that the
-//! extension marks as configuration.
+//! The result must equal what the archive's reader makes of a dump of this database, so a
+//! manifest has the same findings in both places. Like in a dump, dropped columns, temporary tables
+//! and the server's own tables are missing. Tables of extensions are included only if the extension
+//! marks them as configuration, because only those are in a dump.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +13,24 @@ use super::LiveError;
 use super::demands;
 use crate::schema::{Column, Creator, ForeignKey, Schema, Table, TableName, UniqueKey};
 
-/// A schema, and what only a live database can tell.
+/// A schema, and facts that only a live database has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveSchema {
     pub schema: Schema,
-    /// Tables that hold no rows themselves: their partitions do.
+    /// Tables without rows of their own: their partitions hold the rows.
     pub partitioned: BTreeSet<TableName>,
-    /// Populated materialized views, in an order in which each comes after those it reads.
+    /// Populated materialized views. Each comes after the views that it reads.
     pub materialized_views: Vec<TableName>,
-    /// What the rows of those consist of.
+    /// The columns of those views.
     pub views: BTreeMap<TableName, Table>,
-    /// Tables whose rows are on another server, and which no rule reaches.
+    /// Tables whose rows are on another server. No rule reaches them.
     pub foreign_tables: Vec<TableName>,
-    /// Tables of extensions that have columns of text and no row in a dump.
+    /// Tables of extensions that have text columns and whose rows are not in a dump.
     pub extension_tables: Vec<TableName>,
 }
 
-/// The relations that count: no temporary ones, none of the server's own, and of an extension's
-/// those whose rows a dump has.
+/// The relations that count: without temporary relations and the server's own, and of an extension
+/// only those whose rows are in a dump.
 pub(super) const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relispartition, \
      c.relispopulated, x.objid IS NOT NULL AS of_extension FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -40,8 +40,8 @@ pub(super) const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relnam
      AND (x.objid IS NULL OR c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_catalog.pg_extension e \
        WHERE c.oid = ANY (e.extconfig)))";
 
-/// Reads the schema. The names of types are written out in full outside of the session's search
-/// path, which the caller has therefore emptied.
+/// Reads the schema. The caller has emptied the session's search path, so the server writes
+/// type names in full.
 pub async fn read_live_schema(client: &impl GenericClient) -> Result<LiveSchema, LiveError> {
     let mut live = LiveSchema::default();
     read_columns(client, &mut live).await?;
@@ -97,7 +97,7 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
         if let Some((schema, parent)) = optional_text(&row, 3).zip(optional_text(&row, 4)) {
             table.partition_of = Some(TableName::new(schema, parent));
         }
-        // A table may be without any column.
+        // A table can have no columns.
         if let Some(name) = optional_text(&row, 5) {
             if let Some(comment) = optional_text(&row, 9) {
                 table.comments.insert(name.clone(), comment);
@@ -151,8 +151,8 @@ async fn read_foreign_keys(
     client: &impl GenericClient,
     schema: &mut Schema,
 ) -> Result<(), LiveError> {
-    // A key that points to a partitioned table has a shadow for each of its partitions, which
-    // differs from a partition's inherited key in belonging to the same table as its parent.
+    // A key that points to a partitioned table has a shadow for each partition. A shadow belongs to
+    // the same table as its parent; a partition's inherited key does not.
     let rows = client
         .query(
             &format!(
@@ -186,8 +186,9 @@ async fn read_foreign_keys(
     Ok(())
 }
 
-/// A view may read views, but never one that was made later, unless it was replaced: materialized
-/// views cannot be, and what they read through plain views is resolved by the catalog here.
+/// The materialized views, sorted by how many others they read. A view cannot read one that was
+/// made later, unless that one was replaced, which is impossible for materialized views. What they
+/// read through plain views is resolved with the catalog.
 async fn read_materialized_views(client: &impl GenericClient) -> Result<Vec<TableName>, LiveError> {
     let rows = client
         .query(
@@ -246,8 +247,8 @@ impl LiveSchema {
         self.schema.tables.iter().filter(|(name, _)| !self.partitioned.contains(*name))
     }
 
-    /// `ONLY` keeps the rows of inheriting tables, which have rules of their own, out of a
-    /// statement; a partitioned table is nothing but its parts.
+    /// The table's name for a statement. `ONLY` skips inheriting tables, which have their own
+    /// rules. A partitioned table consists only of its partitions.
     pub fn relation(&self, table: &TableName) -> String {
         let only = if self.partitioned.contains(table) { "" } else { "ONLY " };
         format!("{only}{}", table.quoted())

@@ -1,4 +1,4 @@
-//! What a live database demands of values, from the server's catalog: partition keys, CHECK
+//! Reads what a live database demands of values, from the server's catalog: partition keys, CHECK
 //! constraints and domains.
 
 use tokio_postgres::GenericClient;

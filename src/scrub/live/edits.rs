@@ -1,4 +1,5 @@
-//! Edits inside of values: fetched in portions, edited as in flight, written back by row.
+//! Edits values of a live database: fetches them in portions, edits them as in flight, and writes
+//! them back.
 
 use tokio_postgres::Row;
 
@@ -15,7 +16,7 @@ use crate::scrub::plan::ScrubPlan;
 use crate::scrub::revisions::{CONTENT_TYPE, CONTENT_TYPE_COLUMNS, ContentType};
 use crate::scrub::rules::{ColumnAction, Edit, Step};
 
-/// Portions are chosen so that about this many bytes are in memory at once.
+/// How many bytes are in memory at once. The number of rows in a portion follows from that.
 const PORTION: usize = 4 << 20;
 
 const FIRST_PORTION: usize = 32;
@@ -32,25 +33,25 @@ struct EditedColumn<'a> {
     keep: CompiledKeep,
 }
 
-/// What became of a table's values.
+/// What happened to a table's values.
 #[derive(Debug, Default)]
 pub(super) struct Edited {
-    /// Rows that change.
+    /// Changed rows.
     pub rows: u64,
-    /// Members that go because nothing names them.
+    /// Members that were dropped because nothing names them.
     pub dropped: DroppedCounts,
 }
 
-/// What to do with the rows whose values change.
+/// What to do with the changed rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Write,
-    /// Only the number of rows is wanted.
+    /// Only count the rows.
     Count,
 }
 
-/// Edits the values of all rows that meet `condition`, and says how many rows change.
-/// The session is in a transaction.
+/// Edits the values of all rows that meet `condition`, and counts the changed rows. The session is
+/// in a transaction.
 pub(super) async fn edit_rows(
     session: &Session,
     statements: Statements<'_>,
@@ -69,7 +70,7 @@ pub(super) async fn edit_rows(
         true => format!("{}::pg_catalog.text", qualified(ROW, CONTENT_TYPE)),
         false => "NULL::pg_catalog.text".to_owned(),
     };
-    let failed = LiveError::of_statement(table, "edited", limits);
+    let failed = LiveError::of_statement(table, "edit", limits);
     let relation = statements.live.relation(table);
     let declare = format!(
         "DECLARE {CURSOR} NO SCROLL CURSOR FOR SELECT {ROW}.ctid::pg_catalog.text, {content_type}, {} \
@@ -112,7 +113,7 @@ pub(super) async fn edit_rows(
     Ok(Edited { rows: changed_rows, dropped })
 }
 
-/// The models that the database lists, if the table holds revisions.
+/// The models in the database, if the table holds revisions.
 async fn content_types(
     session: &Session,
     statements: Statements<'_>,
@@ -122,7 +123,7 @@ async fn content_types(
     let Some(listing) = revisions.map(|revisions| &revisions.content_types) else {
         return Ok(Vec::new());
     };
-    let is_known = statements.plan.table(listing).is_some_and(|plan| plan.tells_models);
+    let is_known = statements.plan.table(listing).is_some_and(|plan| plan.lists_models);
     if !is_known {
         return Ok(Vec::new());
     }
@@ -176,9 +177,9 @@ fn edited_columns<'a>(
         .collect()
 }
 
-/// Holds for every row whose value the edit can change, and for few others: most rows need not be
-/// fetched. Every pattern has a digit or an at sign in it, and so
-/// have the escapes that hide one; an entity begins with an ampersand, and base64 is long.
+/// A condition for every row whose value the edit can change, and few others, so most rows are
+/// not fetched. Every pattern has a digit or an at sign, and so do the escapes that hide one. An
+/// entity begins with an ampersand, and base64 is long.
 fn may_change(column: &EditedColumn<'_>) -> String {
     let here = qualified(ROW, &column.name);
     let mut conditions = Vec::new();
@@ -201,7 +202,7 @@ fn may_change(column: &EditedColumn<'_>) -> String {
     conditions.join(" OR ")
 }
 
-/// Rows are found again by their place, which no other statement of the transaction has moved.
+/// Updates rows by their `ctid`, which no other statement of the transaction has changed.
 fn update_statement(relation: &str, columns: &[EditedColumn<'_>]) -> String {
     let mut assignments = Vec::new();
     let mut parameters = vec!["pg_catalog.unnest($1::pg_catalog.text[])".to_owned()];
@@ -221,7 +222,7 @@ fn update_statement(relation: &str, columns: &[EditedColumn<'_>]) -> String {
     )
 }
 
-/// The rows of a portion that change: their places, and by column their new values.
+/// The changed rows of a portion: their `ctid`s, and their new values by column.
 struct Changes {
     ids: Vec<String>,
     values: Vec<Vec<Option<String>>>,
@@ -252,7 +253,7 @@ fn edit_portion(
         let content_type = content_type.unwrap_or_default().as_bytes();
         let mut values = Vec::with_capacity(columns.len());
         for (position, column) in columns.iter().enumerate() {
-            // A database without an encoding of its own may hold bytes that are no text.
+            // A database without an encoding may hold bytes that are not text.
             let old: Option<&str> = row.try_get(position + 2)?;
             *bytes += old.map_or(0, str::len);
             let new = old
@@ -276,7 +277,7 @@ fn edit_portion(
     Ok(changes)
 }
 
-/// The value goes through the text of COPY, on which edits are defined.
+/// Edits a value in COPY's form, for which edits are defined.
 fn edited(
     column: &EditedColumn<'_>,
     content_type: &[u8],
@@ -293,6 +294,6 @@ fn edited(
         max_length: column.max_length,
     };
     edit::apply(how, &escaped, &mut out, dropped)?;
-    // Edits cut between characters, so that text stays text.
+    // Edits cut between characters, so text stays text.
     Ok(String::from_utf8_lossy(&unescape(&out)).into_owned())
 }

@@ -1,4 +1,4 @@
-//! Why a live database was not scrubbed or audited.
+//! Says why a live database was not scrubbed or audited.
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -17,30 +17,30 @@ pub enum LiveError {
     Postgres(#[from] PostgresError),
     #[error(transparent)]
     Scrub(#[from] ScrubError),
-    #[error("{} is locked by another session: {holder}", .table.short())]
+    #[error("cannot lock {}: another session holds a lock ({holder})", .table.short())]
     TableLocked { table: TableName, holder: String },
-    #[error("{what} took longer than the time limit of {limit}")]
+    #[error("cannot {what}: it took longer than the time limit of {limit}")]
     TooSlow { what: String, limit: String },
-    #[error("{} cannot be {action}", .table.short())]
+    #[error("cannot {action} {}", .table.short())]
     Statement { table: TableName, action: &'static str, source: PostgresError },
-    #[error("a statement of the manifest failed: {statement}")]
+    #[error("cannot run a statement of the manifest: {statement}")]
     After { statement: String, source: PostgresError },
     #[error(
-        "a statement of the manifest ended the transaction, so that what it did can no longer be \
-         taken back"
+        "cannot undo the changes: a statement of the manifest ended the transaction, so its changes \
+         are already committed"
     )]
     TransactionEnded,
-    #[error("the schema of the database was changed meanwhile; nothing was committed")]
+    #[error("cannot scrub: the schema changed during the run; nothing was committed")]
     SchemaChanged,
-    #[error("the server did not confirm the commit, so that it is not known whether it took place")]
+    #[error("the server did not confirm the commit: the database may be scrubbed or unchanged")]
     Commit { source: PostgresError },
-    #[error("the foreign key {name} of {} could not be put back", .table.short())]
+    #[error("cannot add the foreign key {name} of {} again", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
     #[error("{}; nothing was committed", what_remains(.findings, .doubts))]
     PersonalData { findings: Vec<AuditCount>, doubts: Vec<UnreadValues> },
-    /// Something kept the statements from doing what they say, for example a rule or a policy.
+    /// Something kept the statements from working, for example a rule or a policy of the database.
     #[error(
-        "{rows} rows of {} still do not obey their rule ({rule}) after it was applied; \
+        "{rows} rows of {} still break their rule ({rule}) after the scrub; \
          nothing was committed",
         .table.short()
     )]
@@ -53,7 +53,7 @@ fn what_remains(findings: &[AuditCount], doubts: &[UnreadValues]) -> String {
         count => format!("{count} places"),
     };
     match findings.len() {
-        0 => format!("the absence of personal data cannot be shown in {}", places(doubts.len())),
+        0 => format!("cannot show that {} holds no personal data", places(doubts.len())),
         count => format!("personal data remains in {}", places(count + doubts.len())),
     }
 }
@@ -65,7 +65,8 @@ impl From<tokio_postgres::Error> for LiveError {
 }
 
 impl LiveError {
-    /// An error of a statement about one table, which a reached time limit explains better.
+    /// An error of a statement about one table. A reached time limit becomes
+    /// [`LiveError::TooSlow`].
     pub(super) fn of_statement(
         table: &TableName,
         action: &'static str,
@@ -75,7 +76,7 @@ impl LiveError {
         move |error| {
             if error.code() == Some(&SqlState::QUERY_CANCELED) {
                 return LiveError::TooSlow {
-                    what: format!("{} to be {action}", table.short()),
+                    what: format!("{action} {}", table.short()),
                     limit: format!("{} s", limit.as_secs()),
                 };
             }
@@ -95,37 +96,38 @@ impl From<LiveError> for CommandError {
             LiveError::NotApplied { .. } => CommandError::wrap(FailureKind::PersonalData, error)
                 .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
             LiveError::TableLocked { .. } => CommandError::wrap(FailureKind::Locked, error)
-                .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
+                .hint("wait until that session ends, or wait longer for the lock: --lock-timeout 5m"),
             LiveError::TooSlow { .. } => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("give it more time: --statement-timeout 1h"),
+                .hint("give the statement more time: --statement-timeout 1h"),
             LiveError::SchemaChanged => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("try again when the migration is through"),
+                .hint("run the command again when the migration is done"),
             LiveError::Commit { .. } => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("scrub-pii --check tells; scrubbing twice does no harm"),
+                .hint("check the database: bcops scrub-pii --check (a second scrub does no harm)"),
             LiveError::Statement { ref source, .. }
             | LiveError::After { ref source, .. }
             | LiveError::ForeignKey { ref source, .. } => {
                 let code = source.code().cloned();
                 reached_limit(CommandError::wrap(FailureKind::Unexpected, error), code.as_ref())
             }
-            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
-            // What it did is committed, and nobody has audited it.
+            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("check the manifest: bcops scrub-pii --manifest validate"),
+            // Its changes are committed and were not audited.
             LiveError::TransactionEnded => CommandError::wrap(FailureKind::PersonalData, error)
                 .hint(
-                    "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
+                    "remove COMMIT and ROLLBACK from the manifest, then run: bcops scrub-pii --check",
                 ),
         }
     }
 }
 
-/// A time limit of the server that was reached can be set higher.
+/// Adds a hint if a time limit was reached.
 fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
     match code {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => error
             .with_kind(FailureKind::Locked)
-            .hint("another session holds a lock: give it more time with --lock-timeout 5m"),
+            .hint("wait longer for the lock of another session: --lock-timeout 5m"),
         Some(code) if *code == SqlState::QUERY_CANCELED => {
-            error.hint("if it was too slow, give it more time: --statement-timeout 1h")
+            error.hint("if it was too slow, give the statement more time: --statement-timeout 1h")
         }
         _ => error,
     }

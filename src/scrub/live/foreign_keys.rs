@@ -1,12 +1,12 @@
-//! Foreign keys that act at once: they are taken off for the transaction and put back before its end.
+//! Drops foreign keys that act at once, and adds them again before the transaction ends.
 //!
-//! Django's keys wait for the commit, and then the order of statements does not matter. A key that
-//! cannot wait would refuse a deletion that the next statement makes good, and one that cascades
-//! would take rows along that the rules keep. Putting a key back checks every row.
+//! Django's keys wait for the commit, so the order of statements does not matter. A key that cannot
+//! wait would refuse a deletion that the next statement makes valid. A key that cascades would
+//! delete rows that the rules keep. Adding a key again checks every row.
 //!
-//! Keys to tables that lose many rows are set aside as well, where the role owns both ends: the
-//! server would look each deleted row up once for every key, and checks the key as a whole in a
-//! tenth of the time.
+//! Keys to tables that lose many rows are dropped as well, if the role owns both ends: the server
+//! would look up each deleted row once for every key, and checks the key as a whole in a tenth of
+//! the time.
 
 use super::statements::Statements;
 use super::{LiveError, PlannedChanges};
@@ -14,10 +14,10 @@ use crate::adapters::postgres::{Session, quote_literal};
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::rules::RowRule;
 
-/// From this number of deleted rows on, checking a key as a whole is the quicker way.
+/// From this number of deleted rows on, it is faster to check a key as a whole.
 const MANY_ROWS: u64 = 1000;
 
-/// Keys that were taken off.
+/// Keys that were dropped for the transaction.
 #[derive(Debug, Default)]
 pub(super) struct SetAside {
     keys: Vec<Key>,
@@ -35,8 +35,8 @@ pub(super) struct Key {
     owned: bool,
 }
 
-/// Finds the keys to tables that lose rows which would act before the end of the transaction, and
-/// those that would take long. `expected` may be out of date: only speed depends on it.
+/// Finds the keys to tables that lose rows, if they would act before the end of the transaction or
+/// would take long. `expected` may be out of date: only speed depends on it.
 pub(super) async fn find(
     session: &Session,
     statements: Statements<'_>,
@@ -72,7 +72,7 @@ pub(super) async fn find(
         let plan = statements.plan.table(name);
         plan.and_then(|plan| plan.rule.as_ref()).is_some_and(|rule| rule.rows != RowRule::Keep)
     };
-    // A table that is emptied is truncated, which looks nothing up.
+    // An emptied table is truncated, which needs no lookups.
     let loses_many = |name: &TableName| {
         let many = |rows: &PlannedChanges| rows.table == *name && rows.to_delete >= MANY_ROWS;
         expected.iter().any(many) && !emptied.contains(name)
@@ -90,7 +90,7 @@ impl SetAside {
         self.keys.iter().flat_map(|key| [&key.table, &key.references])
     }
 
-    pub(super) async fn take_off(&self, session: &Session) -> Result<(), LiveError> {
+    pub(super) async fn drop_all(&self, session: &Session) -> Result<(), LiveError> {
         for key in &self.keys {
             let statement = format!(
                 "ALTER TABLE {} DROP CONSTRAINT {}",
@@ -99,14 +99,14 @@ impl SetAside {
             );
             session.batch_execute(&statement).await.map_err(|error| LiveError::Statement {
                 table: key.table.clone(),
-                action: "altered (a foreign key has to be taken off meanwhile)",
+                action: "temporarily drop a foreign key of",
                 source: error.into(),
             })?;
         }
         Ok(())
     }
 
-    pub(super) async fn put_back(self, session: &Session) -> Result<(), LiveError> {
+    pub(super) async fn add_again(self, session: &Session) -> Result<(), LiveError> {
         for key in self.keys {
             let (table, name) = (key.table.quoted(), quote_identifier(&key.name));
             let mut statement =

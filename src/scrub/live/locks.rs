@@ -1,7 +1,7 @@
-//! The locks that keep others from writing while rows are scrubbed.
+//! Locks tables, so no one writes while rows are scrubbed.
 //!
-//! Tables are locked one after the other in the order of their names, so that two runs cannot wait
-//! for each other in a circle, and so that the one that cannot be had can be named.
+//! Tables are locked one by one in the order of their names. So two runs cannot wait for each other
+//! in a circle, and an error can name the table that is not available.
 
 use tokio_postgres::error::SqlState;
 
@@ -9,12 +9,12 @@ use super::LiveError;
 use crate::adapters::postgres::Session;
 use crate::schema::TableName;
 
-/// How much of others a lock keeps out.
+/// How much a lock excludes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strength {
-    /// Others may read what was there before.
+    /// Others can read the rows as they were before.
     Writers,
-    /// Nobody else may look: the table is emptied, or a key is taken off it.
+    /// No other session can read: the table is emptied, or one of its keys is dropped.
     Everybody,
 }
 
@@ -31,13 +31,14 @@ pub(super) async fn lock(
         let statement = format!("LOCK TABLE ONLY {} IN {mode} MODE", table.quoted());
         session.batch_execute(&statement).await.map_err(|error| {
             let table = table.clone();
-            LiveError::Statement { table, action: "locked", source: error.into() }
+            LiveError::Statement { table, action: "lock", source: error.into() }
         })?;
     }
     Ok(())
 }
 
-/// Who was in the way, where a statement failed because of a lock. The transaction is over then.
+/// Replaces the error of a statement that waited too long for a lock by one that names the holder.
+/// The transaction is over then.
 pub async fn explain(session: &Session, error: LiveError) -> LiveError {
     let LiveError::Statement { table, source, .. } = &error else { return error };
     if source.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
@@ -52,8 +53,8 @@ pub async fn explain(session: &Session, error: LiveError) -> LiveError {
     }
 }
 
-/// Who holds a lock on the table, as far as the server lets us see it. A copy of a database has the
-/// same numbers for its tables, so that the database counts; writers are named before readers.
+/// Who holds a lock on the table, as far as the server shows it. A copy of a database has the same
+/// oids for its tables, so the database is compared too. Writers are named before readers.
 async fn holder(session: &Session, table: &TableName) -> Result<String, LiveError> {
     let rows = session
         .query(
@@ -69,7 +70,9 @@ async fn holder(session: &Session, table: &TableName) -> Result<String, LiveErro
             &[&table.quoted()],
         )
         .await?;
-    let Some(row) = rows.first() else { return Ok("it has just let go; try again".into()) };
+    let Some(row) = rows.first() else {
+        return Ok("released just now: run the command again".into());
+    };
     let pid: i32 = row.get(0);
     let mut text = format!("process {pid}");
     if let Some(user) = row.get::<_, Option<String>>(1) {

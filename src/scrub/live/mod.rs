@@ -1,13 +1,13 @@
-//! The manifest on a database that is already there.
+//! Scrubs a live database.
 //!
-//! One transaction does it all: lock the tables that change, drop and rewrite rows, show from the
-//! outside that every rule holds, audit what is left, and only then commit. Whatever goes wrong in
-//! between, a kill included, leaves the database as it was.
+//! One transaction does everything: it locks the tables that change, drops and rewrites rows,
+//! checks that every rule holds, audits what is left, and only then commits. If anything fails in
+//! between, even by a kill, the database is unchanged.
 //!
-//! Rows are dropped and columns set by SQL. Edits inside of values (members taken out of JSON,
-//! patterns redacted) are made by the code that makes them in flight, on values that are fetched
-//! and written back: no regular expression of the server finds exactly what the scanners find, and
-//! both executions have to give the same database.
+//! SQL drops rows and sets columns. Edits inside values (removed members of JSON, redacted
+//! patterns) use the same code as in flight, on values that are fetched and written back: no
+//! regular expression of the server finds exactly what the scanners find, and both executions must
+//! give the same database.
 
 mod audit;
 mod catalog;
@@ -36,7 +36,7 @@ pub use scrub::{LiveReport, TableChange, Uncommitted, look, scrub};
 pub use transaction::{Access, Limits, begin};
 pub use values::check_values;
 
-/// The step under which the rows' progress is told.
+/// The step of the rows' progress.
 pub const SCRUB_STEP: &str = "scrub";
-/// The step under which the audit's progress is told.
+/// The step of the audit's progress.
 pub const AUDIT_STEP: &str = "audit";

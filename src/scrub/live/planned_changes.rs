@@ -1,5 +1,5 @@
-//! How much of a database does not obey its rules: what a scrub would do, and the proof that it
-//! has done it.
+//! Counts the rows that do not obey their rules: before a scrub its planned changes, after a scrub
+//! the proof that it worked.
 
 use super::edits::{Purpose, edit_rows};
 use super::statements::{ROW, Statements};
@@ -7,14 +7,14 @@ use super::{Limits, LiveError};
 use crate::adapters::postgres::Session;
 use crate::schema::TableName;
 
-/// The rows of one table that its rule is still to be applied to.
+/// The rows of one table that its rule still has to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedChanges {
     pub table: TableName,
     pub to_delete: u64,
-    /// Rows that stay and of which columns are set or nulled.
+    /// Rows that stay and have columns set or nulled.
     pub to_set: u64,
-    /// Rows that stay and of which values are edited; some of them may be set as well.
+    /// Rows that stay and have values edited. Some of them may be set as well.
     pub to_edit: u64,
 }
 
@@ -24,14 +24,14 @@ impl PlannedChanges {
     }
 }
 
-/// Whether values that are edited are fetched and looked at, which takes as long as editing them.
+/// Whether edited values are fetched and compared, which takes as long as editing them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     Statements,
     Values,
 }
 
-/// Counts what the rules would change. Writes nothing; the session is in a transaction.
+/// Counts what the rules would change. Writes nothing. The session is in a transaction.
 pub async fn pending(
     session: &Session,
     plan: &crate::scrub::ScrubPlan,
@@ -76,7 +76,7 @@ async fn count_table(
     if let Some(goes) = goes {
         rows.to_delete = number_of_rows(session, statements, table, &goes, limits).await?;
     }
-    // One statement sets all columns, and one each makes the lookups: each counts its own rows.
+    // One statement sets all columns, and each lookup has its own: each counts its own rows.
     let together = statements.assignments(table).into_iter();
     let together: Vec<String> = together.map(|one| format!("({})", one.condition)).collect();
     let lookups = statements.lookups(table).into_iter().map(|one| one.condition);
@@ -103,7 +103,7 @@ async fn number_of_rows(
     let relation = statements.live.relation(table);
     let statement =
         format!("SELECT pg_catalog.count(*) FROM {relation} AS {ROW} WHERE {condition}");
-    let failed = LiveError::of_statement(table, "counted", limits);
+    let failed = LiveError::of_statement(table, "count the rows of", limits);
     let rows: i64 = session.query_one(&statement, &[]).await.map_err(failed)?.get(0);
     Ok(u64::try_from(rows).unwrap_or_default())
 }

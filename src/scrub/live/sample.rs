@@ -1,4 +1,4 @@
-//! A look at the first rows of every table, for drafting a manifest.
+//! Reads the first rows of every table, for drafting a manifest.
 
 use std::pin::pin;
 
@@ -10,14 +10,14 @@ use crate::adapters::postgres::Session;
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::tools::{RowSamples, SAMPLE_ROWS, Samples};
 
-/// So many rows of a table are looked at in the order in which they lie there. Of a column that is
-/// mostly empty, values are then asked for by themselves.
+/// How many rows of a table are read in storage order. For a mostly empty column, values are then
+/// queried separately.
 const ROWS: usize = 10 * SAMPLE_ROWS;
 
-/// How long the server may look for values of one column.
+/// How long the server may search for values of one column.
 const PATIENCE: &str = "20s";
 
-/// So much of a table is looked at together.
+/// How many bytes of a table are read at once.
 const PORTION: usize = 1 << 20;
 
 /// Samples the given tables. The session is in a transaction.
@@ -63,7 +63,7 @@ pub async fn sample<'a>(
     Ok(samples)
 }
 
-/// Gives the number of rows.
+/// Reads the rows and returns their number.
 async fn take(
     session: &Session,
     samples: &mut RowSamples,
@@ -85,7 +85,8 @@ async fn take(
     Ok(number)
 }
 
-/// A column that the server cannot look through in time keeps the values that it has.
+/// Queries more values of one column. If the server takes too long, the column keeps the values it
+/// has.
 async fn take_in_time(
     session: &Session,
     samples: &mut RowSamples,

@@ -1,4 +1,4 @@
-//! The transaction: from the locks to the commit.
+//! Runs the scrubbing transaction, from the locks to the commit.
 
 use std::time::{Duration, Instant};
 
@@ -21,51 +21,51 @@ use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::{AuditCount, DroppedMember, LargeObjects, Manifest, ScrubPlan};
 
-/// What became of one table's rows.
+/// What happened to one table's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableChange {
     pub table: TableName,
     /// In words.
     pub rule: String,
     pub deleted: u64,
-    /// Rows of which columns were set or nulled.
+    /// Rows with columns that were set or nulled.
     pub set: u64,
-    /// Rows of which values were edited.
+    /// Rows with edited values.
     pub edited: u64,
-    /// Members of JSON that went because nothing names them.
+    /// Members of JSON that were dropped because nothing names them.
     #[serde(skip)]
     pub dropped_members: Vec<DroppedMember>,
 }
 
-/// What was done, and what the audit saw afterwards.
+/// What was done, and what the audit found afterwards.
 #[derive(Debug)]
 pub struct LiveReport {
-    /// Every table with a rule that does something, changed or not.
+    /// Every table whose rule does something, whether rows changed or not.
     pub tables: Vec<TableChange>,
     pub audit: Vec<AuditCount>,
     pub large_objects: u64,
-    /// What could not be done, though no row suffers from it.
+    /// What could not be done. The rows are right all the same.
     pub warnings: Vec<String>,
     pub took: Duration,
 }
 
-/// How often a schema that changes under the program's hands is looked at again.
+/// How often the scrub starts again if the schema changes during the run.
 const ATTEMPTS: usize = 3;
 
-/// A scrub that was proved and is still to be committed. Until then nothing has happened.
-#[must_use = "what is not committed is rolled back"]
+/// A scrub that was proved and is ready to be committed. Until then the database is unchanged.
+#[must_use = "an uncommitted scrub is rolled back"]
 pub struct Uncommitted(LiveReport);
 
 impl Uncommitted {
-    /// Nobody may drop this half-way: only the server's answer tells whether it took place.
+    /// Commits. Must not be cancelled: only the server's answer says whether the commit happened.
     pub async fn commit(self, session: &Session) -> Result<LiveReport, LiveError> {
         let committed = session.batch_execute("COMMIT").await;
         committed.map(|()| self.0).map_err(|error| LiveError::Commit { source: error.into() })
     }
 }
 
-/// Scrubs the database of this session in one transaction that is then ready to be committed. What
-/// the audit does not pass is rolled back. `expected` is what a look at the database has counted.
+/// Scrubs the session's database in one transaction, which is then ready to be committed. If the
+/// audit fails, it is rolled back. `expected` is what an earlier look at the database counted.
 pub async fn scrub(
     session: &Session,
     manifest: &Manifest,
@@ -79,7 +79,7 @@ pub async fn scrub(
             Ok(report) => return Ok(Uncommitted(report)),
             Err(error) => error,
         };
-        // A lost connection rolls back as well.
+        // A lost connection also rolls back.
         let _ = session.batch_execute("ROLLBACK").await;
         if !matches!(error, LiveError::SchemaChanged) {
             return Err(explain(session, error).await);
@@ -98,7 +98,7 @@ async fn attempt(
 ) -> Result<LiveReport, LiveError> {
     let started = Instant::now();
     begin(session, Access::Write, limits).await?;
-    // What was seen before the question was asked may have changed since.
+    // The schema may have changed since the question was asked.
     let live = read_live_schema(&**session).await?;
     let plan = plan(manifest, policy, &live)?;
     let run = Run {
@@ -127,20 +127,20 @@ impl Run<'_> {
         let keys =
             foreign_keys::find(self.session, self.statements, self.expected, &emptied).await?;
         lock(self.session, &self.locks(&emptied, &keys)).await?;
-        // Whoever held a lock may have used it to add a column that nobody has judged.
+        // A session that held a lock may have added a column that was not checked.
         if read_live_schema(&**self.session).await? != *live {
             return Err(LiveError::SchemaChanged);
         }
         let changing = self.changing_tables();
         let silenced = side_effects::silence(self.session, &changing).await?;
-        keys.take_off(self.session).await?;
+        keys.drop_all(self.session).await?;
         self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
         let tables = self.apply(&changing, &emptied).await?;
         let large_objects = self.remove_large_objects().await?;
-        // What would fail at the commit fails here, while it can be told from a lost connection. A
-        // table with checks that still wait could not be altered either.
+        // Constraints that would fail at the commit fail here, where the error differs from a lost
+        // connection. A table with pending checks could not be altered either.
         self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
-        keys.put_back(self.session).await?;
+        keys.add_again(self.session).await?;
         silenced.undo(self.session).await?;
         self.refresh_views().await?;
         self.run_after_statements().await?;
@@ -202,7 +202,7 @@ impl Run<'_> {
         }
         let sum = |field: fn(&TableChange) -> u64| changes.iter().map(field).sum::<u64>();
         let summary = format!(
-            "Rules applied: {} rows deleted, {} set, {} edited",
+            "Applied the rules: {} rows deleted, {} set, {} edited",
             sum(|change| change.deleted),
             sum(|change| change.set),
             sum(|change| change.edited)
@@ -227,7 +227,7 @@ impl Run<'_> {
     async fn apply_rule(&self, change: &mut TableChange) -> Result<(), LiveError> {
         let table = change.table.clone();
         let relation = self.statements.live.relation(&table);
-        let failed = LiveError::of_statement(&table, "scrubbed", self.limits);
+        let failed = LiveError::of_statement(&table, "scrub", self.limits);
         for condition in self.statements.drop_conditions(&table) {
             let statement = format!("DELETE FROM {relation} AS {ROW} WHERE {condition}");
             change.deleted += self.session.execute(&statement, &[]).await.map_err(&failed)?;
@@ -249,12 +249,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Unique keys are checked row by row: a row that has the value which another one is about to
-    /// get refuses it, though in the end all are different. All rows then get values of chance
-    /// first. Which rows are in each other's way only the server can tell, for a key may compare
-    /// by an expression or by a collation of its own.
+    /// Sets columns, with random values first where rows are in each other's way. The server checks
+    /// unique keys row by row: a row can be refused because another row has its new value and is
+    /// about to get a different one. Only the server can say which rows conflict, because a key may
+    /// compare by an expression or a collation.
     async fn set_columns(&self, table: &TableName) -> Result<u64, LiveError> {
-        let failed = LiveError::of_statement(table, "scrubbed", self.limits);
+        let failed = LiveError::of_statement(table, "scrub", self.limits);
         let Some(update) = self.update(table, &self.statements.assignments(table)) else {
             return Ok(0);
         };
@@ -276,7 +276,7 @@ impl Run<'_> {
         self.session.execute(&update, &[]).await.map_err(&failed)
     }
 
-    /// One statement for all of the assignments, if there are any.
+    /// One statement for all assignments, if there are any.
     fn update(&self, table: &TableName, assignments: &[Assignment]) -> Option<String> {
         let relation = self.statements.live.relation(table);
         let (values, conditions): (Vec<String>, Vec<String>) = assignments
@@ -302,11 +302,11 @@ impl Run<'_> {
         Ok(u64::try_from(removed).unwrap_or_default())
     }
 
-    /// The manifest's own SQL. It may do what it likes, but not end the transaction.
+    /// Runs the manifest's own SQL. It may do anything except end the transaction.
     async fn run_after_statements(&self) -> Result<(), LiveError> {
         let identity = "SELECT pg_catalog.txid_current()";
         let before: i64 = self.session.query_one(identity, &[]).await?.get(0);
-        // Its names are those of the public schema, as in a pull.
+        // Names mean tables of the public schema, as in a pull.
         self.session.batch_execute("SET LOCAL search_path = public").await?;
         for statement in self.statements.plan.after_statements() {
             let failed = |source| LiveError::After { statement: statement.to_owned(), source };
@@ -320,17 +320,18 @@ impl Run<'_> {
         Ok(self.session.batch_execute(back).await?)
     }
 
-    /// They hold copies of rows that have just changed.
+    /// Refreshes materialized views, which hold copies of the changed rows.
     async fn refresh_views(&self) -> Result<(), LiveError> {
         for view in &self.statements.live.materialized_views {
             let statement = format!("REFRESH MATERIALIZED VIEW {}", view.quoted());
-            let failed = LiveError::of_statement(view, "refreshed", self.limits);
+            let failed = LiveError::of_statement(view, "refresh", self.limits);
             self.session.batch_execute(&statement).await.map_err(failed)?;
         }
         Ok(())
     }
 
-    /// A table that loses every row may have kept the statistics of an earlier scrub.
+    /// Renews planner statistics. A table that loses every row may have kept the statistics of an
+    /// earlier scrub.
     async fn renew_statistics(&self, tables: &[TableChange]) -> Result<Vec<String>, LiveError> {
         let changed = tables.iter().filter(|one| one.deleted + one.set + one.edited > 0);
         let changed: Vec<TableName> = changed.map(|one| one.table.clone()).collect();
@@ -340,8 +341,8 @@ impl Run<'_> {
         statistics::renew(self.session, self.statements.live, &changed, &emptied).await
     }
 
-    /// Looks from the outside whether every rule holds now, edits inside of values included: of
-    /// columns that are published the audit would not tell.
+    /// Checks that every rule holds now, edits inside values included. The audit alone would not
+    /// notice a missing edit in published columns.
     async fn check_applied(&self) -> Result<(), LiveError> {
         let left =
             planned_changes::count(self.session, self.statements, Depth::Values, self.limits)
@@ -354,7 +355,7 @@ impl Run<'_> {
     }
 }
 
-/// The shape and the plan of a database, for commands that look before they ask.
+/// Reads the schema and makes the plan, for commands that look before they ask.
 pub async fn look(
     session: &Session,
     manifest: &Manifest,

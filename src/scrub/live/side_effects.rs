@@ -1,8 +1,8 @@
-//! Triggers and rewrite rules of the database's own, which a scrub must not set off.
+//! Switches off triggers and rewrite rules of the database, so a scrub does not run them.
 //!
-//! A trigger that writes history would copy the old values elsewhere, and a rule can turn a
-//! deletion into nothing. A pull loads rows before there are any. They are switched off for the
-//! transaction, and back on in the way that they were, before it ends.
+//! A trigger that writes history would copy the old values elsewhere, and a rule can cancel a
+//! deletion. A pull loads rows before there are triggers and rules. They are off during the
+//! transaction, and are switched on again, each in its own mode, before it ends.
 
 use super::LiveError;
 use super::statements::ROW;
@@ -15,15 +15,15 @@ pub(super) struct Silenced {
     undo: Vec<(TableName, String)>,
 }
 
-/// Switches off what is on for these tables.
+/// Switches off the triggers and rules of these tables.
 pub(super) async fn silence(
     session: &Session,
     tables: &[TableName],
 ) -> Result<Silenced, LiveError> {
     let schemas: Vec<&str> = tables.iter().map(|table| table.schema.as_str()).collect();
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-    // Of a partitioned table's triggers the copies on its partitions are switched off by name,
-    // like any other. Internal ones are foreign keys, which have to go on working.
+    // A partitioned table's triggers have copies on its partitions, which are switched off by name
+    // like others. Internal triggers are foreign keys and must stay on.
     let rows = session
         .query(
             &format!(
@@ -65,7 +65,7 @@ pub(super) async fn silence(
 }
 
 impl Silenced {
-    /// Switches everything on again, in the way that it was.
+    /// Switches everything on again, each in its own mode.
     pub(super) async fn undo(self, session: &Session) -> Result<(), LiveError> {
         for (table, statement) in self.undo {
             execute(session, &table, &statement).await?;
@@ -77,7 +77,7 @@ impl Silenced {
 async fn execute(session: &Session, table: &TableName, statement: &str) -> Result<(), LiveError> {
     session.batch_execute(statement).await.map_err(|error| LiveError::Statement {
         table: table.clone(),
-        action: "altered (its triggers and rules have to be switched off meanwhile)",
+        action: "temporarily switch off triggers and rules of",
         source: error.into(),
     })
 }

@@ -1,9 +1,9 @@
-//! A rule as SQL.
+//! Writes a rule as SQL.
 //!
-//! Rules are defined on the text that COPY writes, so values are compared as text and byte by
-//! byte, whatever the collation. What "stays" in another table is computed from that table's own
-//! rule and not from what is there, so that no statement depends on another one having run before.
-//! Identifiers and values are quoted here and nowhere else: a manifest cannot say SQL in them.
+//! Rules are defined on the text that COPY writes, so values are compared as text, byte by byte,
+//! whatever the collation. The rows that stay in another table are computed from that table's rule
+//! and not from its present rows, so no statement depends on another having run before. Identifiers
+//! and values are quoted only here: a manifest cannot inject SQL with them.
 
 use super::LiveSchema;
 use crate::adapters::postgres::quote_literal;
@@ -14,7 +14,7 @@ use crate::scrub::rules::{
     ColumnAction, ColumnReference, Condition, Literal, Piece, RowRule, Rule, Template, Test,
 };
 
-/// Writes the conditions and statements of one plan on one database.
+/// Writes the conditions and statements of one plan for one database.
 #[derive(Clone, Copy)]
 pub(super) struct Statements<'a> {
     pub plan: &'a ScrubPlan,
@@ -29,12 +29,12 @@ pub(super) struct Assignment {
     pub condition: String,
 }
 
-/// The name of the table at hand in every statement.
+/// The alias of the current table in every statement.
 pub(super) const ROW: &str = "t";
 
 impl<'a> Statements<'a> {
-    /// The conditions under which a row goes, none of which covers the other's rows on purpose:
-    /// one for each condition of the rule, so that the server can plan each as an anti-join.
+    /// The conditions under which a row is dropped: one for each condition of the rule, so the
+    /// server can plan each as an anti-join. They may overlap.
     pub fn drop_conditions(&self, table: &TableName) -> Vec<String> {
         let Some(rule) = self.rule(table) else { return Vec::new() };
         match &rule.rows {
@@ -47,12 +47,12 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// Holds for the rows that stay.
+    /// True for the rows that stay.
     pub fn keep_condition(&self, table: &TableName) -> String {
         self.stays(ROW, 0, table)
     }
 
-    /// Columns that are set or nulled, edits and lookups apart.
+    /// Columns that are set or nulled. Edits and lookups are separate.
     pub fn assignments(&self, table: &TableName) -> Vec<Assignment> {
         let columns = self.rule(table).into_iter().flat_map(|rule| &rule.columns);
         columns
@@ -76,7 +76,7 @@ impl<'a> Statements<'a> {
                         return None;
                     }
                 };
-                // A NULL stays NULL: nothing equals it, so the comparison leaves it alone.
+                // A NULL stays NULL, because a comparison with NULL is never true.
                 let condition = format!("{} <> {}", as_bytes(&here), as_bytes(&value));
                 let value = format!("CASE WHEN {here} IS NOT NULL THEN {value} END");
                 Some(Assignment { column: name.clone(), value, condition })
@@ -84,8 +84,8 @@ impl<'a> Statements<'a> {
             .collect()
     }
 
-    /// Values of chance for the columns that are set to different texts, in the rows that do not
-    /// have theirs yet.
+    /// Random values for the columns that are set to different texts, in the rows that do not have
+    /// their text yet.
     pub fn chance_values(&self, table: &TableName) -> Vec<Assignment> {
         let is_chosen = |one: &Assignment| {
             let action = self.rule(table).and_then(|rule| rule.columns.get(&one.column));
@@ -107,7 +107,7 @@ impl<'a> Statements<'a> {
             .collect()
     }
 
-    /// Columns that lose the values which do not occur elsewhere, each with the rows that do.
+    /// Columns that lose values which do not occur elsewhere, each with the rows concerned.
     pub fn lookups(&self, table: &TableName) -> Vec<Assignment> {
         let columns = self.rule(table).into_iter().flat_map(|rule| &rule.columns);
         columns
@@ -121,7 +121,7 @@ impl<'a> Statements<'a> {
             .collect()
     }
 
-    /// Names of the columns in which values are edited.
+    /// The names of the columns with edited values.
     pub fn edited_columns(&self, table: &TableName) -> Vec<String> {
         let columns = self.rule(table).into_iter().flat_map(|rule| &rule.columns);
         columns
@@ -180,7 +180,7 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// Whether the value is in none of the referenced columns, in rows that stay.
+    /// Whether the value is in none of the referenced columns, counting only rows that stay.
     fn occurs_nowhere(
         &self,
         row: &str,
@@ -210,8 +210,8 @@ impl<'a> Statements<'a> {
         absent.join(" AND ")
     }
 
-    /// The referenced column as the rule leaves it. The plan refuses references to columns that
-    /// are set or edited.
+    /// The referenced column's value after its own rule. The plan refuses references to columns
+    /// that are set or edited.
     fn kept_value(&self, alias: &str, depth: usize, reference: &ColumnReference) -> String {
         let column = qualified(alias, &reference.column);
         let action =
@@ -237,7 +237,7 @@ pub(super) fn qualified(row: &str, column: &str) -> String {
     format!("{row}.{}", quote_identifier(column))
 }
 
-/// A value's text, compared by its bytes: collations may hold different texts equal.
+/// A value's text, compared byte by byte, because a collation may treat different texts as equal.
 fn as_bytes(expression: &str) -> String {
     format!("{} COLLATE \"C\"", as_text(expression))
 }
@@ -254,7 +254,7 @@ fn equals(column: &str, literal: &Literal) -> String {
     match literal {
         Literal::Boolean(value) => format!("{column} = {value}"),
         Literal::Integer(value) => format!("{column} = {value}"),
-        // Of uuids, too, it is the text that counts.
+        // Uuids are compared as text too.
         Literal::Text(text) => format!("{} = {}", as_bytes(column), quote_literal(text)),
     }
 }

@@ -1,24 +1,24 @@
-//! The planner's statistics, which hold values of rows that are no longer there.
+//! Removes the planner's statistics, which hold values of rows that no longer exist.
 //!
-//! The server takes samples of every column and keeps the most common values and a histogram, which
-//! a dump does not have but a query of `pg_stats` shows. Neither TRUNCATE nor DELETE touches them,
-//! and an ANALYZE of an empty table leaves the old ones. A superuser deletes them outright. For the
-//! owner of a table they go with a change of a column's type to the type that it has.
+//! The server samples every column and keeps the most common values and a histogram. They are not
+//! in a dump, but a query of `pg_stats` shows them. TRUNCATE and DELETE do not change them, and
+//! ANALYZE of an empty table keeps the old ones. A superuser deletes them directly. The owner of a
+//! table removes them by changing a column's type to the type it already has.
 
 use super::{LiveError, LiveSchema};
 use crate::adapters::postgres::Session;
 use crate::schema::{TableName, quote_identifier};
 
-/// A table or materialized view of which there are statistics.
+/// A table or materialized view with statistics.
 struct Relation {
     oid: u32,
     name: TableName,
     kind: String,
-    /// Whether the session's user may renew them.
+    /// Whether the session's user may renew the statistics.
     owned: bool,
 }
 
-/// The given relations and what they are parts of, each with itself and its indexes.
+/// The given relations and their parents, each with itself and its indexes.
 const HELD: &str = "WITH RECURSIVE up AS (SELECT c.oid FROM pg_catalog.pg_class c \
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
        JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) w(s, r) \
@@ -28,7 +28,7 @@ const HELD: &str = "WITH RECURSIVE up AS (SELECT c.oid FROM pg_catalog.pg_class 
        UNION ALL SELECT up.oid, i.indexrelid FROM up JOIN pg_catalog.pg_index i ON i.indrelid = up.oid)";
 
 /// The columns of one relation and of its indexes that have statistics. Keys that are numbers are
-/// nobody's data, and too much hangs on them.
+/// skipped: they are not personal data, and too much depends on them.
 const COLUMNS: &str = "FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
@@ -39,8 +39,8 @@ const COLUMNS: &str = "FROM pg_catalog.pg_class c \
          WHERE k.contype IN ('p', 'f') AND (k.conrelid = c.oid AND a.attnum = ANY (k.conkey) \
            OR k.confrelid = c.oid AND a.attnum = ANY (k.confkey))))";
 
-/// Renews the statistics of the tables that were changed and takes away those of the tables that
-/// are empty, as far as there are any. Gives warnings about what could not be taken away.
+/// Renews the statistics of changed tables and removes those of empty tables, if they have any.
+/// Returns warnings about statistics that could not be removed.
 pub(super) async fn renew(
     session: &Session,
     live: &LiveSchema,
@@ -95,7 +95,7 @@ async fn with_statistics(
     Ok(rows.iter().map(relation).collect())
 }
 
-/// Deletes them where the session's user may. Says whether it did.
+/// Deletes statistics if the session's user is a superuser. Returns whether it did.
 async fn clear_as_superuser(session: &Session, relations: &[Relation]) -> Result<bool, LiveError> {
     let superuser = "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER";
     if !session.query_one(superuser, &[]).await?.get::<_, bool>(0) {
@@ -112,7 +112,8 @@ async fn clear_as_superuser(session: &Session, relations: &[Relation]) -> Result
     attempt(session, &statement).await
 }
 
-/// Takes away what an ANALYZE has left, column by column: a view on one forbids it for that one.
+/// Removes what ANALYZE has kept, column by column, because a view on a column forbids it for that
+/// column.
 async fn clear_as_owner(session: &Session, relation: &Relation) -> Result<(), LiveError> {
     let only_switched_off = !is_empty(session, relation).await?;
     let query = format!(
@@ -138,7 +139,7 @@ async fn clear_as_owner(session: &Session, relation: &Relation) -> Result<(), Li
     Ok(())
 }
 
-/// Looks what can still be read.
+/// Warns about old values that can still be read.
 async fn what_is_left(
     session: &Session,
     relation: &Relation,
@@ -154,8 +155,8 @@ async fn what_is_left(
     Ok((columns > 0).then(|| {
         format!(
             "the planner's statistics of {name} still hold old values of {columns} of its \
-             columns: as a superuser, DELETE FROM pg_statistic WHERE starelid = '{}'::regclass, \
-             or load the database anew from a backup",
+             columns; to remove them, run as a superuser: DELETE FROM pg_statistic WHERE starelid = '{}'::regclass, \
+             or load the database again from a backup",
             relation.name.quoted().replace('\'', "''")
         )
     }))
@@ -167,7 +168,7 @@ async fn is_empty(session: &Session, relation: &Relation) -> Result<bool, LiveEr
     Ok(session.query_one(&query, &[]).await?.get(0))
 }
 
-/// Runs what may fail. Says whether it did what it should.
+/// Runs a statement that may fail. Returns whether it succeeded.
 async fn attempt(session: &Session, statement: &str) -> Result<bool, LiveError> {
     session.batch_execute("SAVEPOINT bcops_statistics").await?;
     let result = session.batch_execute(statement).await;

@@ -1,5 +1,5 @@
-//! The transaction in which a database is looked at or scrubbed: what names mean in it, and how long
-//! the server may take.
+//! Opens the transaction in which a database is read or scrubbed, with a fixed search path and time
+//! limits.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Write,
-    /// One snapshot of everything, and the server refuses every change.
+    /// One snapshot of everything. The server refuses every change.
     Read,
 }
 
-/// Opens a transaction in which names mean what they say and nothing waits for ever.
+/// Opens a transaction in which names are unambiguous and nothing waits forever.
 pub async fn begin(
     session: &Session,
     access: Access,
@@ -41,8 +41,8 @@ pub async fn begin(
         .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
         .await?
         .get(0);
-    // A server that notices a broken connection does not finish a statement for nobody. Some
-    // systems cannot, and say so.
+    // A server that notices a broken connection stops the statement. Some systems cannot do that
+    // and return an error.
     if version >= 140_000 {
         let _ = session.batch_execute("SET client_connection_check_interval = '2s'").await;
     }
@@ -56,7 +56,7 @@ pub async fn begin(
     Ok(session.batch_execute(&statement).await?)
 }
 
-/// As the server takes it, for which 0 would mean no limit.
+/// The duration in the server's unit. At least 1, because 0 would mean no limit.
 fn milliseconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX).max(1)
 }

@@ -1,5 +1,5 @@
-//! Tables that lose every row: truncated where the server allows it, which is quick and takes the
-//! old rows off the disk as well.
+//! Truncates tables that lose every row, where the server allows it: it is fast and also removes
+//! the old rows from the disk.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::adapters::postgres::Session;
 use crate::schema::TableName;
 use crate::scrub::rules::RowRule;
 
-/// The tables that can be truncated together. The server refuses a table that another one refers
-/// to, unless that one is truncated in the same statement; partitions are left to DELETE.
+/// The tables that can be truncated together. The server refuses to truncate a table that another
+/// table references, unless both are in the same statement. Partitions are left to DELETE.
 pub(super) fn truncatable(statements: Statements<'_>) -> Vec<TableName> {
     let schema = &statements.live.schema;
     let mut chosen: BTreeSet<&TableName> = statements
@@ -34,13 +34,13 @@ pub(super) fn truncatable(statements: Statements<'_>) -> Vec<TableName> {
     }
 }
 
-/// Whether no row of the table stays.
+/// Whether the table loses every row.
 pub(super) fn loses_all(statements: Statements<'_>, table: &TableName) -> bool {
     let rule = statements.plan.table(table).and_then(|plan| plan.rule.as_ref());
     rule.is_some_and(|rule| rule.rows == RowRule::Delete)
 }
 
-/// Counts the rows of each and truncates those that have any. A table that is empty is not touched.
+/// Counts the rows of each table and truncates those that have rows. An empty table is not touched.
 pub(super) async fn truncate(
     session: &Session,
     tables: &[TableName],
@@ -49,7 +49,7 @@ pub(super) async fn truncate(
     let mut counts = Vec::new();
     for table in tables {
         let count = format!("SELECT pg_catalog.count(*) FROM ONLY {}", table.quoted());
-        let failed = LiveError::of_statement(table, "counted", limits);
+        let failed = LiveError::of_statement(table, "count the rows of", limits);
         let rows: i64 = session.query_one(&count, &[]).await.map_err(failed)?.get(0);
         counts.push((table.clone(), u64::try_from(rows).unwrap_or_default()));
     }
@@ -59,7 +59,7 @@ pub(super) async fn truncate(
         let list: Vec<String> =
             full.iter().map(|table| format!("ONLY {}", table.quoted())).collect();
         let statement = format!("TRUNCATE TABLE {}", list.join(", "));
-        let failed = LiveError::of_statement(first, "emptied", limits);
+        let failed = LiveError::of_statement(first, "empty", limits);
         session.batch_execute(&statement).await.map_err(failed)?;
     }
     Ok(counts)

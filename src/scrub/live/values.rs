@@ -1,7 +1,7 @@
-//! Has the server say whether it accepts the values that the rules write.
+//! Asks the server whether it accepts the values that the rules write.
 //!
-//! Each condition is evaluated for the written values alone, in a row of the table that is NULL
-//! otherwise. No row of the database is read.
+//! Each condition is evaluated for the written values alone, in a row whose other columns are NULL.
+//! No row of the database is read.
 
 use tokio_postgres::error::SqlState;
 
@@ -11,12 +11,12 @@ use crate::schema::{Schema, quote_identifier};
 use crate::scrub::verdict::null_stands_for_anything;
 use crate::scrub::{Finding, OpenCheck, PlanError, ScrubPlan, Written, WrittenColumn};
 
-/// Evaluates everything that the plan leaves open. The session is in a transaction. What fails to be
-/// evaluated, or depends on columns that the rule leaves alone, is no finding.
+/// Evaluates everything that the plan leaves open. The session is in a transaction. A condition
+/// that cannot be evaluated, or that depends on columns the rule does not change, is not a finding.
 ///
 /// # Errors
 ///
-/// [`LiveError::Plan`] with every value that is refused.
+/// [`LiveError::Plan`] with every refused value.
 pub async fn check_values(
     session: &Session,
     plan: &ScrubPlan,
@@ -51,7 +51,7 @@ async fn finding(
     Ok(None)
 }
 
-/// Whether the condition fails for the value, whatever the rest of the row is.
+/// Whether the condition fails for the value, whatever else is in the row.
 async fn is_refused(
     session: &Session,
     check: &OpenCheck,
@@ -68,7 +68,7 @@ async fn is_refused(
     Ok(match answer {
         Ok(_) if check.domain.is_some() => false,
         Ok(row) => row.try_get::<_, Option<bool>>(0).ok().flatten() == Some(false),
-        // A domain refuses its values by an error that names the constraint.
+        // A domain refuses a value with an error that names the constraint.
         Err(error) => error.as_db_error().is_some_and(|error| {
             check.domain.is_some()
                 && *error.code() == SqlState::CHECK_VIOLATION
@@ -77,7 +77,7 @@ async fn is_refused(
     })
 }
 
-/// `None` where the result would depend on what else is in the row.
+/// `None` if the result would depend on other columns of the row.
 fn statement(
     check: &OpenCheck,
     column: &WrittenColumn,
@@ -104,7 +104,7 @@ fn statement(
         .enumerate()
         .map(|(index, (_, value))| format!("{value} AS v{index}"))
         .collect();
-    // A join that never holds gives each other column as a NULL of its own type.
+    // A join that never matches gives every other column a NULL of its own type.
     let columns = table.columns.iter().map(|described| {
         let name = quote_identifier(&described.name);
         match values.iter().position(|(written, _)| *written == described.name) {
@@ -127,7 +127,7 @@ fn typed(column: &WrittenColumn, value: Option<&str>) -> String {
     format!("CAST({literal} AS {})", column.type_name)
 }
 
-/// Whether anything of the check can be evaluated at all.
+/// Whether any part of the check can be evaluated.
 impl OpenCheck {
     pub fn has_values(&self) -> bool {
         self.written.iter().any(|column| column.values != Written::Unknown)

@@ -1,11 +1,11 @@
-//! Which members of a revision stay.
+//! Decides which members of a revision stay.
 //!
-//! `wagtailcore_revision.content` is a copy of a page, or of a snippet, in JSON: a member for each
-//! field of the model. A member stays if it is a column that the manifest classes content or
-//! operational and that no rule rewrites: of the model's own table, or of one that the model inherits
-//! from. Children and relations have no column there. They stay where the manifest names them, by
-//! the model and the path to them. Of a model that is not known nothing stays but what is named for
-//! every model: such a revision cannot be opened, and gives nothing away.
+//! `wagtailcore_revision.content` is a copy of a page or a snippet in JSON, with one member for
+//! each field of the model. A member stays if it is a column of the model's table, or of a table
+//! that the model inherits from, that the manifest classes as content or operational and no rule
+//! rewrites. Children and relations have no such column. They stay if the manifest names them, by
+//! model and path. For an unknown model, only members stay that are named for every model: such a
+//! revision cannot be opened and reveals nothing.
 
 mod named;
 
@@ -20,13 +20,13 @@ use crate::schema::{Column, Schema, Table, TableName};
 
 pub(super) use named::NamedMember;
 
-/// Wagtail's names, and Django's.
+/// Names from Wagtail and Django.
 const REVISIONS: &str = "wagtailcore_revision";
 pub(super) const CONTENT: &str = "content";
 pub(super) const CONTENT_TYPE: &str = "content_type_id";
 const CONTENT_TYPES: &str = "django_content_type";
 
-/// The columns of `django_content_type` that tell a revision's model.
+/// The columns of `django_content_type` that identify a revision's model.
 pub(super) const CONTENT_TYPE_COLUMNS: [&str; 3] = ["id", "app_label", "model"];
 
 /// A row of `django_content_type`: the id as text, the app and the model in lower case.
@@ -37,18 +37,18 @@ pub(super) struct ContentType {
     pub model: String,
 }
 
-/// What may stay of the revisions of one model.
+/// Which members of the revisions of one model stay.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ModelFilter {
     /// `app.model`, for people.
     pub model: String,
     pub keep: KeepTree,
-    /// Members that are known and go: what a personal column holds is no surprise.
+    /// Members that are known and dropped, such as personal columns. Their loss is not reported.
     known: BTreeSet<Vec<u8>>,
 }
 
 impl ModelFilter {
-    /// Whether the member at the top of the document is one that nobody has heard of.
+    /// Whether the top-level member is unknown.
     pub(super) fn is_unknown(&self, name: &[u8]) -> bool {
         !self.known.contains(name)
     }
@@ -68,19 +68,19 @@ impl ModelFilters {
     }
 }
 
-/// What a plan has to know to judge revisions.
+/// What a plan needs to know about revisions.
 #[derive(Debug)]
 pub(super) struct Revisions {
-    /// Where the models are listed.
+    /// The table that lists the models.
     pub content_types: TableName,
-    /// By table: what its columns say of members.
+    /// Members by table, derived from its columns.
     tables: BTreeMap<TableName, TableMembers>,
-    /// Tables of models that are not called as Django would call them, by `app.model`.
+    /// Tables of models without Django's default name, by `app.model`.
     mapped: BTreeMap<String, TableName>,
     named: Vec<NamedMember>,
 }
 
-/// The members that a table's columns stand for.
+/// The members that a table's columns describe.
 #[derive(Debug, Default)]
 struct TableMembers {
     kept: BTreeSet<String>,
@@ -88,8 +88,8 @@ struct TableMembers {
     parents: Vec<TableName>,
 }
 
-/// Puts the filter into the rule of a table of revisions, and says whether it is one. What the rule
-/// names itself is named by model, too.
+/// Adds the filter to the rule of a table of revisions. Returns the rule, and the paths that the
+/// rule names itself, which then count as named by model.
 pub(super) fn filter_revisions(
     name: &TableName,
     table: &Table,
@@ -144,7 +144,7 @@ impl Revisions {
         self.filter(&content_type.app, &content_type.model)
     }
 
-    /// The filters of the models that the database knows.
+    /// The filters of the models that the database lists.
     pub(super) fn filters(&self, content_types: &[ContentType]) -> ModelFilters {
         let by_content_type = content_types.iter();
         let by_content_type = by_content_type

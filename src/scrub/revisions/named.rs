@@ -1,13 +1,13 @@
-//! Members that the manifest names by model and path: `HomePage.hero_items.*.title`.
+//! Reads members that the manifest names by model and path: `HomePage.hero_items.*.title`.
 
 use super::super::rules::{MemberPath, Step};
 
-/// A member of the revisions of a model, or of every model.
+/// A member of the revisions of one model, or of every model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct NamedMember {
-    /// In lower case, as Django's content types have it. `None` is every model.
+    /// In lower case, as in Django's content types. `None` means every model.
     model: Option<String>,
-    /// Where two apps have models of one name.
+    /// Set if two apps have models of the same name.
     app: Option<String>,
     pub path: Vec<Step>,
 }
@@ -17,7 +17,7 @@ impl NamedMember {
         NamedMember::of(&MemberPath::parse(text)?)
     }
 
-    /// The first step is the model, or its app if the second one begins with a capital letter.
+    /// The first step is the model, or its app if the second step begins with a capital letter.
     pub(in super::super) fn of(path: &MemberPath) -> Result<NamedMember, String> {
         let (first, rest) = path.steps.split_first().ok_or("an empty path")?;
         let (app, model, rest) = match (first, rest) {

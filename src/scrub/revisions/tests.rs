@@ -1,4 +1,4 @@
-//! What stays of a revision, by its model.
+//! Tests what stays of a revision, by its model.
 
 use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
 use crate::scrub::{DroppedMember, KeySets, Manifest, RowPipeline, ScrubPlan, TableAction};
@@ -116,7 +116,7 @@ fn kept(plan: &ScrubPlan, content_type: &str, content: &str) -> (String, Vec<Str
 }
 
 #[test]
-fn columns_of_the_model_and_of_its_parents_stay_and_children_by_name() {
+fn columns_of_the_model_and_its_parents_stay_and_children_stay_by_name() {
     let plan = plan("", &[]);
     let content = r#"{"pk": 1, "title": "Home", "owner": 3, "live": true, "body": [{"value": "x"}], "mail": "a@b.uk", "notes": "of Ann", "items": [{"title": "t", "phone": "x"}], "latest": null, "secret": 1}"#;
     let (left, dropped) = kept(&plan, "1", content);
@@ -127,16 +127,16 @@ fn columns_of_the_model_and_of_its_parents_stay_and_children_by_name() {
     assert_eq!(
         dropped,
         ["home.homepage items.*.phone 1", "home.homepage notes 1", "home.homepage secret 1"],
-        "what a personal column holds is no surprise"
+        "the loss of a personal column is not reported"
     );
 }
 
 #[test]
-fn snippets_mapped_models_and_models_that_are_gone() {
+fn snippets_mapped_models_and_missing_models_are_filtered() {
     let plan = plan("", &[]);
     let content =
         r#"{"pk": 1, "name": "n", "words": "w", "tags": ["a"], "title": "t", "latest": {"x": 1}}"#;
-    // A column that a rule rewrites does not come back by way of a revision.
+    // A column that a rule rewrites does not return through a revision.
     let expected = r#"{"pk": 1, "name": "n", "tags": ["a"], "latest": {"x": 1}}"#;
     assert_eq!(kept(&plan, "2", content).0, expected);
     let (left, dropped) = kept(&plan, "3", content);
@@ -164,7 +164,7 @@ fn a_rule_may_name_members_by_model_as_well_and_remove_others() {
 }
 
 #[test]
-fn revisions_wait_for_the_models_where_those_come_later() {
+fn revisions_wait_for_models_that_come_later() {
     let revisions = TableName::public("wagtailcore_revision");
     let early = plan("", &["django_content_type", "wagtailcore_revision"]);
     assert_eq!(early.table(&revisions).unwrap().action, TableAction::Rewrite);
@@ -175,7 +175,7 @@ fn revisions_wait_for_the_models_where_those_come_later() {
 }
 
 #[test]
-fn without_a_row_of_the_models_nothing_stays_but_what_every_model_has() {
+fn without_content_types_only_members_of_every_model_stay() {
     let plan = plan("", &[]);
     let mut keys = KeySets::default();
     let row = "7\t{\"title\": \"t\", \"latest\": 1}\t1\n";

@@ -1,6 +1,7 @@
-//! What a manifest says in vain, or against itself, although it can be applied as it is.
+//! Finds statements of a manifest that have no effect or contradict each other, although it can be
+//! applied.
 //!
-//! What cannot be applied is found by the checks of a plan; everything here is a warning.
+//! The checks of a plan find what cannot be applied. Everything here is a warning.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::super::rules::{
 use super::problem::{Problem, ProblemKind, Severity};
 use crate::schema::{Schema, Table, TableName};
 
-/// Rules of `any` that never apply, because each policy has one of its own.
+/// Finds rules of `any` that never apply, because each policy has its own rule.
 pub fn regardless_of_policy(manifest: &Manifest, problems: &mut Vec<Problem>) {
     for (name, entry) in &manifest.tables {
         let rules = entry.rules();
@@ -21,14 +22,14 @@ pub fn regardless_of_policy(manifest: &Manifest, problems: &mut Vec<Problem>) {
                 name,
                 None,
                 rule,
-                "the rule of `any` is never used: every policy has one of its own",
-                "take it out, or one of the others",
+                "the rule of `any` is never used: every policy has its own rule",
+                "remove it, or one of the other rules",
             ));
         }
     }
 }
 
-/// What is said in vain under one policy.
+/// Finds statements without effect under one policy.
 pub fn under_policy(
     manifest: &Manifest,
     policy: &str,
@@ -36,7 +37,7 @@ pub fn under_policy(
     mut found: impl FnMut(Problem),
 ) {
     for (name, table) in &schema.tables {
-        // A partition's rule is its parent's, which is looked at itself.
+        // A partition has the rule of its parent, which is checked itself.
         let Some(entry) = manifest.tables.get(name) else { continue };
         let Some(rule) = entry.rule(policy) else { continue };
         let mut subject =
@@ -59,12 +60,12 @@ struct Subject<'a, F: FnMut(Problem)> {
 }
 
 impl<F: FnMut(Problem)> Subject<'_, F> {
-    fn warn(&mut self, column: &str, problem: impl Into<String>, mend: impl Into<String>) {
-        (self.found)(warning(self.name, Some(column), self.rule, problem, mend));
+    fn warn(&mut self, column: &str, problem: impl Into<String>, fix: impl Into<String>) {
+        (self.found)(warning(self.name, Some(column), self.rule, problem, fix));
     }
 
-    /// To take parts out of published text, or links out that lead to deleted rows, does not deny
-    /// that the rest is published; to replace all of it does.
+    /// Warns about replaced content. Removing parts of published text, or links to deleted rows, is
+    /// fine: the rest is still published.
     fn content_columns(&mut self, entry: &TableEntry) {
         if self.rule.reason.is_some() {
             return;
@@ -78,8 +79,8 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             if is_content && replaces {
                 self.warn(
                     column,
-                    "the column is classed content, and the rule replaces what is published",
-                    "class it personal, or say why: reason = \"...\"",
+                    "the column is classed content, but the rule replaces the published values",
+                    "class it personal, or give a reason: reason = \"...\"",
                 );
             }
         }
@@ -91,7 +92,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             let why = if self.rule.rows == RowRule::Delete {
                 "no row stays"
             } else if matches!(entry.columns.get(column), Some((Class::Content, _))) {
-                "the audit lets content pass anyway"
+                "the audit allows content anyway"
             } else if !holds_text {
                 "the column holds no text"
             } else {
@@ -99,13 +100,13 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             };
             self.warn(
                 column,
-                format!("audit_allow is in vain: {why}"),
-                "take the column out of it",
+                format!("audit_allow has no effect: {why}"),
+                "remove the column from it",
             );
         }
     }
 
-    /// Conditions that no row can meet, or that every row does.
+    /// Finds conditions that no row or every row meets.
     fn conditions(&mut self) {
         let RowRule::KeepWhere(conditions) = &self.rule.rows else { return };
         for (index, condition) in conditions.iter().enumerate() {
@@ -114,24 +115,24 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             match condition.test {
                 Test::IsNull if not_null => self.warn(
                     column,
-                    "no row is kept: the column is NOT NULL, so that it is never null",
+                    "no row is kept: the column is NOT NULL, so it is never null",
                     "delete = true",
                 ),
                 Test::NotNull if not_null => {
-                    let problem = "the condition says nothing: the column is NOT NULL";
-                    self.warn(column, problem, "take the condition out");
+                    let problem = "the condition has no effect: the column is NOT NULL";
+                    self.warn(column, problem, "remove the condition");
                 }
                 _ => {}
             }
             let later = conditions.get(index + 1..).unwrap_or_default();
             if later.iter().any(|other| exclude_each_other(condition, other)) {
                 let problem = "no row is kept: two conditions on the column exclude each other";
-                self.warn(column, problem, "delete = true, or take one of them out");
+                self.warn(column, problem, "delete = true, or remove one of the conditions");
             }
         }
     }
 
-    /// Lookups into tables of which nothing is kept.
+    /// Finds lookups into tables of which no row is kept.
     fn empty_lookups(&mut self) {
         if let RowRule::KeepWhere(conditions) = &self.rule.rows {
             for condition in conditions {
@@ -139,7 +140,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
                     && self.all_deleted(references)
                 {
                     let problem =
-                        format!("no row is kept: nothing is kept of {}", listed(references));
+                        format!("no row is kept: no value of {} is kept", listed(references));
                     self.warn(&condition.column, problem, "delete = true");
                 }
             }
@@ -148,7 +149,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             if let ColumnAction::NullUnless(references) = action
                 && self.all_deleted(references)
             {
-                let problem = format!("always null: nothing is kept of {}", listed(references));
+                let problem = format!("always null: no value of {} is kept", listed(references));
                 self.warn(column, problem, format!("null = [\"{column}\"]"));
             }
         }
@@ -189,7 +190,7 @@ fn warning(
     column: Option<&str>,
     rule: &Rule,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    fix: impl Into<String>,
 ) -> Problem {
     Problem {
         severity: Severity::Warning,
@@ -199,6 +200,6 @@ fn warning(
         place: Some(rule.place.clone()),
         policies: Vec::new(),
         problem: problem.into(),
-        mend: mend.into(),
+        fix: fix.into(),
     }
 }

@@ -1,4 +1,5 @@
-//! Tables whose rows have to go, as no rule fits one of their columns, although others point to them.
+//! Finds tables whose rows must be deleted, because no rule fits one of their columns, although
+//! other tables point to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +8,15 @@ use super::draft;
 use super::suggest::Draft;
 use crate::schema::{ForeignKey, Schema, TableName};
 
-/// Tables that lose their rows, and the columns of others that are emptied for it.
+/// Tables that lose their rows, and the columns of other tables that are emptied because of that.
 #[derive(Default)]
 pub struct Cut<'a> {
     pub tables: BTreeSet<&'a TableName>,
     pub columns: BTreeMap<&'a TableName, BTreeSet<&'a str>>,
 }
 
-/// Only where every link can be empty and is of a table that has just been drafted: what a person
-/// wrote stays as it is.
+/// Includes a table only if every link to it can be emptied and belongs to a newly drafted table:
+/// entries that a person wrote are not changed.
 pub fn links_to_tables_without_a_rule<'a>(
     drafts: &[Draft<'a>],
     schema: &'a Schema,

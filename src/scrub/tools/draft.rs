@@ -1,4 +1,4 @@
-//! Rules for columns and tables that have just been classed as personal.
+//! Drafts rules for columns and tables that were just classed as personal.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,15 @@ use super::super::replacements::UNUSABLE_PASSWORD;
 use super::super::rules::{ColumnAction, RowRule, Template};
 use crate::schema::{Column, Schema, Table, TableName};
 
-/// Those of the candidates whose rows can all be deleted: what points to them is deleted too.
+/// The candidates whose rows can all be deleted, because everything that points to them is deleted
+/// too.
 pub fn deletable<'a>(
     candidates: impl Iterator<Item = &'a TableName>,
     manifest: &Manifest,
     schema: &Schema,
 ) -> BTreeSet<&'a TableName> {
     let mut result: BTreeSet<&TableName> = candidates.collect();
-    // Each table that drops out can take others along, so that this goes on until none does.
+    // Each excluded table can exclude others, so repeat until none is excluded.
     loop {
         let kept: BTreeSet<&TableName> = result
             .iter()
@@ -44,7 +45,7 @@ fn is_deleted(table: &TableName, manifest: &Manifest, schema: &Schema) -> bool {
     })
 }
 
-/// What can be done to a personal column of rows that stay; `None` if nothing can.
+/// The action for a personal column of rows that stay. `None` if no action fits.
 pub fn action(
     name: &TableName,
     table: &Table,
@@ -94,14 +95,14 @@ pub(in super::super) fn is_referenced(schema: &Schema, name: &TableName, column:
     referencing(schema, name).any(|(_, key)| key.referenced_columns.iter().any(|one| one == column))
 }
 
-/// Whether the audit lets the addresses pass that bcops itself would write.
+/// Whether the audit allows the addresses that bcops itself would write.
 pub(in super::super) fn may_write_addresses(manifest: &Manifest) -> bool {
     let allowed = manifest.allow.get(&Kind::Email);
     allowed.is_some_and(|allowed| allowed.iter().any(|one| one == "*@example.invalid"))
 }
 
-/// A value that is made of the primary key, and so as unique as that is. It is an address only where
-/// the audit does not take it for someone's.
+/// A value made from the primary key, so as unique as that. It is an address only if the audit does
+/// not take it for a person's address.
 pub(in super::super) fn unique_value(
     table: &Table,
     column: &Column,

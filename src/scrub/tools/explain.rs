@@ -1,4 +1,4 @@
-//! What a manifest says about one table, in words and as JSON.
+//! Explains what a manifest says about one table, in words and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -14,12 +14,12 @@ use super::super::suspicious_names;
 use super::nearest::similar;
 use crate::schema::{ForeignKey, Schema, TableName};
 
-/// How many names are offered in the place of one that is not there.
+/// How many similar names are offered for an unknown one.
 const MOST_NAMES: usize = 5;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    #[error("there is no table {name}{}", offer(.similar))]
+    #[error("cannot explain {name}: there is no such table{}", offer(.similar))]
     UnknownTable { name: String, similar: Vec<String> },
 }
 
@@ -30,8 +30,8 @@ fn offer(similar: &[String]) -> String {
     }
 }
 
-/// Everything that the manifest, and the database where there is one, say about a table. The name
-/// is `table`, or `schema.table` outside of `public`.
+/// Everything that the manifest, and the database if there is one, say about a table. The name is
+/// `table`, or `schema.table` outside `public`.
 pub fn explain<'a>(
     manifest: &'a Manifest,
     schema: Option<&'a Schema>,
@@ -57,22 +57,22 @@ fn unknown(manifest: &Manifest, schema: Option<&Schema>, table: &str) -> Explain
     }
 }
 
-/// What is known of a table, for a person and for a program.
+/// The facts about a table, for people and programs.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Explanation<'a> {
     table: TableName,
-    /// `null` of a table that is not in the manifest.
+    /// `null` if the table is not in the manifest.
     class: Option<Class>,
     /// The line of the manifest.
     place: Option<&'a Place>,
-    /// The partitioned table whose entry it is, if it is not the table's own.
+    /// The partitioned table whose entry applies, if the table has none of its own.
     entry_of: Option<TableName>,
-    /// `null` where no database was looked at.
+    /// `null` if no database was read.
     in_database: Option<bool>,
     columns: Vec<ColumnFact>,
     /// What each policy does with the table.
     policies: BTreeMap<&'a str, PolicyFact>,
-    /// Rules of other tables that ask which rows stay here.
+    /// Rules of other tables that depend on which rows stay here.
     looked_into_by: Vec<String>,
     points_to: Vec<String>,
     pointed_to_by: Vec<String>,
@@ -83,7 +83,7 @@ struct ColumnFact {
     name: String,
     #[serde(rename = "type")]
     type_name: Option<String>,
-    /// `null` for a column that has no class, because it needs none or because it lacks one.
+    /// `null` for a column without a class, whether it needs one or not.
     class: Option<Class>,
     remark: Option<&'static str>,
 }
@@ -128,7 +128,7 @@ impl fmt::Display for Explanation<'_> {
         match (self.class.zip(self.place), &self.entry_of) {
             (Some((class, place)), None) => writeln!(f, ": {class} ({place})")?,
             (Some((class, place)), Some(parent)) => {
-                writeln!(f, ": {class}, as a part of {} ({place})", parent.short())?;
+                writeln!(f, ": {class}, as a partition of {} ({place})", parent.short())?;
             }
             (None, _) => writeln!(f, ": not in the manifest")?,
         }
@@ -151,9 +151,9 @@ impl fmt::Display for Explanation<'_> {
             writeln!(f, "  {policy}: {}", fact.in_words())?;
         }
         for (title, lines) in [
-            ("other rules look into it", &self.looked_into_by),
-            ("it points to", &self.points_to),
-            ("what points to it", &self.pointed_to_by),
+            ("other rules that look into it", &self.looked_into_by),
+            ("tables that it points to", &self.points_to),
+            ("tables that point to it", &self.pointed_to_by),
         ] {
             if !lines.is_empty() {
                 write!(f, "\n{title}\n  {}\n", lines.join("\n  "))?;
@@ -179,8 +179,8 @@ impl PolicyFact {
                     || entry.columns.values().any(|(class, _)| *class == Class::Personal)
             });
             let rule = match entry {
-                Some(_) if !personal => "kept, as no rule says otherwise",
-                _ => "none, which stops a scrub",
+                Some(_) if !personal => "kept, because it has no rule",
+                _ => "no rule, which stops a scrub",
             };
             let rule = rule.into();
             return PolicyFact { rule, place: None, reason: None, audit_allow: Vec::new() };
@@ -199,7 +199,7 @@ impl PolicyFact {
             let _ = write!(words, " ({place})");
         }
         if let Some(reason) = self.reason.as_ref().filter(|reason| !self.rule.contains(*reason)) {
-            let _ = write!(words, "\n    what else is personal may stay: {reason}");
+            let _ = write!(words, "\n    other personal data may stay: {reason}");
         }
         if !self.audit_allow.is_empty() {
             let columns = self.audit_allow.join(", ");
@@ -209,7 +209,7 @@ impl PolicyFact {
     }
 }
 
-/// In the order of the database, followed by what only the manifest has.
+/// In the order of the database, followed by columns that only the manifest has.
 fn column_facts(
     entry: Option<&TableEntry>,
     schema: Option<&Schema>,
@@ -227,7 +227,7 @@ fn column_facts(
                 (Some(table), Some(entry))
                     if !suspicious_names::needs_class(table, column, entry.class) =>
                 {
-                    Some("passes unlisted: its type and its name suggest nobody")
+                    Some("need not be listed: its type and name suggest no person")
                 }
                 _ => Some("not classified"),
             },

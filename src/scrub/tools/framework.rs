@@ -1,4 +1,4 @@
-//! What is known of the tables that Django and Wagtail bring to every site, whosever site it is.
+//! Supplies what is known about the tables that Django and Wagtail create on every site.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use super::super::rules::Class;
 use super::suggest::Samples;
 use crate::schema::{Schema, TableName};
 
-/// What the names of these tables begin with.
+/// The prefixes of these tables' names.
 const PREFIXES: [&str; 4] = ["auth_", "django_", "taggit_", "wagtail"];
 
-/// The built-in manifest's entries for tables of the schema that the manifest lacks. A value that
-/// contradicts a class is worth more than the class.
+/// The built-in manifest's entries for tables of the schema that the manifest lacks. An entry is
+/// skipped if sampled values contradict one of its operational columns.
 pub fn entries(
     schema: &Schema,
     manifest: &Manifest,

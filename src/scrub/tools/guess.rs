@@ -1,7 +1,7 @@
-//! What a column is likely to hold, from its name, its type and what a sample of it shows.
+//! Guesses what a column holds, from its name, its type and a sample of its values.
 //!
-//! A guess is a draft for a person to confirm, so it errs to the side of personal data: only values
-//! that were seen, and that show no sign of it, make a column of unknown meaning operational.
+//! A guess is a draft that a person confirms, so it prefers personal data. A column of unknown
+//! meaning becomes operational only if values were seen and none shows a sign of personal data.
 
 use super::super::column_type::ColumnType;
 use super::super::encoded::Form;
@@ -12,15 +12,15 @@ use super::super::suspicious_names::{self, has_part, meaning};
 use super::sample::ColumnSample;
 use crate::schema::{Column, Table, TableName};
 
-/// A class with the reason for it.
+/// A class and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guess {
     pub class: Class,
     pub reason: String,
 }
 
-/// Parts of names that mean personal data, and what they mean. What begins with an equals sign has
-/// to be the whole name, as it is a part of harmless ones.
+/// Parts of names that mean personal data, and their meaning. A part with an equals sign must be
+/// the whole name, because it also occurs in harmless names.
 const PERSONAL: [(&str, &[&str]); 13] = [
     ("an e-mail address", &["email", "mail", "recipient", "sender", "to_address", "from_address"]),
     ("a telephone number", &["phone", "telephone", "tel", "mobile", "fax"]),
@@ -28,7 +28,7 @@ const PERSONAL: [(&str, &[&str]); 13] = [
         "a secret",
         &["password", "passwd", "secret", "token", "otp", "api_key", "private_key", "session"],
     ),
-    ("an address of the network", &["ip", "ip_address", "remote_addr", "user_agent"]),
+    ("a network address", &["ip", "ip_address", "remote_addr", "user_agent"]),
     (
         "the name of a person",
         &[
@@ -60,7 +60,7 @@ const PERSONAL: [(&str, &[&str]); 13] = [
     ("a trait of a person", &["gender", "sex", "ethnicity", "religion", "disability", "signature"]),
     ("a picture of a person or their name", &["avatar", "photo", "portrait"]),
     (
-        "what somebody wrote",
+        "what a person wrote",
         &[
             "comment",
             "comments",
@@ -79,11 +79,11 @@ const PERSONAL: [(&str, &[&str]); 13] = [
             "remarks",
         ],
     ),
-    ("what somebody searched for", &["query", "=search", "keywords"]),
-    ("what somebody sent", &["form_data", "submission", "payload", "request", "response", "=data"]),
+    ("what a person searched for", &["query", "=search", "keywords"]),
+    ("what a person sent", &["form_data", "submission", "payload", "request", "response", "=data"]),
 ];
 
-/// Parts of names under which a site publishes.
+/// Parts of names of published columns.
 const CONTENT: [&str; 14] = [
     "title",
     "heading",
@@ -101,7 +101,7 @@ const CONTENT: [&str; 14] = [
     "subtitle",
 ];
 
-/// Parts of names under which a program keeps its own codes.
+/// Parts of names of columns with a program's own codes.
 const CODES: [&str; 31] = [
     "slug",
     "codename",
@@ -136,16 +136,17 @@ const CODES: [&str; 31] = [
     "encoding",
 ];
 
-/// Names of columns that hold a secret whatever their values look like. In other columns these words
-/// are harmless, so each is a whole name or its end.
+/// Names of columns that hold a secret whatever their values look like. These words are harmless
+/// inside other names, so each must be the whole name or its end.
 const SECRETS: [&str; 9] =
     ["key", "digest", "salt", "seed", "nonce", "verifier", "hmac", "private", "hash"];
 
-/// Words beside those that say it is the sum of a file.
+/// Words that mean the checksum of a file instead of a secret.
 const OF_FILES: [&str; 7] =
     ["file", "content", "storage", "checksum", "etag", "name", "translation"];
 
-/// Words of a table that holds secrets, beside those that suggest one anywhere.
+/// Words in the names of tables that hold secrets, besides the words that suggest a secret
+/// anywhere.
 const TABLES_OF_SECRETS: [&str; 21] = [
     "otp",
     "totp",
@@ -170,10 +171,10 @@ const TABLES_OF_SECRETS: [&str; 21] = [
     "grants",
 ];
 
-/// So few values show nothing.
+/// Fewer values prove nothing.
 const ENOUGH_VALUES: u64 = 20;
 
-/// What a name means, if it suggests personal data.
+/// The meaning of a name, if it suggests personal data.
 pub fn by_name(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();
     let found = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
@@ -189,7 +190,7 @@ pub fn guess(name: &TableName, table: &Table, column: &Column, sample: &ColumnSa
     }
     if sample.unread > 0 {
         let (unread, values) = (sample.unread, sample.values);
-        return personal(format!("{unread} of {values} values cannot be looked into"));
+        return personal(format!("{unread} of {values} values cannot be decoded"));
     }
     if let Some(reason) = personal_form(table, column) {
         return personal(reason.into());
@@ -216,7 +217,7 @@ pub fn guess(name: &TableName, table: &Table, column: &Column, sample: &ColumnSa
     text(column, &lower, sample)
 }
 
-/// Text without a telling name: its values decide.
+/// Judges text without a telling name by its values.
 fn text(column: &Column, name: &str, sample: &ColumnSample) -> Guess {
     let personal = |reason: String| Guess { class: Class::Personal, reason };
     let (values, shapes) = (sample.values, &sample.shapes);
@@ -241,7 +242,7 @@ fn text(column: &Column, name: &str, sample: &ColumnSample) -> Guess {
     }
     if is_unbounded(column) {
         return personal(format!(
-            "text without a limit, in which anybody may have written; {seen}"
+            "text without a length limit, in which anyone may have written; {seen}"
         ));
     }
     if !shapes.are_of_a_choice() {
@@ -262,7 +263,7 @@ fn is_secret(column: &str) -> bool {
         && !OF_FILES.iter().any(|part| has_part(column, part))
 }
 
-/// What the name of a table says of every text in it.
+/// What the name of a table says about every text in it.
 fn by_table(table: &TableName) -> Option<&'static str> {
     let name = table.name.to_lowercase();
     let meaning = meaning(&name);
@@ -272,7 +273,7 @@ fn by_table(table: &TableName) -> Option<&'static str> {
     meaning.or_else(|| is_about_people(&name).then_some("something about a person"))
 }
 
-/// A number or a date without a telling name, of which no sample could show more.
+/// Judges a number or a date without a telling name, about which a sample shows nothing more.
 fn number(table: &Table, column: &Column) -> Guess {
     let operational = |reason: &str| Guess { class: Class::Operational, reason: reason.into() };
     let mut primary = table.unique_keys.iter().filter(|key| key.primary);
@@ -283,13 +284,13 @@ fn number(table: &Table, column: &Column) -> Guess {
         return operational(&format!("points to {}", key.references.short()));
     }
     if column.type_name == "boolean" || column.type_name.starts_with("timestamp") {
-        return operational("a moment or a flag without a telling name: confirm");
+        return operational("a time or a flag whose name suggests no person: confirm");
     }
     let base = column.type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
     let counts = matches!(base, "smallint" | "integer" | "bigint" | "real" | "double precision")
         || matches!(base, "numeric" | "uuid");
     match counts && column.is_plain_value() {
-        true => operational("a number without a telling name: confirm"),
+        true => operational("a number whose name suggests no person: confirm"),
         false => Guess {
             class: Class::Personal,
             reason: "a date, a place or an amount, which can be a person's".into(),
@@ -306,13 +307,13 @@ fn is_unbounded(column: &Column) -> bool {
 
 fn personal_form(table: &Table, column: &Column) -> Option<&'static str> {
     match Form::of(table, column) {
-        Form::Session => return Some("sessions of users, with what they have typed"),
-        Form::Cache => return Some("cached values, which can be anything"),
+        Form::Session => return Some("sessions of users, with what they typed"),
+        Form::Cache => return Some("cached values, which can hold anything"),
         Form::SearchVector => return Some("a search index holds the words of what it indexes"),
         Form::Any => {}
     }
     match column.type_name.trim_end_matches("[]") {
-        "inet" | "cidr" => Some("an address of the network, by its type"),
+        "inet" | "cidr" => Some("a network address, by its type"),
         "bytea" => Some("bytes, which can hold anything"),
         _ => None,
     }

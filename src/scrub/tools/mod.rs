@@ -1,7 +1,6 @@
-//! Help for whoever writes a manifest: what is wrong with it, what to add to it, what it says.
+//! Helps people who write a manifest: what is wrong with it, what is missing, what it says.
 //!
-//! Everything here is a question about values at hand; reading files and databases is left to the
-//! commands.
+//! Everything here works on values in memory. The commands read the files and databases.
 
 mod contradictions;
 mod cut;

@@ -1,15 +1,15 @@
-//! The name that a misspelt one was meant to be.
+//! Finds the name that a misspelt name probably means.
 
 use crate::words::edit_distance;
 
-/// The candidate that differs in so few characters that it is likely to be meant.
+/// The candidate that differs in so few characters that it is probably meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     by_distance(name, candidates)
         .find(|(distance, _)| is_typo(name, *distance))
         .map(|(_, near)| near)
 }
 
-/// The candidates that resemble a name most, or that it is a part of: to be offered, not assumed.
+/// The candidates that resemble a name most, or contain it: to be offered, not assumed.
 pub fn similar<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -37,7 +37,7 @@ fn by_distance<'a>(
     distances.into_iter()
 }
 
-/// Short names differ in little from many others, so that less may be wrong with them.
+/// Short names differ little from many others, so fewer typos are allowed in them.
 fn is_typo(name: &str, distance: usize) -> bool {
     distance <= if name.chars().count() < 8 { 1 } else { 2 }
 }
@@ -47,10 +47,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typos_are_told_from_other_names() {
+    fn typos_are_separated_from_other_names() {
         let names = ["users_user", "users_user_groups", "email", "wagtailcore_page"];
         assert_eq!(nearest("users_usr", names), Some("users_user"));
-        assert_eq!(nearest("emial", names), None, "two of five characters are too many");
+        assert_eq!(nearest("emial", names), Some("email"), "two characters changed places");
+        assert_eq!(nearest("emoil1", names), None, "two of six characters are too many");
         assert_eq!(nearest("emails", names), Some("email"));
         assert_eq!(nearest("wagtailcore_site", names), None);
         assert_eq!(similar("users", names, 3), ["users_user", "users_user_groups"]);

@@ -1,4 +1,4 @@
-//! One thing that is wrong with a manifest, told so that it can be mended.
+//! Describes one problem of a manifest, with its fix.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::schema::TableName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The manifest cannot be applied, or leaves something open.
+    /// The manifest cannot be applied, or leaves something undecided.
     Error,
-    /// Nothing is stopped by it, and it may not be what was meant.
+    /// The manifest can be applied, but may not do what was meant.
     Warning,
 }
 
@@ -30,13 +30,13 @@ impl fmt::Display for Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProblemKind {
-    /// A name that the database lacks, and that is likely to be misspelt.
+    /// A name that the database lacks, probably misspelt.
     Unknown,
-    /// A name that the database lacks, and that it may once have had.
+    /// A name that the database lacks, and perhaps once had.
     Stale,
     /// Something that can hold text and has no class.
     Unclassified,
-    /// Rules that cannot be carried out, or that say two things at once.
+    /// Rules that cannot be carried out, or that contradict each other.
     Contradictory,
 }
 
@@ -57,22 +57,24 @@ pub struct Problem {
     pub kind: ProblemKind,
     pub table: Option<TableName>,
     pub column: Option<String>,
-    /// The line of the manifest, if it says anything about the matter.
+    /// The line of the manifest, if the manifest mentions it.
     pub place: Option<Place>,
-    /// The policies under which it shows, or none where it has nothing to do with policies.
+    /// The policies under which the problem occurs. Empty if it does not depend on policies.
     pub policies: Vec<String>,
     pub problem: String,
     /// What to write into the manifest, or to do instead.
-    pub mend: String,
+    #[serde(rename = "mend")]
+    pub fix: String,
 }
 
 impl Problem {
-    /// Whether it is only that the database lacks what the built-in manifest names.
+    /// Whether the only problem is that the database lacks something that the built-in manifest
+    /// names.
     pub fn is_of_the_built_in_site(&self) -> bool {
         let is_absent = matches!(self.kind, ProblemKind::Unknown | ProblemKind::Stale);
         let is_built_in =
             self.place.as_ref().is_some_and(|place| &*place.origin == built_in::ORIGIN);
-        // A rule that cannot be applied is a problem whoever wrote it.
+        // A rule that cannot be applied is a problem even if it is built in.
         is_built_in
             && (self.severity == Severity::Warning || (is_absent && self.policies.is_empty()))
     }
@@ -92,7 +94,7 @@ impl fmt::Display for Problem {
             f.write_str(": ")?;
         }
         write!(f, "{} [{}]", self.problem, self.kind)?;
-        for line in self.mend.lines() {
+        for line in self.fix.lines() {
             write!(f, "\n    {line}")?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Drafting the names of members that revisions have and no column of their model stands for.
+//! Drafts the names of revision members that no column of their model describes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,8 +11,8 @@ use super::guess::by_name;
 use super::revision_samples::RevisionSamples;
 use crate::schema::{Schema, TableName};
 
-/// TOML for the members that would be dropped, or nothing. What a name makes personal is left to a
-/// person to take in.
+/// TOML for the members that would be dropped. Members whose names suggest personal data are
+/// commented out, for a person to decide.
 pub fn draft(seen: &RevisionSamples, schema: &Schema, manifest: &Manifest) -> String {
     let Some(table) = &seen.table else { return String::new() };
     let (mut kept, mut doubtful) = (BTreeMap::new(), BTreeMap::new());
@@ -50,7 +50,7 @@ fn text(kept: &BTreeMap<String, String>, doubtful: &BTreeMap<String, String>) ->
     if kept.is_empty() && doubtful.is_empty() {
         return String::new();
     }
-    let mut text = "\n# Members of revisions that no column stands for. Take out what may hold personal data.\n\
+    let mut text = "\n# Members of revisions that no column describes. Remove those that may hold personal data.\n\
                     [revisions]\nkeep_members = [\n"
         .to_owned();
     for (name, remark) in kept {
@@ -63,7 +63,7 @@ fn text(kept: &BTreeMap<String, String>, doubtful: &BTreeMap<String, String>) ->
     text
 }
 
-/// The paths that a rule of the revisions names to keep, and to remove.
+/// The paths that a rule of the revisions keeps, and the paths that it removes.
 fn rule_paths(
     manifest: &Manifest,
     table: &TableName,
@@ -88,8 +88,8 @@ fn begins_with(path: &[Step], prefix: &[Step]) -> bool {
         && prefix.iter().zip(path).all(|(wanted, step)| *wanted == Step::Any || wanted == step)
 }
 
-/// With the app where two have models of one name. Django's content types have lower case only; a
-/// capital letter tells the model from its app.
+/// Writes the member with the app if two apps have models of the same name. Django's content types
+/// are in lower case only; the capital letter marks the model.
 fn spell(of: &ContentType, path: &[Step], all: &[ContentType]) -> String {
     let mut model = of.model.clone();
     if let Some(first) = model.get_mut(..1) {

@@ -1,4 +1,4 @@
-//! The members of the revisions at hand, by their models: names and counts, and never a value.
+//! Lists the members of sampled revisions, by model: names and counts, and never a value.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,31 @@ use super::super::revisions::{CONTENT, CONTENT_TYPE, CONTENT_TYPE_COLUMNS, Conte
 use super::super::rules::Step;
 use crate::schema::TableName;
 
-/// So many paths of one model are told apart.
+/// The most paths that are recorded for one model.
 const MOST_PATHS: usize = 2000;
 
-/// Deeper members are not told apart.
+/// Members below this depth are recorded together.
 const DEEPEST: usize = 8;
 
-/// By content type: how many revisions hold something at a path.
+/// By content type: how many revisions hold a value at a path.
 type Paths = BTreeMap<Vec<Step>, u64>;
 
-/// What was seen of revisions and of the models that they are of.
+/// The sampled revisions and their models.
 #[derive(Debug, Default)]
 pub struct RevisionSamples {
-    /// In the schema of the first table of revisions that came by.
+    /// The first table of revisions that was read.
     pub(super) table: Option<TableName>,
     pub(super) content_types: Vec<ContentType>,
     pub(super) members: BTreeMap<Vec<u8>, Paths>,
 }
 
 impl RevisionSamples {
-    /// Whether all rows of the table are wanted.
+    /// Whether all rows of the table are needed.
     pub(super) fn wants(table: &TableName) -> bool {
         matches!(table.name.as_str(), "wagtailcore_revision" | "django_content_type")
     }
 
-    /// Looks at complete rows of a table that is wanted.
+    /// Reads complete rows of such a table.
     pub(super) fn take(&mut self, table: &TableName, columns: &[String], rows: &[u8]) {
         let position = |name: &str| columns.iter().position(|column| column == name);
         let fields = |row: &[u8]| -> Vec<Vec<u8>> {
@@ -78,8 +78,8 @@ impl RevisionSamples {
     }
 }
 
-/// Notes the paths of everything that holds something. A name that may be a value stands for every
-/// name.
+/// Records the paths of everything that holds a value. A name that may be a value itself is
+/// recorded as `*`.
 fn walk(value: &Value, path: &mut Vec<Step>, found: &mut Paths) {
     let mut below = |step: Step, value: &Value| {
         path.push(step);

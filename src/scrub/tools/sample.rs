@@ -1,7 +1,7 @@
-//! Samples of a table's values as COPY text, of which only counts are kept.
+//! Samples a table's values as COPY text, and keeps only counts.
 //!
-//! Values count and not rows: a thousand empty ones are no evidence. So every value is looked at until
-//! the time for the table is used up. A column with too few values then stays unknown.
+//! Values count, not rows: a thousand empty values are no evidence. So rows are read until the
+//! table's time is used up. A column with too few values then stays unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -14,26 +14,26 @@ use super::shapes::Shapes;
 use super::suggest::Samples;
 use crate::schema::TableName;
 
-/// How many rows of each table are looked at, however long it takes.
+/// How many rows of each table are read, however long it takes.
 pub const SAMPLE_ROWS: usize = 2_000;
 
-/// How long the rows behind those may take, of one table and of all.
+/// How long further rows may take, for one table and for all tables.
 const TIME_OF_TABLE: Duration = Duration::from_secs(10);
 const TIME_OF_ALL: Duration = Duration::from_secs(90);
 
 /// What the values of one column showed.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnSample {
-    /// How many values there were, NULLs and empty ones apart.
+    /// The number of values, without NULLs and empty values.
     pub values: u64,
-    /// In how many of them each kind was found.
+    /// In how many values each kind was found.
     pub hits: BTreeMap<Kind, u64>,
-    /// How many could not be looked into.
+    /// How many values could not be decoded.
     pub unread: u64,
     pub shapes: Shapes,
 }
 
-/// What the rows of each table hold.
+/// The samples of all tables.
 #[derive(Debug, Default)]
 pub struct RowSamples {
     tables: BTreeMap<TableName, TableSample>,
@@ -49,7 +49,7 @@ struct TableSample {
 }
 
 impl RowSamples {
-    /// Looks at complete rows, as many as are still wanted. `columns` are those of the rows.
+    /// Reads complete rows, as many as are still needed. `columns` are those of the rows.
     pub fn take(&mut self, table: &TableName, columns: &[String], rows: &[u8]) {
         if RevisionSamples::wants(table) {
             self.revisions.take(table, columns, rows);
@@ -75,7 +75,7 @@ impl RowSamples {
         self.spent += started.elapsed();
     }
 
-    /// Whether enough rows of the table have been seen.
+    /// Whether enough rows of the table were read.
     pub fn is_complete(&self, table: &TableName) -> bool {
         !RevisionSamples::wants(table)
             && self.tables.get(table).is_some_and(|sample| {
@@ -83,7 +83,7 @@ impl RowSamples {
             })
     }
 
-    /// Whether every row of the table is wanted.
+    /// Whether every row of the table is needed.
     pub fn wants_all(table: &TableName) -> bool {
         RevisionSamples::wants(table)
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_once_for_each_kind_and_empty_ones_are_none() {
+    fn values_count_once_for_each_kind_and_empty_values_do_not_count() {
         let table = TableName::public("t");
         let mut samples = RowSamples::default();
         let columns = ["a".to_owned(), "b".to_owned()];

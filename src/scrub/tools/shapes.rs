@@ -1,22 +1,22 @@
-//! What values look like: words that someone wrote, names, keys, or codes of a program.
+//! Classifies values by their look: words that a person wrote, names, keys, or codes of a program.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-/// A vocabulary of more words than this is not a closed one.
+/// A vocabulary with more words is not a closed one.
 const MOST_WORDS: usize = 12;
 
-/// How often each word of a closed vocabulary stands there on average.
+/// How often each word of a closed vocabulary occurs on average.
 const REPEATED: u64 = 4;
 
-/// The shortest value that can be a key.
+/// The length of the shortest value that can be a key.
 const SHORTEST_KEY: usize = 20;
 
 /// How many values have which shape.
 #[derive(Debug, Clone, Default)]
 pub struct Shapes {
     values: u64,
-    /// Hashes of the different values, up to one more than a closed vocabulary has.
+    /// Hashes of the distinct values, up to one more than a closed vocabulary has.
     different: HashSet<u64, BuildHasherDefault<DefaultHasher>>,
     written: u64,
     words: u64,
@@ -26,15 +26,15 @@ pub struct Shapes {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// Two words or more, or one with a capital letter, as a person writes.
+    /// Two or more words, or one with a capital letter, as a person writes.
     Written,
-    /// Nothing but two to four words with capital letters.
+    /// Only two to four words with capital letters.
     Name,
-    /// One word in lower case: a value of a program, or the name of an account.
+    /// One word in lower case: a value of a program, or an account name.
     Word,
-    /// Long, and of letters and digits without order.
+    /// Long, with letters and digits in no order.
     Key,
-    /// Anything else without blanks: numbers, paths, identifiers, times.
+    /// Anything else without spaces: numbers, paths, identifiers, times.
     Code,
 }
 
@@ -54,13 +54,13 @@ impl Shapes {
         }
     }
 
-    /// Whether a few values stand there again and again, as those of a choice do.
+    /// Whether the same few values occur again and again, as in a choice field.
     pub(super) fn are_of_a_choice(&self) -> bool {
         let different = self.different.len() as u64;
         self.different.len() <= MOST_WORDS && self.values >= different * REPEATED
     }
 
-    /// Whether most look like names of people.
+    /// Whether most values look like names of people.
     pub(super) fn are_names(&self) -> bool {
         self.names > 0 && self.names * 2 >= self.values
     }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_told_by_their_shape() {
+    fn values_are_classified_by_their_shape() {
         for (value, shape) in [
             ("Zebedia One", Shape::Name),
             ("Anne-Marie O'Neil", Shape::Written),

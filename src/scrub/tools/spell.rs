@@ -1,4 +1,4 @@
-//! Writing entries of a manifest as the TOML that `Manifest::parse` reads.
+//! Writes entries of a manifest as TOML that `Manifest::parse` reads.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub struct SpelledColumn {
     pub remark: Option<String>,
 }
 
-/// `[tables.NAME]` with its class and columns; the remarks stand at the ends of their lines.
+/// `[tables.NAME]` with its class and columns. Remarks are at the ends of the lines.
 pub fn table(name: &TableName, class: Class, columns: &[SpelledColumn]) -> String {
     let mut text = format!("[tables.{}]\nclass = \"{class}\"\n", key(name));
     for list in [Class::Personal, Class::Operational, Class::Content] {
@@ -83,7 +83,7 @@ fn columns(actions: &BTreeMap<String, ColumnAction>, text: &mut String) {
                     member("redact", list(redact.iter().map(|kind| kind_name(*kind))));
                 }
             }
-            // No manifest can say this.
+            // A manifest cannot express this.
             ColumnAction::Empty(_) => {}
             ColumnAction::Null => lists.entry("null").or_default().push(column),
             ColumnAction::Replace(by) => lists.entry(by.word).or_default().push(column),
@@ -140,7 +140,8 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// A name of the database may hold a line feed, which would end the comment.
+/// Replaces control characters. A name in the database can hold a line feed, which would end the
+/// comment.
 pub fn one_line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

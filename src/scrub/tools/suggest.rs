@@ -1,7 +1,7 @@
-//! Drafting the entries that a manifest lacks.
+//! Drafts the entries that a manifest lacks.
 //!
-//! A draft holds names, types and counts, never a value. What cannot be given a rule is left
-//! without one, so that the checks go on to object: a draft must not make a hole look mended.
+//! A draft holds names, types and counts, never a value. A column that no rule fits gets none, so
+//! the checks still report it: a draft must not hide a gap.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use super::spell::{self, SpelledColumn, one_line};
 use super::validate::validate;
 use crate::schema::{Column, Schema, Table, TableName};
 
-/// What a look at values of each table showed.
+/// What sampled values of each table showed.
 pub trait Samples {
     /// What the values of the column showed.
     fn column(&self, table: &TableName, column: &str) -> ColumnSample;
 
-    /// What was seen of revisions, if anything was.
+    /// What was read of revisions, if anything.
     fn revisions(&self) -> Option<&RevisionSamples> {
         None
     }
 }
 
-/// Where no value was looked at.
+/// For drafts without sampled values.
 pub struct NoSamples;
 
 impl Samples for NoSamples {
@@ -45,12 +45,12 @@ impl Samples for NoSamples {
 
 /// TOML for everything that needs a class and has none.
 ///
-/// Over the built-in manifest, or over one without entries, it is a whole file. Otherwise it is to
-/// be added to the file at hand; an entry that is already there says so, and is to be replaced.
+/// If the manifest is the built-in one or has no entries, the result is a whole file. Otherwise it
+/// is to be added to the existing file. If it replaces an existing entry, a comment says so.
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
     let mut known = framework::entries(schema, manifest, samples);
     let mut round = suggest_with(schema, manifest, samples, &known);
-    // What is known of a table elsewhere may not fit it here. It is then guessed like any other.
+    // A known entry may not fit this schema. The table is then guessed like any other.
     loop {
         let unfit: Vec<TableName> =
             round.problems.iter().flat_map(|(table, _)| table.clone()).collect();
@@ -63,7 +63,7 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
     }
 }
 
-/// A draft, and what a check of it against the schema objects to.
+/// A draft, and the problems that a check against the schema finds.
 struct Round {
     text: String,
     problems: Vec<(Option<TableName>, String)>,
@@ -95,7 +95,7 @@ fn suggest_with(
         .map(|(_, line)| format!("#   {}\n", one_line(line)))
         .collect();
     if !lines.is_empty() {
-        text.push_str("\n# To decide, before a scrub can use this:\n");
+        text.push_str("\n# Decide these before a scrub can use the manifest:\n");
         text.extend(lines);
     }
     let revisions = samples
@@ -110,8 +110,8 @@ fn suggest_with(
     Round { text, problems }
 }
 
-/// The manifest as it is once the draft is in it. `None` where the draft cannot be read, which only a
-/// fault of this program could bring about.
+/// The manifest with the draft added. `None` if the draft cannot be read, which would be a bug of
+/// bcops.
 fn with_draft(manifest: &Manifest, tables: &str) -> Option<Manifest> {
     let policies: Vec<String> = manifest.policies.iter().map(|name| toml_string(name)).collect();
     let text = format!("schema_version = 1\npolicies = [{}]\n{tables}", policies.join(", "));
@@ -125,7 +125,7 @@ fn header(schema: &Schema, manifest: &Manifest) -> String {
     let mut text = String::new();
     let own_file = manifest.tables.values().any(|entry| &*entry.place.origin != built_in::ORIGIN);
     if own_file {
-        text.push_str("# To be added to your manifest.\n");
+        text.push_str("# Add these entries to your manifest.\n");
         return text;
     }
     text.push_str("schema_version = 1\n");
@@ -142,16 +142,16 @@ fn header(schema: &Schema, manifest: &Manifest) -> String {
     text
 }
 
-/// An entry in the making.
+/// An entry that is being drafted.
 pub(super) struct Draft<'a> {
     pub name: &'a TableName,
     pub table: &'a Table,
     class: Class,
     columns: Vec<SpelledColumn>,
     rules: BTreeMap<String, Rule>,
-    /// The entry that this one takes the place of.
+    /// The entry that this one replaces.
     replaces: Option<&'a Place>,
-    /// Whether the classes and rules are those that Django's and Wagtail's own tables have.
+    /// Whether classes and rules come from the known entries of Django's and Wagtail's tables.
     is_known: bool,
     remarks: Vec<String>,
 }
@@ -247,7 +247,7 @@ fn begin<'a>(
         None => Class::Operational,
     };
     if own.is_none() {
-        // Of a table that is not personal only what cannot pass unlisted is worth a line.
+        // In a table that is not personal, only columns that must be listed get a line.
         columns.retain(|one| {
             let column = table.column(&one.name);
             column.is_none_or(|column| suspicious_names::needs_class(table, column, class))
@@ -259,7 +259,7 @@ fn begin<'a>(
 }
 
 impl<'a> Draft<'a> {
-    /// Whether nothing is known or written of the table yet.
+    /// Whether nothing is known or written about the table yet.
     pub fn is_new(&self) -> bool {
         self.replaces.is_none() && !self.is_known
     }
@@ -274,7 +274,7 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// Why the rows had better stay whatever points to them, if there is a reason.
+    /// Why the rows should stay, whether or not other rows point to them, if there is a reason.
     pub fn stays(&self) -> Option<String> {
         let primary = self.table.unique_keys.iter().find(|key| key.primary);
         let inherits = primary.and_then(|primary| {
@@ -285,7 +285,7 @@ impl<'a> Draft<'a> {
             return Some(format!("each is a part of a row of {}", key.references.short()));
         }
         let published = self.columns.iter().any(|column| column.class == Class::Content);
-        published.then(|| "they also hold what is published".into())
+        published.then(|| "they also hold published content".into())
     }
 
     fn add_rules(
@@ -309,7 +309,7 @@ impl<'a> Draft<'a> {
             let why = self.stays().unwrap_or_else(|| {
                 format!("other tables point to them: {}", referring(schema, self.name))
             });
-            self.remarks.push(format!("Rows stay, as {why}."));
+            self.remarks.push(format!("Rows stay, because {why}."));
         }
         let mut actions = BTreeMap::new();
         for column in new_personal {
@@ -318,7 +318,7 @@ impl<'a> Draft<'a> {
                     actions.insert(column.name.clone(), action);
                 }
                 None => self.remarks.push(format!(
-                    "No rule fits {} ({}): delete the rows, or give a reason why it may stay.",
+                    "No rule fits {} ({}): delete the rows, or give a reason to keep it.",
                     column.name, column.type_name
                 )),
             }
@@ -338,7 +338,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A link to rows that go.
+    /// Empties a link to rows that are deleted.
     fn empty(&mut self, column: &str) {
         if self.rules.is_empty() {
             self.rules.insert(ANY_POLICY.into(), self.empty_rule());
@@ -346,7 +346,7 @@ impl<'a> Draft<'a> {
         for rule in self.rules.values_mut().filter(|rule| rule.rows != RowRule::Delete) {
             rule.columns.insert(column.to_owned(), ColumnAction::Null);
         }
-        self.remarks.push(format!("{column} is emptied, as it points to rows that are deleted."));
+        self.remarks.push(format!("{column} is emptied, because it points to deleted rows."));
     }
 
     fn empty_rule(&self) -> Rule {
@@ -362,7 +362,7 @@ impl<'a> Draft<'a> {
     fn spell(&self) -> String {
         let mut text = String::new();
         if let Some(place) = self.replaces {
-            text.push_str(&format!("# Takes the place of the entry at {place}.\n"));
+            text.push_str(&format!("# Replaces the entry at {place}.\n"));
         }
         for remark in &self.remarks {
             text.push_str(&format!("# {}\n", one_line(remark)));

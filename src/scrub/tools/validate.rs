@@ -1,4 +1,4 @@
-//! Everything that is wrong between a manifest and a schema, under every policy.
+//! Finds everything that is wrong between a manifest and a schema, under every policy.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use super::nearest::nearest;
 use super::problem::{Problem, ProblemKind, Severity};
 use crate::schema::{Schema, Table, TableName};
 
-/// The problems in the order of the manifest's lines; those without a line come first.
+/// The problems in the order of the manifest's lines. Problems without a line come first.
 pub fn validate(manifest: &Manifest, schema: &Schema) -> Vec<Problem> {
     let mut problems = Problems::default();
     for policy in &manifest.policies {
-        // The check that a scrub itself begins with, so that both always agree.
+        // A scrub begins with the same check, so both always agree.
         match ScrubPlan::new(manifest, policy, schema, &[]) {
             Ok(plan) => {
                 for check in plan.open_checks() {
@@ -42,7 +42,7 @@ pub fn validate(manifest: &Manifest, schema: &Schema) -> Vec<Problem> {
     problems
 }
 
-/// Problems that are the same under several policies are told once.
+/// Reports problems that several policies share only once.
 #[derive(Default)]
 struct Problems {
     list: Vec<Problem>,
@@ -75,13 +75,13 @@ fn of_finding(finding: Finding, schema: &Schema) -> Problem {
         FindingKind::Unknown => ProblemKind::Unknown,
         FindingKind::Contradictory => ProblemKind::Contradictory,
     };
-    let mut mend = finding.mend;
+    let mut fix = finding.fix;
     let table = finding.table.as_ref().and_then(|table| schema.tables.get(table));
     if kind == ProblemKind::Unknown
         && let (Some(table), Some(column)) = (table, &finding.column)
         && let Some(meant) = nearest(column, column_names(table)).filter(|meant| meant != column)
     {
-        mend = format!("did you mean {meant}? {mend}");
+        fix = format!("did you mean {meant}? {fix}");
     }
     Problem {
         severity: Severity::Error,
@@ -91,7 +91,7 @@ fn of_finding(finding: Finding, schema: &Schema) -> Problem {
         place: finding.place,
         policies: Vec::new(),
         problem: finding.problem,
-        mend,
+        fix,
     }
 }
 
@@ -103,8 +103,8 @@ fn not_evaluated(check: &OpenCheck) -> Problem {
         column: check.written.first().map(|column| column.name.clone()),
         place: Some(check.place.clone()),
         policies: Vec::new(),
-        problem: format!("{} was not evaluated", check.constraint_in_words()),
-        mend: "pull-data and scrub-pii evaluate it on a server before the first row".into(),
+        problem: format!("{} was not checked", check.constraint_in_words()),
+        fix: "pull-data and scrub-pii check it on a server before the first row".into(),
     }
 }
 
@@ -129,15 +129,15 @@ fn names_that_are_not_there(manifest: &Manifest, schema: &Schema, problems: &mut
                 column: None,
                 place: Some(statement.place.clone()),
                 policies: statement.policies.iter().cloned().collect(),
-                problem: "the statement never runs, as the database lacks this table".into(),
-                mend: "take the statement out, or name a table that there is".into(),
+                problem: "the statement never runs: the database lacks this table".into(),
+                fix: "remove the statement, or name an existing table".into(),
             });
         }
     }
 }
 
-/// An entry for a table that the database lacks is a misspelling if there is a table of nearly
-/// that name for which nothing, or only another file, has an entry.
+/// An entry for a table that the database lacks is a misspelling if a table has nearly that name
+/// and no entry in the same file.
 fn lacking_table(
     name: &TableName,
     entry: &TableEntry,
@@ -175,12 +175,12 @@ fn lacking(
     problem: &str,
     meant: Option<&str>,
 ) -> Problem {
-    let (severity, kind, mend) = match meant {
+    let (severity, kind, fix) = match meant {
         Some(meant) => (Severity::Error, ProblemKind::Unknown, format!("did you mean {meant}?")),
         None => (
             Severity::Warning,
             ProblemKind::Stale,
-            "take it out, unless other copies of the database still have it".into(),
+            "remove it, unless other copies of the database still have it".into(),
         ),
     };
     Problem {
@@ -191,6 +191,6 @@ fn lacking(
         place,
         policies: Vec::new(),
         problem: problem.into(),
-        mend,
+        fix,
     }
 }

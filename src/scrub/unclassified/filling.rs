@@ -1,4 +1,4 @@
-//! What stands in a column whose values are not loaded.
+//! Chooses what a column holds if its values are not loaded.
 
 use super::super::column_type::ColumnType;
 use super::super::rules::ColumnAction;
@@ -7,12 +7,12 @@ use super::value_checks::{Candidate, holds, mentioned};
 use crate::archive::ColumnValues;
 use crate::schema::{Column, Schema, Table, TableName};
 
-/// How a column is emptied that cannot be NULL.
+/// How to empty a column that cannot be NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Emptying {
     /// This value, as COPY would write it.
     Value(String),
-    /// The column is left to the server, which fills in its default.
+    /// The column is not sent, and the server fills in its default.
     Default,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn describe(action: &ColumnAction) -> String {
     }
 }
 
-/// The first that can stand there: NULL, the default, the type's empty value.
+/// The first value that fits: NULL, the default, or the type's empty value.
 pub(super) fn filling(
     schema: &Schema,
     name: &TableName,

@@ -1,8 +1,8 @@
-//! `--unclassified empty`: what nobody has classified is loaded without its contents.
+//! Loads unclassified tables and columns without their contents: `--unclassified empty`.
 //!
-//! A table without a class is loaded without rows, a column without one as NULL, its default or the
-//! type's empty value. It is done by a manifest that says so for the time of one run, so that every
-//! other check still holds. What cannot be emptied stays unclassified, and stops the run.
+//! An unclassified table is loaded without rows, an unclassified column as NULL, its default or the
+//! type's empty value. A manifest for this one run says so, so every other check still holds. A
+//! table or column that cannot be emptied stays unclassified, and stops the run.
 
 mod filling;
 mod value_checks;
@@ -23,7 +23,7 @@ use crate::schema::{Schema, TableName};
 
 pub use filling::Emptying;
 
-/// Where the entries of this manifest come from, in messages.
+/// The origin of this manifest's entries, in messages.
 pub(super) const ORIGIN: &str = "--unclassified empty";
 
 /// What is loaded without its contents.
@@ -31,7 +31,7 @@ pub(super) const ORIGIN: &str = "--unclassified empty";
 pub struct Unclassified {
     /// Loaded without rows.
     pub tables: Vec<TableName>,
-    /// Loaded with something else in them.
+    /// Loaded with other values.
     pub columns: Vec<EmptiedColumn>,
     /// The entries that the manifest lacks, as TOML.
     #[serde(skip)]
@@ -42,7 +42,7 @@ pub struct Unclassified {
 pub struct EmptiedColumn {
     pub table: TableName,
     pub column: String,
-    /// What stands in it instead, in words.
+    /// What the column holds instead, in words.
     pub value: String,
 }
 
@@ -52,14 +52,14 @@ impl Unclassified {
     }
 }
 
-/// A column that refers to rows which are not loaded, and that rows cannot do without.
+/// A foreign key to rows that are not loaded, in a column that must have a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     pub columns: Vec<String>,
     pub table: TableName,
 }
 
-/// Rows that need others which were not loaded.
+/// Rows that need rows which were not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeedyRows {
     pub table: TableName,
@@ -67,11 +67,11 @@ pub struct NeedyRows {
     pub rows: u64,
 }
 
-/// Makes a plan in which everything unclassified is emptied.
+/// Makes a plan that empties everything unclassified.
 ///
 /// # Errors
 ///
-/// What else keeps the manifest from being applied, and what cannot be emptied.
+/// The other reasons why the manifest cannot be applied, and what cannot be emptied.
 pub fn plan_without(
     manifest: &Manifest,
     policy: &str,
@@ -99,7 +99,7 @@ pub fn plan_without(
         match (&finding.table, &finding.column) {
             (Some(table), None) => emptying.empty_table(table),
             (Some(table), Some(column)) => columns.push((table, column)),
-            // Large objects are of no table, and have a setting of their own.
+            // Large objects belong to no table, and have their own setting.
             (None, _) => {}
         }
     }
@@ -125,7 +125,7 @@ struct Emptied<'a> {
 
 impl Emptied<'_> {
     fn empty_table(&mut self, table: &TableName) {
-        // A partition whose parent has just got an entry is covered by that.
+        // A partition is covered by its parent's new entry.
         if self.manifest.entry_of(self.schema, table).is_some() {
             return;
         }
@@ -172,7 +172,8 @@ impl Emptied<'_> {
         self.found.columns.push(EmptiedColumn { table, column, value: words });
     }
 
-    /// Whether a rule goes by the column's values: of this table, or of one that looks into it.
+    /// Whether a rule depends on the column's values: of this table, or of a table that looks into
+    /// it.
     fn is_asked_for(&self, table: &TableName, column: &str, rule: &Rule) -> bool {
         let in_conditions = match &rule.rows {
             RowRule::KeepWhere(conditions) => {
@@ -193,8 +194,8 @@ impl Emptied<'_> {
         in_conditions || in_templates || rules.flat_map(lookups).any(here)
     }
 
-    /// Foreign keys to the tables without rows. A column that nobody has listed and that can be
-    /// NULL is emptied with them; other rows need what is not there, should they have a value.
+    /// Handles foreign keys to the tables without rows. An unlisted column that can be NULL is
+    /// emptied too. Other rows with a value in the key need a missing row, and are counted.
     fn cut_links(&mut self) {
         let omitted: BTreeSet<&TableName> = (self.found.tables.iter())
             .flat_map(|table| self.schema.with_partitions(table))

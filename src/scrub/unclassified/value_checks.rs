@@ -1,32 +1,32 @@
-//! Whether a CHECK lets a value pass, as far as that can be said without a server.
+//! Decides whether a CHECK accepts a value, as far as that is possible without a server.
 
-/// A value that a column could take.
+/// A value that a column could have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Candidate {
     Null,
     Text(String),
 }
 
-/// Words with which an expression may be false for a NULL, or which turn a meaning round.
+/// Words with which an expression may be false for a NULL, or that reverse a meaning.
 const TURNS: [&str; 9] =
     ["not", "is", "coalesce", "case", "nullif", "num_nulls", "num_nonnulls", "distinct", "concat"];
 
-/// Whether the expression surely holds for the candidate, whatever the other columns hold.
+/// Whether the expression certainly holds for the candidate, whatever the other columns hold.
 pub(super) fn holds(expression: &str, column: &str, candidate: &Candidate) -> bool {
     let tokens = tokens(expression);
     if !tokens.iter().any(|token| token.is_column(column)) {
         return true;
     }
     match candidate {
-        // Comparisons with NULL are neither true nor false, and a CHECK fails only for false. With
-        // nothing but AND and OR around them that stays so.
+        // Comparisons with NULL are neither true nor false, and a CHECK fails only for false. AND
+        // and OR do not change that.
         Candidate::Null => !tokens.iter().any(|token| TURNS.contains(&token.word())),
         Candidate::Text(value) => conjuncts(&tokens)
             .is_some_and(|parts| parts.iter().all(|part| comparison_holds(part, column, value))),
     }
 }
 
-/// Values that the expressions themselves mention, as they may be the ones that pass.
+/// Values in the expressions themselves, because one of them may pass.
 pub(super) fn mentioned(expression: &str) -> Vec<String> {
     let mut values = Vec::new();
     for token in tokens(expression) {
@@ -90,7 +90,7 @@ fn tokens(expression: &str) -> Vec<Lexeme> {
                 let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
                 let word = rest.get(..end).unwrap_or_default().to_lowercase();
                 match result.last() {
-                    // A minus before a number belongs to it unless a value stands before that.
+                    // A minus before a number belongs to the number, unless a value precedes it.
                     Some(Lexeme::Sign(sign)) if sign == "-" && word.parse::<f64>().is_ok() => {
                         result.pop();
                         result.push(Lexeme::Word(format!("-{word}")));
@@ -112,7 +112,7 @@ fn tokens(expression: &str) -> Vec<Lexeme> {
     result
 }
 
-/// The text in quotes at the start, and how long it is with them.
+/// The quoted text at the start, and its length with the quotes.
 fn quoted(rest: &str, quote: char) -> (String, usize) {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();
@@ -129,7 +129,7 @@ fn quoted(rest: &str, quote: char) -> (String, usize) {
     (text, rest.len())
 }
 
-/// `::character varying(5)[]` and the like.
+/// The length of a cast such as `::character varying(5)[]`.
 fn cast_length(rest: &str) -> usize {
     const WORDS: [&str; 9] = [
         "double",
@@ -164,7 +164,7 @@ fn cast_length(rest: &str) -> usize {
     end
 }
 
-/// The parts between ANDs, or nothing where anything else joins or turns them.
+/// The parts between ANDs. `None` if anything else joins or reverses them.
 fn conjuncts(tokens: &[Lexeme]) -> Option<Vec<&[Lexeme]>> {
     let joins = |token: &Lexeme| token.word() == "or" || TURNS.contains(&token.word());
     if tokens.iter().any(joins) {
@@ -175,7 +175,7 @@ fn conjuncts(tokens: &[Lexeme]) -> Option<Vec<&[Lexeme]>> {
 
 fn comparison_holds(part: &[Lexeme], column: &str, value: &str) -> bool {
     if !part.iter().any(|token| token.is_column(column)) {
-        // It held for the row as it was.
+        // It held for the original row.
         return true;
     }
     match part {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comparisons_and_lists_are_understood_and_nothing_else() {
+    fn only_comparisons_and_lists_are_understood() {
         let text = |value: &str| Candidate::Text(value.into());
         for (expression, candidate, expected) in [
             ("((count >= 0))", text("0"), true),
@@ -261,7 +261,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn no_expression_makes_it_panic(expression in "[-a-c0-9 '\":()\\[\\]<>=é]{0,40}") {
+        fn no_expression_causes_a_panic(expression in "[-a-c0-9 '\":()\\[\\]<>=é]{0,40}") {
             holds(&expression, "a", &Candidate::Text("1".into()));
             mentioned(&expression);
         }

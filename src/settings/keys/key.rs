@@ -1,4 +1,4 @@
-//! One setting: what is declared of it, and the one way to its value.
+//! Defines one setting: its declaration, and the only way to its value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -24,7 +24,7 @@ impl ValueType {
         }
     }
 
-    /// A value of this type that says nothing.
+    /// An empty value of this type.
     pub fn example(self) -> &'static str {
         match self {
             ValueType::Text => "\"\"",
@@ -37,15 +37,15 @@ impl ValueType {
 /// Whether a `bcops.toml` that was found, and that the user has not trusted, may set a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// It may not: the key names a host, an app, a file, a command, a table, or what is protected.
+    /// No: the key names a host, an app, a file, a command, a table, or what is protected.
     Needed,
-    /// It may: the worst that a hostile value does is to be a nuisance.
+    /// Yes: the worst effect of a hostile value is a nuisance.
     Harmless,
-    /// It may where the manifest that it names only takes more away than the built-in one.
+    /// Yes, if the manifest that it names only removes more than the built-in one.
     ByItsManifest,
 }
 
-/// What holds where nobody says anything.
+/// A default value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Literal {
     Text(&'static str),
@@ -72,11 +72,11 @@ impl fmt::Display for Literal {
     }
 }
 
-/// There is no value where nobody says anything, or one that depends on the machine.
+/// No default, or one that depends on the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct NoDefault;
 
-/// What is known of a setting without reading it. A `*` in `name` stands for any environment's name.
+/// The declaration of a setting. A `*` in `name` means the name of any environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
     pub name: &'static str,
@@ -86,9 +86,9 @@ pub struct Declaration {
     pub secret: bool,
     pub meaning: &'static str,
     pub default: Option<Literal>,
-    /// The commands that look at it.
+    /// The commands that read it.
     pub used_by: &'static str,
-    /// Needed unless the declaration says otherwise, so that a new key is safe.
+    /// `Needed` by default, so that a new key is safe.
     pub trust: Trust,
 }
 
@@ -99,7 +99,7 @@ impl Declaration {
         parts.map(|part| if part == "*" { environment } else { part }.to_owned()).collect()
     }
 
-    /// The value as somebody wrote it. An empty list says as little as none.
+    /// The value as written. An empty list counts as no value.
     pub fn raw<'a>(&self, scope: impl Into<Scope<'a>>) -> Option<&'a Sourced<RawValue>> {
         let Scope { layers, environment } = scope.into();
         let given = layers.values.get(&self.path(environment))?;
@@ -107,7 +107,7 @@ impl Declaration {
     }
 }
 
-/// One setting, with the type of its value and, where it has one, its default.
+/// One setting, with the type of its value, and its default if it has one.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<T, D = Literal> {
     pub declaration: Declaration,
@@ -117,7 +117,7 @@ pub struct Key<T, D = Literal> {
 
 pub type OptionalKey<T> = Key<T, NoDefault>;
 
-/// The layers as one key reads them: those of an environment have its name for the `*`.
+/// The layers as one key reads them, with the environment's name for the `*`.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     layers: &'a Layers,
@@ -164,7 +164,7 @@ impl<T, D: Copy> Key<T, D> {
         Key { declaration, default, value: PhantomData }
     }
 
-    /// What a comment says of it, which has a space at its beginning.
+    /// Sets the meaning from a doc comment, which begins with a space.
     pub(super) const fn meaning(mut self, comment: &'static str) -> Self {
         self.declaration.meaning = comment.trim_ascii();
         self
@@ -185,7 +185,7 @@ impl<T, D: Copy> Key<T, D> {
         self
     }
 
-    /// For times and limits alone: see [`Trust`].
+    /// Only for times and limits: see [`Trust`].
     pub(super) const fn harmless(mut self) -> Self {
         self.declaration.trust = Trust::Harmless;
         self
@@ -196,7 +196,7 @@ impl<T, D: Copy> Key<T, D> {
         self
     }
 
-    /// A value that cannot be, where it comes from and what to write.
+    /// The error for an invalid value, with its origin and what to write.
     fn bad_value(&self, scope: Scope<'_>, unfit: Unfit) -> SettingsError {
         let origin =
             self.declaration.raw(scope).map_or(Origin::BuiltIn, |given| given.origin.clone());
@@ -210,7 +210,7 @@ impl<T, D: Copy> Key<T, D> {
 }
 
 impl<T: Value, D: Copy> Key<T, D> {
-    /// The value that somebody has given, without the default.
+    /// The given value, without the default.
     pub fn given<'a>(
         &self,
         scope: impl Into<Scope<'a>>,
@@ -223,7 +223,7 @@ impl<T: Value, D: Copy> Key<T, D> {
 }
 
 impl<T: Value> Key<T> {
-    /// The value that holds.
+    /// The effective value.
     pub fn read<'a>(&self, scope: impl Into<Scope<'a>>) -> Result<Sourced<T>, SettingsError> {
         let scope = scope.into();
         if let Some(given) = self.given(scope)? {
@@ -234,12 +234,12 @@ impl<T: Value> Key<T> {
         Ok(Sourced { value, origin: Origin::BuiltIn })
     }
 
-    /// The same for those who need not know where it comes from.
+    /// The effective value without its origin.
     pub fn value<'a>(&self, scope: impl Into<Scope<'a>>) -> Result<T, SettingsError> {
         Ok(self.read(scope)?.value)
     }
 
-    /// The default, for who suggests or supplies it. Empty for a setting that is not a string.
+    /// The default as text. Empty for a setting that is not a string.
     pub fn default_text(&self) -> &'static str {
         match self.default {
             Literal::Text(text) => text,

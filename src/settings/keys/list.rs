@@ -1,4 +1,4 @@
-//! Every setting that a file may hold, each declared here and nowhere else.
+//! Declares every setting that a file may hold.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -10,10 +10,10 @@ use super::key::{boolean, list, text};
 use super::value::{BucketFolder, BucketFolders, CommandLine, HostMappings, ReindexCommand};
 use super::{Declaration, Key, OptionalKey};
 use crate::secret::Secret;
-use crate::settings::{ConnectTo, IndexRule, Unclassified};
+use crate::settings::{ConnectTo, IndexRule, Notify, Unclassified};
 
-/// Makes a constant of each setting, by which it is read, and the list of all their declarations. The
-/// comment is the setting's meaning, as people read it in the documentation and in `config init`.
+/// Makes a constant for each setting, and the list of all declarations. The comment is the
+/// setting's meaning in the documentation and in `config init`.
 macro_rules! settings {
     ($($(#[doc = $meaning:literal])+ $constant:ident: $key:ty = $declared:expr;)*) => {
         $(
@@ -26,7 +26,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// false leaves out everything that is built in for the council's site
+    /// false ignores everything that is built in for the council's site
     INHERIT: Key<bool> = boolean("inherit")
         .default(Boolean(true))
         .used_by("every command");
@@ -43,11 +43,11 @@ settings! {
     APP: OptionalKey<String> = text("environments.*.app").used_by("everything that takes ENV");
     /// the git branch that is deployed there
     BRANCH: OptionalKey<String> = text("environments.*.branch").used_by("reset-staging, check");
-    /// true: only ever read, never a destination
+    /// true: bcops only reads it, and never writes to it
     PROTECTED: Key<bool> = boolean("environments.*.protected")
         .default(Boolean(true))
         .used_by("everything that takes ENV");
-    /// the URLs under which people see it
+    /// the public URLs of its sites
     SITES: Key<Vec<String>> = list("environments.*.sites")
         .used_by("check, purge-cache, reset-staging");
     /// the config var that holds the database's URL
@@ -66,7 +66,7 @@ settings! {
     CONFIG_VARS_SECRET_KEY: Key<String> = text("environments.*.config_vars.secret_key")
         .default(Text("AWS_SECRET_ACCESS_KEY"))
         .used_by("pull-media, push-media, reset-staging");
-    /// the config var that holds the token of keys that were lent for some hours
+    /// the config var that holds the session token of temporary keys
     CONFIG_VARS_SESSION_TOKEN: Key<String> = text("environments.*.config_vars.session_token")
         .default(Text("AWS_SESSION_TOKEN"))
         .used_by("pull-media, push-media, reset-staging");
@@ -82,7 +82,7 @@ settings! {
     CONFIG_VARS_SEARCH_URL: Key<String> = text("environments.*.config_vars.search_url")
         .default(Text("BONSAI_URL"))
         .used_by("search, reset-staging");
-    /// the config var that holds the URL of Django's cache with TLS, which comes first
+    /// the config var that holds the URL of Django's cache with TLS, which has priority
     CONFIG_VARS_REDIS_TLS_URL: Key<String> = text("environments.*.config_vars.redis_tls_url")
         .default(Text("REDIS_TLS_URL"))
         .used_by("purge-cache, reset-staging");
@@ -94,7 +94,7 @@ settings! {
     CONFIG_VARS_CLOUDFLARE_BEARER_TOKEN: Key<String> = text("environments.*.config_vars.cloudflare_bearer_token")
         .default(Text("FRONTEND_CACHE_CLOUDFLARE_BEARER_TOKEN"))
         .used_by("purge-cache, reset-staging");
-    /// the config var that holds Cloudflare's account-wide key, which goes with an e-mail address
+    /// the config var that holds Cloudflare's account-wide key, which needs an e-mail address
     CONFIG_VARS_CLOUDFLARE_TOKEN: Key<String> = text("environments.*.config_vars.cloudflare_token")
         .default(Text("FRONTEND_CACHE_CLOUDFLARE_TOKEN"))
         .used_by("purge-cache, reset-staging");
@@ -131,42 +131,42 @@ settings! {
     CACHE_KEY_PREFIX: Key<String> = text("cache.key_prefix")
         .default(Text(""))
         .used_by("purge-cache, reset-staging");
-    /// the table of Django's cache where there is no Redis
+    /// the table of Django's cache if there is no Redis
     CACHE_TABLE: Key<String> = text("cache.table")
         .default(Text("database_cache"))
         .used_by("purge-cache, reset-staging");
-    /// the number of the Redis database that holds the cache of renditions, or none
+    /// the number of the Redis database that caches renditions, or "none"
     CACHE_RENDITIONS_DATABASE: Key<Option<u16>> = text("cache.renditions_database")
         .default(Text("1"))
         .used_by("purge-cache, reset-staging");
     /// the DNS server that check asks instead of the system's, for example "1.1.1.1:53"
     CHECK_DNS_SERVER: OptionalKey<SocketAddr> = text("check.dns_server")
         .used_by("check, reset-staging");
-    /// where check connects to instead: "HOST:PORT=ADDRESS:PORT"
+    /// the address that check uses in place of a host: "HOST:PORT=ADDRESS:PORT"
     CHECK_CONNECT: Key<Vec<ConnectTo>> = list("check.connect").used_by("check, reset-staging");
     /// Cloudflare's API, with its version
     CLOUDFLARE_BASE_URL: Key<String> = text("cloudflare.base_url")
         .default(Text("https://api.cloudflare.com/client/v4"))
         .variable("CLOUDFLARE_BASE_URL")
         .used_by("purge-cache, reset-staging");
-    /// what brings a database to the deployed code's schema
+    /// the command that migrates a database to the deployed code's schema
     COMMANDS_MIGRATE: Key<CommandLine> = text("commands.migrate")
         .default(Text("python manage.py migrate --noinput"))
         .used_by("reset-staging");
-    /// what fails while a migration is not applied
+    /// the command that fails while a migration is not applied
     COMMANDS_MIGRATE_CHECK: Key<CommandLine> = text("commands.migrate_check")
         .default(Text("python manage.py migrate --check"))
         .used_by("reset-staging");
-    /// what fails where models have changes without a migration
+    /// the command that fails if models have changes without a migration
     COMMANDS_MAKEMIGRATIONS_CHECK: Key<CommandLine> = text("commands.makemigrations_check")
         .default(Text("python manage.py makemigrations --check"))
         .used_by("reset-staging");
-    /// how long a command on a dyno may say nothing before it is stopped
+    /// how long a command on a dyno may print nothing before it is stopped
     COMMANDS_SILENCE: Key<Duration> = text("commands.silence")
         .default(Text("15m"))
         .used_by("search reindex, reset-staging")
         .harmless();
-    /// what shell starts on a dyno
+    /// the command that shell starts on a dyno
     COMMANDS_SHELL: Key<CommandLine> = text("commands.shell")
         .default(Text("bash"))
         .used_by("shell");
@@ -174,8 +174,8 @@ settings! {
     GIT_REMOTE: Key<String> = text("git.remote")
         .default(Text("origin"))
         .used_by("reset-staging, runs unlock, doctor");
-    // It may hold a token, although it should not.
-    /// the URL of the site's repository, for where there is no clone
+    // Secret, because the URL may hold a token, although it should not.
+    /// the URL of the site's repository, if there is no clone
     GIT_URL: OptionalKey<Secret> = text("git.url")
         .variable("BCOPS_GIT_URL")
         .secret()
@@ -213,24 +213,24 @@ settings! {
     LOCAL_DATABASE_URL: OptionalKey<Secret> = text("local.database_url")
         .variable("BCOPS_LOCAL_DATABASE_URL")
         .secret()
-        .used_by("pull-data, pull-media, scrub-pii");
-    /// hosts besides loopback that count as this machine
+        .used_by("pull-data, pull-media, scrub-pii, password");
+    /// hosts, in addition to loopback, that count as this machine
     LOCAL_ALLOWED_HOSTS: Key<Vec<String>> = list("local.allowed_hosts")
-        .used_by("pull-data, pull-media, scrub-pii");
-    /// the table of Django's users, for --set-password
+        .used_by("pull-data, pull-media, scrub-pii, password");
+    /// the table of Django's users, for passwords
     LOCAL_USERS_TABLE: Key<String> = text("local.users_table")
         .default(Text("auth_user"))
-        .used_by("pull-data");
+        .used_by("pull-data, password");
     /// the media folder on this machine
     MEDIA_FOLDER: Key<PathBuf> = text("media.folder")
         .default(Text("media"))
         .variable("BCOPS_MEDIA_FOLDER")
         .used_by("pull-media, push-media");
-    /// the folders of the bucket that are media
+    /// the folders of the bucket that hold media
     MEDIA_PREFIXES: Key<BucketFolders> = list("media.prefixes")
         .default(TextList(&["original_images/", "images/", "documents/"]))
         .used_by("pull-media, push-media, reset-staging");
-    /// the folder of --images
+    /// the folder of the original images, for --images
     MEDIA_ORIGINALS: Key<BucketFolder> = text("media.originals")
         .default(Text("original_images/"))
         .used_by("pull-media, push-media, reset-staging");
@@ -241,55 +241,61 @@ settings! {
     /// a canned ACL for objects that are written
     MEDIA_ACL: OptionalKey<String> = text("media.acl")
         .used_by("pull-media, push-media, reset-staging");
-    /// an S3 server other than AWS, where an environment names none
+    /// an S3 server other than AWS, if an environment names none
     MEDIA_ENDPOINT: OptionalKey<String> = text("media.endpoint")
         .variable("AWS_ENDPOINT_URL_S3")
         .used_by("pull-media, push-media, reset-staging");
     /// how long one answer of Heroku, Cloudflare, GitLab, a bucket or the search cluster may take,
-    /// for example "90s"; each service's own, 15 s to 60 s, where nothing is said. A download that
-    /// brings nothing for as long (30 s where nothing is said) connects again and resumes
+    /// for example "90s" (by default 15 s to 60 s, depending on the service). A download without
+    /// data for this time (by default 30 s) reconnects and resumes
     NETWORK_TIMEOUT: OptionalKey<Duration> = text("network.timeout")
         .variable("BCOPS_NETWORK_TIMEOUT")
         .used_by("every command that asks them")
         .harmless();
-    /// the tables of images, for the list of what is on staging only
+    /// the tables of images, for the list of images that only staging has
     RESET_IMAGE_TABLES: Key<Vec<String>> = list("reset.image_tables")
         .default(TextList(&["images_customimage", "wagtailimages_image"]))
         .used_by("reset-staging");
-    /// the tables of documents, for the list of what is on staging only
+    /// the tables of documents, for the list of documents that only staging has
     RESET_DOCUMENT_TABLES: Key<Vec<String>> = list("reset.document_tables")
         .default(TextList(&["documents_customdocument", "wagtaildocs_document"]))
         .used_by("reset-staging");
-    /// what production's host names become: "FROM=TO", "FROM=TO:PORT" or "*.SUFFIX=*.SUFFIX"
+    /// new names for production's hosts: "FROM=TO", "FROM=TO:PORT" or "*.SUFFIX=*.SUFFIX"
     RESET_HOSTS: Key<HostMappings> = list("reset.hosts").used_by("reset-staging");
-    /// a manifest of your own, relative to the file that names it
+    /// the path of your own manifest, relative to the file that names it
     SCRUB_MANIFEST: OptionalKey<PathBuf> = text("scrub.manifest")
         .variable("BCOPS_SCRUB_MANIFEST")
         .used_by("pull-data, scrub-pii, backups download, reset-staging")
         .trusted_by_its_manifest();
-    /// what a pull does with tables and columns without a class: "stop", or "empty" to load them
-    /// without their contents
+    /// how a pull treats unclassified tables and columns: "stop", or "empty" to load them without
+    /// contents
     SCRUB_UNCLASSIFIED: Key<Unclassified> = text("scrub.unclassified")
         .default(Text("stop"))
         .variable("BCOPS_SCRUB_UNCLASSIFIED")
         .used_by("pull-data");
-    /// what the names of the site's search indices begin with
+    /// the prefix of the names of the site's search indices
     SEARCH_INDEX_PREFIX: Key<String> = text("search.index_prefix")
         .default(Text("wagtail__"))
         .used_by("search, reset-staging");
     /// which rows each search index holds, for example "wagtail__blog_post = blog_post where live"
     SEARCH_INDICES: Key<Vec<IndexRule>> = list("search.indices").used_by("search, reset-staging");
-    /// the command that builds the search indices anew, on a dyno
+    /// the command that rebuilds the search indices on a dyno
     SEARCH_REINDEX_COMMAND: Key<ReindexCommand> = text("search.reindex_command")
         .default(Text("python manage.py update_index"))
         .used_by("search, reset-staging");
-    /// how many shards the search plan allows, where bcops does not know it
+    /// how many shards the search plan allows, if bcops does not know
     SEARCH_SHARD_LIMIT: OptionalKey<NonZeroU64> = text("search.shard_limit")
         .used_by("search, reset-staging")
         .harmless();
-    /// where reset-staging posts its message for colleagues
+    /// the URL where reset-staging posts its message for colleagues
     SLACK_WEBHOOK_URL: OptionalKey<Secret> = text("slack.webhook_url")
         .variable("SLACK_WEBHOOK_URL")
         .secret()
         .used_by("reset-staging");
+    /// how the terminal notifies at the end of a run longer than 30 s: "off", "bell" or "desktop"
+    UI_NOTIFY: Key<Notify> = text("ui.notify")
+        .default(Text("off"))
+        .variable("BCOPS_UI_NOTIFY")
+        .used_by("every command")
+        .harmless();
 }

@@ -1,4 +1,4 @@
-//! The types of settings' values, each with the words for a value that it cannot be.
+//! Reads the values of settings, each type with its messages for invalid values.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::settings::layers::RawValue;
-use crate::settings::{BadConnectTo, BadMapping, ConnectTo, HostMapping, Unclassified};
+use crate::settings::{BadConnectTo, BadMapping, ConnectTo, HostMapping, Notify, Unclassified};
 
 /// What is wrong with a value.
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub struct Unfit {
     pub reason: String,
 }
 
-/// What a setting can be.
+/// The type of a setting's value.
 pub trait Value: Sized {
     fn from_raw(raw: &RawValue) -> Result<Self, Unfit>;
 }
 
-/// What a string in a setting can be, alone or in a list. The error says what to write.
+/// A type that is written as a string, alone or in a list. The error says what to write.
 pub trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, String>;
 }
@@ -52,9 +52,9 @@ impl Value for bool {
     }
 }
 
-/// Files are compared with the declarations as they are read, so that nobody sees it.
+/// Never shown, because files are compared with the declarations when they are read.
 fn of_another_type(raw: &RawValue) -> Unfit {
-    Unfit { value: raw.to_string(), reason: "it is of another type".to_owned() }
+    Unfit { value: raw.to_string(), reason: "it has another type".to_owned() }
 }
 
 impl FromText for String {
@@ -65,7 +65,7 @@ impl FromText for String {
 
 impl FromText for Secret {
     fn from_text(text: &str) -> Result<Self, String> {
-        // All of them are URLs, whose hosts and paths are words that may stand in any text.
+        // All secret settings are URLs, whose hosts and paths are ordinary words.
         Ok(Secret::url(text))
     }
 }
@@ -105,10 +105,10 @@ impl FromText for NonZeroU64 {
     }
 }
 
-/// The number of a database of Redis, if there is one.
+/// The number of a Redis database, if there is one.
 impl FromText for Option<u16> {
     fn from_text(text: &str) -> Result<Self, String> {
-        let reason = |_| "write the number of a database in quotes, or \"none\"".to_owned();
+        let reason = |_| "write a database number in quotes, or \"none\"".to_owned();
         match text.trim() {
             "none" => Ok(None),
             number => number.parse().map(Some).map_err(reason),
@@ -126,7 +126,18 @@ impl FromText for SocketAddr {
 impl FromText for Unclassified {
     fn from_text(text: &str) -> Result<Self, String> {
         <Unclassified as clap::ValueEnum>::from_str(text, false)
-            .map_err(|_| "it can be \"stop\" or \"empty\"".to_owned())
+            .map_err(|_| "write \"stop\" or \"empty\"".to_owned())
+    }
+}
+
+impl FromText for Notify {
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "off" => Ok(Notify::Off),
+            "bell" => Ok(Notify::Bell),
+            "desktop" => Ok(Notify::Desktop),
+            _ => Err("it can be \"off\", \"bell\" or \"desktop\"".to_owned()),
+        }
     }
 }
 
@@ -136,7 +147,7 @@ impl FromText for ConnectTo {
     }
 }
 
-/// A folder of the bucket, with the slash at its end, which is no part of anything else.
+/// A folder of the bucket, with a final slash, so that it matches only whole folders.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BucketFolder(pub String);
 
@@ -151,7 +162,7 @@ impl FromText for BucketFolder {
     }
 }
 
-/// Folders of the bucket, none of them inside another one, in the order of their names.
+/// Folders of the bucket, sorted by name, with none inside another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketFolders(pub Vec<String>);
 
@@ -162,14 +173,14 @@ impl Value for BucketFolders {
         folders.sort();
         let mut pairs = folders.iter().zip(folders.iter().skip(1));
         if let Some((_, inner)) = pairs.find(|(one, two)| two.starts_with(*one)) {
-            let reason = "it lies inside another one".to_owned();
+            let reason = "it lies inside another folder of the list".to_owned();
             return Err(Unfit { value: inner.clone(), reason });
         }
         Ok(BucketFolders(folders))
     }
 }
 
-/// What hosts become, each of them once.
+/// Mappings of hosts, at most one for each host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostMappings(pub Vec<HostMapping>);
 
@@ -190,7 +201,7 @@ impl Value for HostMappings {
     }
 }
 
-/// A command for a shell on a dyno. Empty where there is none.
+/// A command for a shell on a dyno. May be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine(pub String);
 
@@ -207,7 +218,7 @@ pub struct ReindexCommand(pub String);
 impl FromText for ReindexCommand {
     fn from_text(text: &str) -> Result<Self, String> {
         match text.trim().is_empty() {
-            true => Err("write the command that builds the search index".to_owned()),
+            true => Err("write the command that rebuilds the search index".to_owned()),
             false => Ok(ReindexCommand(text.to_owned())),
         }
     }

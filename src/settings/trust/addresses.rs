@@ -1,8 +1,8 @@
-//! Addresses that a found file does not give, trusted or not: this machine's own, for a server that is
-//! sent a token or the site's code.
+//! Refuses addresses of this machine in a found file, trusted or not, for servers that get a token
+//! or the site's code.
 //!
-//! A listener on this machine gets what is sent to it unencrypted, and any user of the machine can
-//! listen. A test or a rehearsal says so by variable, or names its file.
+//! Data sent to this machine is not encrypted, and any user of the machine can listen. A test or a
+//! rehearsal sets a variable, or names its file.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,7 @@ use crate::settings::SettingsError;
 use crate::settings::keys::{self, Declaration};
 use crate::settings::layers::{Layers, RawValue};
 
-/// Servers that are sent a token, a signed request or the site's code.
+/// Servers that get a token, a signed request or the site's code.
 const TOKENS_GO_TO: [Declaration; 6] = [
     keys::HEROKU_HOST.declaration,
     keys::HEROKU_DATA_HOST.declaration,
@@ -69,7 +69,7 @@ fn is_local_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_local_v6(address: Ipv6Addr) -> bool {
-    // An IPv4 address in the form of one of IPv6 reaches the same listener.
+    // An IPv4 address written as IPv6 reaches the same listener.
     address.is_loopback() || address.is_unspecified() || address.to_ipv4().is_some_and(is_local_v4)
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_known_by_every_name() {
+    fn this_machine_is_recognized_by_every_name() {
         for local in [
             "localhost",
             "LOCALHOST:8080",

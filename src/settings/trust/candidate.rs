@@ -1,5 +1,5 @@
-//! A found file with everything that its trust depends on: its place, its bytes, and the files that it
-//! names.
+//! Reads a found file with everything that its trust depends on: its place, its bytes, and the
+//! files that it names.
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use crate::settings::keys::{self, Trust};
 use crate::settings::layers::{Layers, Origin, RawValue, Sourced};
 use crate::settings::{ProcessEnv, SettingsError, digest};
 
-/// Parameters of a database's URL that name files.
+/// Parameters of a database URL that name files.
 const FILES_OF_A_URL: [&str; 8] = [
     "sslrootcert",
     "sslcert",
@@ -37,15 +37,15 @@ pub struct Candidate {
 pub struct NamedFile {
     pub key: &'static str,
     pub path: PathBuf,
-    /// `None` where it cannot be read.
+    /// `None` if it cannot be read.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Where a found file stands.
+/// Whether a found file is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     Trusted,
-    /// It, or a file that it names, differs from what was trusted.
+    /// The file, or a file that it names, differs from the trusted content.
     Changed,
     Unknown,
 }
@@ -61,7 +61,7 @@ impl Candidate {
         Ok(Candidate { contents, layers, files })
     }
 
-    /// What no found file sets, trusted or not.
+    /// Refuses values that no found file may set, trusted or not.
     pub fn check(&self) -> Result<(), SettingsError> {
         addresses::check(&self.layers)?;
         for (name, given) in &self.layers.values {
@@ -73,22 +73,24 @@ impl Candidate {
                     origin: given.origin.to_string(),
                     key: "environments".to_owned(),
                     value: environment.clone(),
-                    reason: "an environment's name has lower-case letters, digits and hyphens"
-                        .to_owned(),
+                    reason:
+                        "an environment's name may hold only lower-case letters, digits and hyphens"
+                            .to_owned(),
                 });
             }
         }
         Ok(())
     }
 
-    /// The keys that need trust. `others` are the user's own settings, which a found file is laid over.
+    /// The keys that need trust. `others` are the user's own settings, which are weaker than a
+    /// found file.
     pub fn keys_that_need_trust(&self, others: &Layers) -> Vec<String> {
         let manifest_is_replaced = keys::SCRUB_MANIFEST.declaration.raw(others).is_some();
         let needs_trust = |name: &[String]| {
             let parts: Vec<&str> = name.iter().map(String::as_str).collect();
             match keys::find(&parts).map(|key| key.trust) {
                 Some(Trust::Harmless) => false,
-                // What the manifest may say is looked at where it is read.
+                // The manifest's content is checked when it is read.
                 Some(Trust::ByItsManifest) => manifest_is_replaced,
                 Some(Trust::Needed) | None => true,
             }
@@ -108,7 +110,7 @@ impl Candidate {
         all
     }
 
-    /// The names of environments that are fit to be shown and typed.
+    /// The names of environments that are safe to show and type.
     pub fn environments(&self) -> Vec<String> {
         let names = self.layers.values.keys().filter_map(|name| match name.as_slice() {
             [first, environment, ..] if first == "environments" => Some(environment),
@@ -126,13 +128,14 @@ impl Candidate {
         })
     }
 
-    /// Records that the user trusts exactly what was read.
+    /// Records that the user trusts exactly this content.
     pub fn trust(&self, store: &Store) -> Result<(), StoreError> {
         let place = &self.contents.place;
         store.write(place, &Record::new(place, self.fingerprint()))
     }
 
-    /// Covers the place, the file behind it, its bytes, and those of every file that it names.
+    /// A digest of the place, the file behind it, its bytes, and the bytes of every file that it
+    /// names.
     fn fingerprint(&self) -> String {
         let mut parts = digest::Parts::new();
         parts.add(b"bcops trust 1");
@@ -151,7 +154,7 @@ impl Candidate {
     }
 }
 
-/// What is safe in a command, a path and a message.
+/// Whether a name is safe in a command, a path and a message.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')

@@ -1,9 +1,9 @@
-//! Decides what a `bcops.toml` that was found, and not named, may set.
+//! Decides what a found `bcops.toml`, which the user did not name, may set.
 //!
-//! Such a file comes with a clone: whoever can push to the repository, or put a file above the
-//! working directory, writes it. Without trust it may set the harmless keys of the list of settings
-//! and nothing else. With trust, which is a record of its digest under the user's configuration home,
-//! it may set everything but the addresses of `addresses`.
+//! Such a file comes with a clone: anyone who can push to the repository, or put a file above the
+//! working directory, can write it. Without trust it may set only the harmless keys. With trust, a
+//! record of its digest under the user's configuration home, it may set everything except the
+//! addresses of `addresses`.
 
 mod addresses;
 mod candidate;

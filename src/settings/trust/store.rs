@@ -1,7 +1,7 @@
-//! The records of trusted files, in a folder that only the user writes to.
+//! Keeps the records of trusted files, in a folder that only the user writes to.
 //!
-//! The folder lies under the user's configuration home. It is not used inside a git working tree: a
-//! clone could bring the records along.
+//! The folder lies under the user's configuration home. It is not used inside a git working tree,
+//! because a clone could bring its own records.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -20,11 +20,13 @@ use crate::settings::{ProcessEnv, digest};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("neither HOME nor XDG_CONFIG_HOME names a folder for what you trust")]
+    #[error(
+        "cannot keep trust records: neither HOME nor XDG_CONFIG_HOME is set to an absolute path"
+    )]
     NoHome,
-    #[error("{} is for what you trust, and lies in the git working tree {}", .folder.display(), .tree.display())]
+    #[error("cannot keep trust records in {}: it lies in the git working tree {}", .folder.display(), .tree.display())]
     InWorkingTree { folder: PathBuf, tree: PathBuf },
-    #[error("{} can be written by other users", .path.display())]
+    #[error("cannot use {}: other users can write to it", .path.display())]
     OtherWriters { path: PathBuf },
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -32,12 +34,12 @@ pub enum StoreError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// What the user has said about one file.
+/// The record of one trusted file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     schema_version: u32,
-    /// For people. What counts is the fingerprint, which covers the path as well.
+    /// For people only. The fingerprint decides, and covers the path too.
     pub path: String,
     pub fingerprint: String,
     pub trusted_at: jiff::Timestamp,
@@ -67,7 +69,7 @@ impl Store {
         Ok(Store { folder, operator: Operator::of(process) })
     }
 
-    /// What is recorded about the file of this place. A record that cannot be understood is none.
+    /// The record of the file at this place. An unreadable record counts as missing.
     pub fn record(&self, place: &Path) -> Result<Option<Record>, StoreError> {
         let path = self.path_of(place);
         let read = |source| StoreError::Read { path: path.clone(), source };
@@ -83,7 +85,7 @@ impl Store {
         Ok(serde_json::from_str(&text).ok().filter(|record: &Record| record.schema_version == 1))
     }
 
-    /// Writes the record whole or not at all.
+    /// Writes the whole record or nothing.
     pub fn write(&self, place: &Path, record: &Record) -> Result<(), StoreError> {
         let path = self.path_of(place);
         let fail = |source| StoreError::Write { path: path.clone(), source };
@@ -93,7 +95,7 @@ impl Store {
         private_folder::write(&path, text.as_bytes()).map_err(fail)
     }
 
-    /// Whether there was a record to remove.
+    /// Removes a record, and returns whether there was one.
     pub fn remove(&self, place: &Path) -> Result<bool, StoreError> {
         let path = self.path_of(place);
         match fs::remove_file(&path) {
@@ -115,7 +117,7 @@ impl Store {
     }
 }
 
-/// The git working tree that a folder lies in, behind every link, whether the folder exists or not.
+/// The git working tree around a folder, through all links, even if the folder does not exist.
 fn working_tree_around(folder: &Path) -> Option<PathBuf> {
     let existing = folder.ancestors().find_map(|one| fs::canonicalize(one).ok());
     let both = [Some(folder.to_owned()), existing];
@@ -131,12 +133,14 @@ impl From<StoreError> for CommandError {
         let hint = match &error {
             StoreError::NoHome => Some("set HOME, or name the file: --config FILE"),
             StoreError::InWorkingTree { .. } => Some(
-                "set XDG_CONFIG_HOME to a folder outside of it, or name the file: --config FILE",
+                "set XDG_CONFIG_HOME to a folder outside the working tree, or name the file: --config FILE",
             ),
             StoreError::OtherWriters { .. } => Some(
-                "look at what is in it, then take the folder and its files for yourself alone: chmod -R go-w",
+                "inspect the folder's content, then remove the write permission of others: chmod -R go-w",
             ),
-            StoreError::Read { .. } | StoreError::Write { .. } => None,
+            StoreError::Read { .. } | StoreError::Write { .. } => {
+                Some("make it readable and writable for you, or name the file: --config FILE")
+            }
         };
         CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
     }
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_private_and_comes_back() {
+    fn a_record_is_private_and_can_be_read_back() {
         let home = tempfile::tempdir().unwrap();
         let store = store(home.path()).unwrap();
         let place = Path::new("/somewhere/bcops.toml");
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_have_written_is_not_believed() {
+    fn records_that_others_could_have_written_are_not_trusted() {
         let home = tempfile::tempdir().unwrap();
         let store = store(home.path()).unwrap();
         let place = Path::new("/somewhere/bcops.toml");
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_a_working_tree_is_refused_by_whatever_way() {
+    fn a_folder_in_a_working_tree_is_refused_in_every_way() {
         let folder = tempfile::tempdir().unwrap();
         let tree = folder.path().join("clone");
         fs::create_dir_all(tree.join(".git")).unwrap();
@@ -209,7 +213,7 @@ mod tests {
         let link = folder.path().join("link");
         symlink(&tree, &link).unwrap();
         assert!(refused(&link) && refused(&link.join("deeper")));
-        // A worktree and a submodule have a file of this name.
+        // A worktree and a submodule have a file called `.git`.
         fs::remove_dir(tree.join(".git")).unwrap();
         fs::write(tree.join(".git"), "gitdir: /elsewhere").unwrap();
         assert!(refused(&tree));

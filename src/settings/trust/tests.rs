@@ -1,4 +1,4 @@
-//! What a found file may set, and what trust changes about it.
+//! Tests what a found file may set, with and without trust.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -81,7 +81,7 @@ impl MapOwned for &[&str] {
 }
 
 #[test]
-fn every_key_without_a_reason_needs_trust() {
+fn every_key_needs_trust_unless_declared_otherwise() {
     for key in KEYS {
         let name = key.name.replace('*', "staging");
         let value = match key.value_type {
@@ -97,7 +97,7 @@ fn every_key_without_a_reason_needs_trust() {
 }
 
 #[test]
-fn what_is_harmless_is_in_force_and_the_rest_names_its_keys() {
+fn harmless_keys_apply_and_others_are_named() {
     let world = World::new("backup_max_age = \"7d\"\n[network]\ntimeout = \"9s\"\n");
     let settings = world.load().unwrap();
     assert_eq!(settings.backup_max_age.value.as_secs(), 7 * 86_400);
@@ -114,7 +114,7 @@ fn what_is_harmless_is_in_force_and_the_rest_names_its_keys() {
 }
 
 #[test]
-fn trust_holds_for_what_was_shown_and_no_more() {
+fn trust_covers_exactly_the_shown_content() {
     let world = World::new("[environments.qa]\napp = \"x\"\n[scrub]\nmanifest = \"scrub.toml\"\n");
     let keys = ["environments.qa.app"];
     world.assert_untrusted(false, &keys);
@@ -122,7 +122,7 @@ fn trust_holds_for_what_was_shown_and_no_more() {
     world.trust();
     let settings = world.load().unwrap();
     assert_eq!(settings.files[0].trust, FileTrust::Trusted);
-    // What was compared is what is used.
+    // The compared bytes are used.
     let manifest = settings.scrub_manifest.unwrap();
     assert!(matches!(manifest.belief, Belief::Compared(_)));
     world.write("scrub.toml", "another");
@@ -155,7 +155,7 @@ fn a_link_to_a_trusted_file_is_another_place() {
         let candidate = Candidate::read(&inner.join("bcops.toml"), process).unwrap();
         let store = Store::of(process).unwrap();
         assert_eq!(candidate.standing(&store).unwrap(), Standing::Unknown);
-        // The link is trusted as long as it leads to the same file.
+        // The link is trusted while it leads to the same file.
         candidate.trust(&store).unwrap();
         let candidate = Candidate::read(&inner.join("bcops.toml"), process).unwrap();
         assert_eq!(candidate.standing(&store).unwrap(), Standing::Trusted);
@@ -168,12 +168,12 @@ fn a_link_to_a_trusted_file_is_another_place() {
 }
 
 #[test]
-fn a_manifest_of_an_untrusted_file_only_takes_away() {
+fn a_manifest_of_an_untrusted_file_only_removes() {
     let world = World::new("[scrub]\nmanifest = \"scrub.toml\"\n");
     let belief = |settings: Settings| settings.scrub_manifest.unwrap().belief;
     assert!(matches!(belief(world.load().unwrap()), Belief::TakingAwayOnly));
     assert!(matches!(belief(world.load_named().unwrap()), Belief::ByName));
-    // It would take the place of the user's own, which may be stricter than what is built in.
+    // It would replace the user's own manifest, which may be stricter than the built-in one.
     let own = world.folder.path().join("home/.config/bcops");
     fs::create_dir_all(&own).unwrap();
     fs::write(own.join("config.toml"), "[scrub]\nmanifest = \"mine.toml\"\n").unwrap();
@@ -181,7 +181,7 @@ fn a_manifest_of_an_untrusted_file_only_takes_away() {
 }
 
 #[test]
-fn addresses_of_this_machine_are_not_for_a_found_file() {
+fn a_found_file_cannot_name_this_machine() {
     for (key, value) in [
         ("heroku.host", "http://127.0.0.1:9"),
         ("heroku.git_host", "file:///srv/git"),
@@ -205,7 +205,7 @@ fn addresses_of_this_machine_are_not_for_a_found_file() {
 }
 
 #[test]
-fn no_file_changes_what_a_built_in_environment_is() {
+fn no_file_changes_a_built_in_environment() {
     for (key, value) in [
         ("production.app", "\"other\""),
         ("production.protected", "false"),
@@ -222,7 +222,7 @@ fn no_file_changes_what_a_built_in_environment_is() {
     let same =
         "[environments.production]\napp = \"buckinghamshire-production\"\nprotected = true\n";
     assert!(World::new(same).load_named().is_ok());
-    // Without them, the names mean what the file says.
+    // Without built-in environments, the file defines the names.
     let world = World::new(&format!("inherit = false\n{}", same.replace("true", "false")));
     let settings = world.load_named().unwrap();
     let error = settings.environment("production").unwrap().as_destination().unwrap_err();

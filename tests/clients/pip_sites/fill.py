@@ -1,5 +1,5 @@
-"""Fills a migrated site with people: users, pages, drafts, comments, what forms sent, and rows in the
-tables of every app. Prints each value that must not leave production, one a line."""
+"""Fills a migrated site with personal data: users, pages, drafts, comments, form submissions, and rows in
+the tables of every app. Prints each value that must not leave production, one per line."""
 
 import os
 import random
@@ -35,7 +35,7 @@ def secret(length=40):
     return plant("".join(random.choices("0123456789abcdef", k=min(length or 40, 40))))
 
 
-# Names of fields, and what is planted there.
+# Names of fields, and the planted values.
 PEOPLE = {
     "email": address, "to_address": address, "username": word, "name_of_user": person,
     "first_name": person, "last_name": person, "full_name": person, "actor_email": address,
@@ -44,9 +44,9 @@ PEOPLE = {
     "number": lambda: plant(f"+44770090{random.randrange(10000):04}"),
 }
 SECRETS = ("token", "secret", "digest", "password", "key", "code", "nonce", "session_data", "salt")
-# What a site publishes.
+# Published content of the site.
 PUBLISHED = ("description", "content", "body", "introduction", "summary", "title")
-# Tables of the framework that its own migrations fill, and that hold nobody.
+# Tables of the framework that its migrations fill, without personal data.
 LEFT = {
     "contenttypes", "auth.Permission", "auth.Group", "sites", "wagtailcore", "migrations",
 }
@@ -172,7 +172,7 @@ def main():
     if apps.is_installed("wagtail.contrib.forms"):
         pages(everyone)
     made = 0
-    # Twice, because a table can need rows of another one.
+    # Twice, because a table can need rows of another table.
     for _ in range(2):
         for model in apps.get_models(include_auto_created=False):
             label, app = model._meta.label, model._meta.app_label

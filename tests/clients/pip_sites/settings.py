@@ -1,4 +1,4 @@
-"""A Wagtail site on Postgres with apps of many others, whose tables their own migrations make."""
+"""A Wagtail site on Postgres with many third-party apps, whose migrations create the tables."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Makes the site, builds its index with update_index, and searches. Prints one JSON document: the
-rows that each index must hold, and what was found."""
+"""Creates the site, builds its index with update_index, and searches. Prints one JSON document: the
+rows that each index must hold, and the search results."""
 
 import io
 import json

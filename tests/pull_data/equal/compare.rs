@@ -1,4 +1,4 @@
-//! Loads an archive by `pg_restore` and by `bcops`, and says how the two databases differ.
+//! Loads an archive with `pg_restore` and with `bcops`, and reports how the two databases differ.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::fingerprint;
 
 const UNSCRUBBED: [&str; 3] = ["--no-scrub", "--i-need-personal-data", "comparison"];
 
-/// How a comparison ended where it did not find a difference.
+/// The result of a comparison without a difference.
 #[derive(Debug)]
 pub enum Outcome {
     Equal,
@@ -50,7 +50,7 @@ pub fn compare_as(world: &World, archive: &Path, role: Option<&str>) -> Result<O
     };
     if run.code != Some(0) {
         return match (restored.status.success(), run.code) {
-            // A crash, a hang and a signal are never an answer.
+            // A crash, a hang and a signal are always failures.
             (false, Some(1 | 3 | 4)) if !printed.contains("panicked") => Ok(both()),
             (false, _) => Err(format!("pg_restore: {said}\nbcops: {printed}")),
             // Rows that need something skipped: refused by design, before anything is done.
@@ -70,7 +70,7 @@ pub fn compare_as(world: &World, archive: &Path, role: Option<&str>) -> Result<O
             let warnings = &document["warnings"];
             Err(format!("{}warnings: {warnings:#}", fingerprint::difference(&theirs, &ours)))
         }
-        // bcops may do what pg_restore could not, but nothing of the rest may be missing.
+        // bcops may do more than pg_restore could, but nothing else may be missing.
         (false, _)
             if theirs.iter().filter(|item| was_done(item)).all(|item| ours.contains(item)) =>
         {
@@ -84,7 +84,7 @@ pub fn compare_as(world: &World, archive: &Path, role: Option<&str>) -> Result<O
     }
 }
 
-/// Whether an item of a fingerprint is what `pg_restore` did, and not what it failed to do.
+/// Whether an item of a fingerprint comes from what `pg_restore` did, and not from its failures.
 fn was_done(item: &str) -> bool {
     !(item.starts_with("rows of ") && item.ends_with(": 0 0") || item.starts_with("not populated"))
 }
@@ -96,7 +96,7 @@ fn load(world: &World, archive: &Path) -> crate::command::Run {
     world.bcops.run(&[&arguments[..], &UNSCRUBBED].concat())
 }
 
-/// Drops a database at the end of a comparison, however that ends.
+/// Drops a database at the end of a comparison, with any result.
 struct Dropped<'a>(&'a World, &'a str);
 
 impl Drop for Dropped<'_> {

@@ -1,4 +1,4 @@
-//! Everything that a loaded database is made of, as lines that can be compared.
+//! Describes a whole loaded database as lines that can be compared.
 //!
 //! What bcops skips by design is first dropped from a reference, with what depends on it: foreign
 //! servers, publications, subscriptions and event triggers.
@@ -10,7 +10,7 @@ use crate::support::postgres::Cluster;
 /// Entries of a plain dump by their header: type, schema and name, then the statements.
 pub type Fingerprint = BTreeSet<String>;
 
-/// Types of entries that bcops skips and nothing can depend on.
+/// Types of entries that bcops skips, and that nothing can depend on.
 const SKIPPED_TYPES: [&str; 3] = ["ACL", "DEFAULT ACL", "SECURITY LABEL"];
 
 const SKIPPED: &str = r"
@@ -32,8 +32,8 @@ BEGIN
     END LOOP;
 END $$";
 
-/// Relations with rows of their own: each counted and summed without its children. Into which
-/// partition by hash a row falls can depend on the database: there the whole table counts.
+/// Relations with rows of their own: each counted and summed without its children. The hash
+/// partition of a row can depend on the database, so such tables are counted as a whole.
 const ROWS: &str = r"
 SELECT format('SELECT %L || count(*) || '' '' || coalesce(sum(hashtextextended(t::text, 0)), 0)
                  FROM ONLY %s t', 'rows of ' || c.oid::regclass || ': ', c.oid::regclass)
@@ -72,8 +72,8 @@ SELECT 'SELECT concat_ws('' '', ''type'', oid::regtype, typtype, typcategory)
           FROM pg_type WHERE oid >= 16384 AND typtype NOT IN (''c'', ''b'')'
 ";
 
-/// To read a table, the server looks into the functions of its indexes, which may find what they
-/// call by the search path alone.
+/// To read a table, the server reads the functions of its indexes, which may depend on the search
+/// path.
 const EVERY_SCHEMA: &str = r"
 SET extra_float_digits = 3;
 SELECT set_config('search_path', string_agg(quote_ident(nspname), ', ' ORDER BY nspname), false)
@@ -91,7 +91,7 @@ pub fn of(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
         cluster.try_psql(database, &format!("{path} {sql}")).map_err(|error| format!("{error:#}"))
     };
     let statements = ask(&format!("SELECT string_agg(q, E'\\x01') FROM ({ROWS}) s (q)"))?;
-    // A statement each, because thousands in one are too deep for the server's parser.
+    // One statement each, because thousands in one are too deep for the server's parser.
     let script: String = statements
         .lines()
         .filter(|line| *line != "SET")
@@ -112,7 +112,7 @@ pub fn of(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
     Ok(found)
 }
 
-/// `pg_dump --schema-only`, an item for each entry, in no order.
+/// `pg_dump --schema-only`, one item for each entry, unordered.
 fn schema(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
     let mut dump = cluster.tool("pg_dump");
     dump.args(["--schema-only", "--no-owner", "--no-acl", "-d", database]);
@@ -121,7 +121,7 @@ fn schema(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // What is set for the session depends on the entries around it.
+    // Settings of the session depend on the surrounding entries.
     let is_session = |line: &&str| {
         line.starts_with("SET default_table_access_method")
             || line.starts_with("SET default_tablespace")
@@ -140,7 +140,7 @@ fn schema(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
     Ok(entries)
 }
 
-/// What is in one and not in the other, for a person to read.
+/// The differences, for a person to read.
 pub fn difference(reference: &Fingerprint, ours: &Fingerprint) -> String {
     const SHOWN: usize = 25;
     let side = |title: &str, a: &Fingerprint, b: &Fingerprint| {

@@ -1,7 +1,7 @@
-//! Databases that nobody thought of: made by number, dumped in some way, loaded both ways.
+//! Tests generated databases: made from a number, dumped in some way, loaded both ways.
 //!
-//! `BCOPS_SOAK=1` tries 500, `BCOPS_SOAK=60` that many, `BCOPS_SOAK=17..18` those. The SQL and the archive of each that
-//! differs are kept in the folder that the failure names.
+//! `BCOPS_SOAK=1` tries 500, `BCOPS_SOAK=60` tries 60, `BCOPS_SOAK=17..18` tries these numbers. The
+//! failure names the folder with the SQL and the archive of each database that differs.
 
 use std::env;
 use std::fs;
@@ -27,7 +27,7 @@ fn seeds() -> Range<u64> {
     match asked.split_once("..") {
         Some((first, end)) => number(first)..number(end),
         None => match number(&asked) {
-            // What other long runs are asked for with.
+            // The value that other long runs use.
             1 => IN_A_LONG_RUN,
             count => 0..count,
         },
@@ -35,7 +35,7 @@ fn seeds() -> Range<u64> {
 }
 
 #[test]
-fn generated_databases_are_what_pg_restore_makes_of_them() {
+fn generated_databases_equal_pg_restores() {
     let seeds = seeds();
     let next = AtomicU64::new(seeds.start);
     let (different, alike) = (Mutex::new(Vec::new()), AtomicU64::new(0));
@@ -74,7 +74,7 @@ fn generated_databases_are_what_pg_restore_makes_of_them() {
         different.len(),
         different.join("\n")
     );
-    // Where pg_restore complains little is compared: that must stay the exception.
+    // Little is compared if pg_restore complains, so that must stay rare.
     let count = seeds.end - seeds.start;
     assert!(count < 10 || alike * 3 >= count * 2, "only {alike} of {count} were compared");
 }

@@ -1,4 +1,4 @@
-//! `bcops pull-data` makes of any archive what `pg_restore` makes of it.
+//! Tests that `bcops pull-data` and `pg_restore` load any archive equally.
 
 mod compare;
 mod fingerprint;
@@ -18,7 +18,7 @@ use generated::version;
 fn make_role(cluster: &Cluster) {
     let known = "SELECT 1 FROM pg_roles WHERE rolname = 'u7gowner'";
     if cluster.psql("postgres", known).is_empty() {
-        // Another test may make it at the same time.
+        // Another test may create it at the same time.
         let _ = cluster.try_psql("postgres", "CREATE ROLE u7gowner");
     }
 }
@@ -33,18 +33,18 @@ fn assert_equal(world: &World, archive: &Path) {
 }
 
 #[test]
-fn the_regression_database_is_what_pg_restore_makes_of_it() {
+fn the_regression_database_equals_pg_restores() {
     let Some(fixtures) = fixtures() else { return };
     let world = World::empty(Options::default());
     let archive = fixtures.join("archives/regression_pg15.dump");
     match version(world.cluster) {
         15 => assert_equal(&world, &archive),
-        // Other servers lack some of it, and both programs say so.
+        // Other servers lack some features, and both programs report that.
         _ => drop(compare(&world, &archive).unwrap_or_else(|difference| panic!("{difference}"))),
     }
 }
 
-/// Archives that hold one of everything, with the first version of the server that has it all.
+/// Archives that hold one of each kind of object, with the first server version that supports all.
 const ARCHIVES: [(u32, &str); 11] = [
     (14, "archives/varied_pg14.pipe.dump"),
     (15, "archives/varied_pg15.file.dump"),
@@ -60,7 +60,7 @@ const ARCHIVES: [(u32, &str); 11] = [
 ];
 
 #[test]
-fn archives_of_every_version_are_what_pg_restore_makes_of_them() {
+fn archives_of_every_version_equal_pg_restores() {
     let Some(fixtures) = fixtures() else { return };
     let world = World::empty(Options::default());
     make_role(world.cluster);
@@ -76,9 +76,9 @@ fn archives_of_every_version_are_what_pg_restore_makes_of_them() {
     assert!(different.is_empty(), "{}", different.join("\n\n"));
 }
 
-/// Databases after public reports, as a superuser and as a role that may create databases.
+/// Databases from public bug reports, as a superuser and as a role that may create databases.
 #[test]
-fn reported_databases_load_wherever_pg_restore_loads_them() {
+fn reported_databases_load_if_pg_restore_loads_them() {
     let Some(fixtures) = fixtures() else { return };
     let mut world = World::empty(Options::default());
     let cluster = world.cluster;

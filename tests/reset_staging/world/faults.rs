@@ -1,4 +1,4 @@
-//! What can go wrong during a reset, each by a word; and visitors, who look at staging all the time.
+//! Sets faults during a reset, and sends visitors, who request staging all the time.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,44 +11,44 @@ use super::World;
 use crate::standins::heroku::{CapturePlan, Deploy, Fault, Outcome, Rendezvous, Rule};
 use crate::standins::site::Visit;
 
-/// Longer than any test has patience for.
+/// Longer than the time limit of any test.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
 
-/// Something that goes wrong, from now on or the next time.
+/// A fault, from now on or the next time.
 #[derive(Debug, Clone)]
 pub enum Trouble {
-    /// Backups that are made from now on end so.
+    /// New backups end in this state.
     CaptureEnds(Outcome),
     CaptureNeverEnds,
-    /// Restores on Heroku's side end so, with the database filled all the same.
+    /// Restores by Heroku end in this state, although the database is filled.
     RestoreEnds(Outcome),
     RestoreNeverEnds,
-    /// So many requests for a transfer's state get no answer: 20 are overlooked, 21 are not.
+    /// This many requests for a transfer's state get no answer: 20 are tolerated, 21 are not.
     LostPolls(u32),
     BuildFails,
     /// The code is in the repository and built, but is not released.
     ReleaseFails,
     ReleaseExpires,
     DeployNeverEnds,
-    /// A command of manage.py does not end, wherever it runs.
+    /// A command of manage.py never ends.
     CommandHangs(&'static str),
     CommandFails(&'static str),
     /// `makemigrations --check` finds changes that have no migration.
     MissingMigration,
     /// `makemigrations --check` and `migrate` find two leaf nodes.
     MigrationConflict,
-    /// `update_index` ends well and leaves all indices empty.
+    /// `update_index` succeeds and leaves all indices empty.
     EmptyIndex,
     Rendezvous(Rendezvous),
-    /// Somebody else pushes to staging's branch now.
+    /// Another person pushes to staging's branch now.
     BranchMoved,
-    /// The same, but while the program's next push to the origin is under way.
+    /// The same during the program's next push to the origin.
     BranchMovedDuringPush,
-    /// The same, but while the program's push to that very branch is under way.
+    /// The same during the program's push to the same branch.
     BranchMovedDuringItsPush,
     /// The origin refuses to rewrite staging's branch.
     ProtectedBranch,
-    /// The origin lets nobody push to staging's branch.
+    /// The origin refuses all pushes to staging's branch.
     ClosedBranch,
     /// Staging's first host answers 500 when it is up.
     HostBroken,
@@ -104,8 +104,8 @@ impl World {
         }
     }
 
-    /// Whether staging's database holds rows of production's that a scrub has to delete. Staging
-    /// holds none of these at the beginning.
+    /// Whether staging's database holds rows of production that a scrub must delete. It holds none
+    /// at the beginning.
     pub fn holds_unscrubbed_rows(&self) -> bool {
         self.unscrubbed()()
     }
@@ -116,11 +116,11 @@ impl World {
         let newest = self.whole.databases.production(newest);
         let sql = format!("SELECT count(*) FROM wagtailforms_formsubmission WHERE id = {newest}");
         let question = cluster.question(&self.whole.databases.staging, &sql);
-        // Without the table there are no rows, either.
+        // Without the table there are no such rows.
         move || question.ask().is_ok_and(|count| count != "0")
     }
 
-    /// Visitors of all of staging's hosts, until they are asked what they saw.
+    /// Visitors of all staging hosts, until their results are requested.
     pub fn send_visitors(&self) -> Visitors<'_> {
         self.whole.site.served_while(self.unscrubbed());
         let ports: Vec<u16> = self
@@ -152,7 +152,7 @@ pub struct Visitors<'a> {
 }
 
 impl Visitors<'_> {
-    /// Ends the visits. Gives those that got content while unscrubbed rows were there.
+    /// Ends the visits. Returns those that got content while staging held unscrubbed rows.
     pub fn exposed(mut self) -> Vec<Visit> {
         self.end();
         self.world.whole.site.exposed()
@@ -174,7 +174,7 @@ impl Drop for Visitors<'_> {
     }
 }
 
-/// Asks a host on loopback for its first page. Gives the whole answer, if one came.
+/// Requests the first page of a host on loopback. Returns the whole answer, if one came.
 pub fn visit(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;

@@ -1,4 +1,4 @@
-//! The journal of a run as a test sees it from the outside, and kills at its transitions.
+//! Reads the journal of a run from outside, and kills runs at its transitions.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::command::Running;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl World {
-    /// The whole name of the newest run, from the folder of runs. `None` if none was begun.
+    /// The full name of the newest run, from the folder of runs. `None` if there is none.
     pub fn run_on_disk(&self) -> Option<String> {
         let runs = fs::read_dir(self.bcops.state_directory().join("runs")).ok()?;
         runs.flatten().filter_map(|run| run.file_name().into_string().ok()).max()
@@ -22,7 +22,7 @@ impl World {
         Some(self.bcops.state_directory().join("runs").join(self.run_on_disk()?))
     }
 
-    /// The whole lines of the newest run's journal.
+    /// The complete lines of the newest run's journal.
     pub fn journal(&self) -> Vec<String> {
         let path = self.run_folder().map(|folder| folder.join("journal.jsonl"));
         let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
@@ -30,7 +30,7 @@ impl World {
         whole.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until the journal has so many lines; false if the program ended before.
+    /// Waits until the journal has this many lines. False if the program ended before.
     pub fn wait_for_line(&self, running: &mut Running, line: usize) -> bool {
         self.wait_until(running, |journal| journal.len() >= line)
     }
@@ -54,7 +54,7 @@ impl World {
         true
     }
 
-    /// Lets the newest run have happened that much earlier, as far as its journal tells.
+    /// Moves the newest run's times in its journal into the past.
     pub fn age_journal(&self, by: Duration) {
         let path = self.run_folder().expect("a run").join("journal.jsonl");
         let older = |line: String| {
@@ -68,7 +68,7 @@ impl World {
         fs::write(path, text).expect("written");
     }
 
-    /// Runs the program and kills it when the journal has so many lines.
+    /// Runs the program and kills it when the journal has this many lines.
     pub fn kill_at_line(&self, arguments: &[&str], line: usize) {
         let mut running = self.start(arguments);
         self.wait_for_line(&mut running, line);

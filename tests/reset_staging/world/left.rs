@@ -1,5 +1,5 @@
-//! What must not be left once a run is over: files, folders, refs, locks, processes; and what is
-//! left must be the operator's alone.
+//! Checks the remains of a finished run: no files, folders, refs, locks or processes, except files
+//! that only the operator can read.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::World;
 
-/// How long a git that lost its bcops may take to notice.
+/// How long git may take to notice the end of bcops.
 const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
 impl World {
@@ -19,7 +19,7 @@ impl World {
         listed.into_iter().filter(|line| line.contains("refs/bcops")).collect()
     }
 
-    /// What is wrong with what a run that is over has left. Empty if nothing is.
+    /// The faults in the remains of a finished run. Empty if there are none.
     pub fn litter(&self) -> Vec<String> {
         let mut litter: Vec<String> = self.refs_of_bcops();
         let folder = self.bcops.directory();
@@ -62,8 +62,8 @@ fn inside(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The processes that were started by the program in this folder, by their command lines, where the
-/// system tells.
+/// The command lines of processes that the program started in this folder, if the system shows
+/// them.
 fn processes_of(folder: &Path) -> Vec<String> {
     let mark = format!("HOME={}\0", folder.join("home").display());
     let mut found = Vec::new();

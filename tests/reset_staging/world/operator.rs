@@ -1,4 +1,4 @@
-//! The operator's clone, and the run's files on the operator's machine.
+//! Reads the operator's clone, and the run's files on the operator's machine.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::World;
 
-/// Everything of a clone that its owner could notice, byte by byte where it is a file.
+/// Everything in a clone that its owner could notice, with the bytes of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloneState {
     files: Vec<(&'static str, Option<Vec<u8>>)>,
@@ -23,7 +23,7 @@ impl World {
         self.bcops.directory().join("work")
     }
 
-    /// `refs/bcops` is in it: nothing of it may stay behind.
+    /// Includes `refs/bcops`, because none of these refs may remain.
     pub fn clone_state(&self) -> CloneState {
         let folder = self.clone_folder();
         let git = |arguments: &[&str]| self.whole.code.git(&folder, arguments);
@@ -37,7 +37,7 @@ impl World {
             work_tree: if is_bare {
                 String::new()
             } else {
-                // Looking must not refresh the index, which is compared.
+                // Reading must not refresh the index, which is compared.
                 git(&["--no-optional-locks", "status", "--porcelain", "--ignored"])
             },
             stash: if is_bare { String::new() } else { git(&["stash", "list"]) },
@@ -45,7 +45,19 @@ impl World {
         }
     }
 
-    /// The newest run, by its whole name.
+    /// Moves a run three days back, as its journal has it.
+    pub fn make_older(&self, run: &str) {
+        let journal = self.bcops.state_directory().join("runs").join(run).join("journal.jsonl");
+        let text = fs::read_to_string(&journal).expect("the journal");
+        let moment = regex::Regex::new(r#""at":"([^"]+)""#).expect("a pattern");
+        let older = moment.replace_all(&text, |found: &regex::Captures<'_>| {
+            let at: jiff::Timestamp = found[1].parse().expect("a time");
+            format!("\"at\":\"{}\"", at - jiff::SignedDuration::from_hours(73))
+        });
+        fs::write(&journal, older.as_bytes()).expect("the journal");
+    }
+
+    /// The full name of the newest run.
     #[track_caller]
     pub fn newest_run(&self) -> String {
         let listed = self.bcops(&["runs", "list", "--json"]).exits(0).json();

@@ -1,5 +1,5 @@
-//! What can be told of production and of staging from the outside. Two of these are equal if
-//! nobody could tell the difference; times, ports and ids are left out where they come of chance.
+//! Describes production and staging from outside. Two equal states are indistinguishable. Random
+//! times, ports and ids are excluded.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::whole_site::{PRODUCTION, STAGING, WholeSite, media};
 pub struct ProductionState {
     pub rows: Vec<String>,
     pub sequences: Vec<String>,
-    /// Each key with the entity tag and a sum over the bytes.
+    /// Each key with the entity tag and a checksum of the bytes.
     pub objects: Vec<String>,
     pub app: Glance,
     /// The refs of the app's repository, and of the origin the branch that production is.
@@ -37,7 +37,7 @@ impl ProductionState {
     }
 }
 
-/// A commit by what it holds and what it is made of, as its own id depends on the time.
+/// A commit by its content and its parents, because its id depends on the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     pub tree: String,
@@ -45,27 +45,27 @@ pub struct Branch {
     pub parents: Vec<BranchParent>,
 }
 
-/// A parent: an old commit by its id, one that is new since the beginning by what it is made of.
+/// A parent: an old commit by its id, a new one by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BranchParent {
     Known(String),
     New(Box<Branch>),
 }
 
-/// What is left of staging in the end.
+/// The final state of staging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagingState {
     /// The branch on the origin, and in the app's repository.
     pub branch: Branch,
     pub app_branch: Branch,
-    /// Whether the dynos run what is in the app's repository.
+    /// Whether the dynos run the code of the app's repository.
     pub is_deployed: bool,
-    /// Rows by table, without those that are told below.
+    /// Rows by table, without those below.
     pub rows: Vec<String>,
     pub sequences: Vec<String>,
     /// App and name of each applied migration.
     pub migrations: Vec<String>,
-    /// How many scrubs the database knows of.
+    /// The number of scrubs that the database records.
     pub scrub_marks: u64,
     /// Each Site: id, host (one of the site stand-in by its name), whether it is the default.
     pub sites: Vec<String>,
@@ -84,7 +84,7 @@ pub struct StagingState {
     pub other_references: Vec<String>,
 }
 
-/// Told on their own, because their rows hold a time or a port.
+/// Listed separately, because their rows hold a time or a port.
 const APART: [&str; 5] = [
     "birdbath_execution",
     "django_migrations",
@@ -129,8 +129,8 @@ impl StagingState {
         }
     }
 
-    /// The same without the counts of jobs, which a run that was killed and went on may have more
-    /// of, and without refs that hold a run's id.
+    /// The same without counts of jobs, which may be higher after a kill, and without refs that
+    /// hold a run's id.
     pub fn without_history(mut self) -> StagingState {
         self.releases.clear();
         self.builds.clear();
@@ -141,7 +141,7 @@ impl StagingState {
     }
 }
 
-/// A database in the middle of a reset has no tables: then there are no lines.
+/// A database in the middle of a reset has no tables, and so no lines.
 fn lines(cluster: &Cluster, database: &str, sql: &str) -> Vec<String> {
     let printed = cluster.try_psql(database, sql).unwrap_or_default();
     printed.lines().map(str::to_owned).collect()
@@ -213,7 +213,7 @@ fn branch(whole: &WholeSite, reference: &str, repository: &std::path::Path) -> B
 }
 
 impl Branch {
-    /// `tips` are those that were there at the beginning.
+    /// `tips` are those from the beginning.
     pub fn of(repository: &Path, reference: &str, tips: &BTreeMap<String, git2::Oid>) -> Branch {
         let repository = git2::Repository::open(repository).expect("a repository");
         let tip = repository.refname_to_id(reference).expect("the branch");

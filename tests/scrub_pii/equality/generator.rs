@@ -1,5 +1,5 @@
-//! Generated databases: a few tables with keys to each other, and rows full of what is hard to
-//! escape and of what the scanners look for.
+//! Generates databases: a few tables with keys to each other, and rows with text that is hard to
+//! escape or that the scanners search for.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -59,14 +59,14 @@ pub struct Table {
     pub name: String,
     pub columns: Vec<Column>,
     pub reference: Option<Reference>,
-    /// SQL literals, one list a row: the columns, and then the reference.
+    /// SQL literals, one list for each row: the columns, and then the reference.
     pub rows: Vec<Vec<String>>,
 }
 
 /// The column that refers to another table.
 pub const REFERENCE: &str = "ref_id";
 
-/// Words that are put together to texts. Some of them clash with what templates give.
+/// Words that are combined to texts. Some of them clash with the results of templates.
 pub const WORDS: [&str; 30] = [
     "ann.canary@canary.example",
     "O'Brien@Mail.Example",
@@ -100,7 +100,7 @@ pub const WORDS: [&str; 30] = [
     "keep",
 ];
 
-/// Texts that conditions compare with.
+/// Texts in conditions.
 pub const KNOWN_TEXTS: [&str; 6] = ["keep", "user.1", "", "x", "größe", "\\N"];
 
 fn text() -> impl Strategy<Value = String> {
@@ -131,12 +131,12 @@ pub fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// `E'…'`: what it holds never depends on a setting.
+/// `E'…'`: its value never depends on a setting.
 pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// A value, or NULL; of a unique column the row's number sees to it that it is the only one.
+/// A value, or NULL. In a unique column the row's number makes it unique.
 fn value(column: &Column, row: usize) -> BoxedStrategy<String> {
     let unique = column.unique;
     let value = match column.kind {
@@ -153,7 +153,7 @@ fn value(column: &Column, row: usize) -> BoxedStrategy<String> {
             let length = if let Type::Varchar(length) = column.kind { length } else { 1000 };
             text()
                 .prop_map(move |text| {
-                    // Of one width, in another order than the numbers of the rows.
+                    // With one width, in another order than the row numbers.
                     let name = if unique { format!("user.{}", (row + 1) % 12) } else { text };
                     literal(&name.chars().take(length).collect::<String>())
                 })
@@ -204,7 +204,7 @@ fn table(number: usize) -> impl Strategy<Value = Table> {
             .map(|row| {
                 let mut values: Vec<_> = columns.iter().map(|one| value(one, row)).collect();
                 if let Some(reference) = &reference {
-                    // Which rows the other table has is known later.
+                    // The rows of the other table are known later.
                     let number = (0_u32..12).prop_map(|number| number.to_string());
                     values.push(or_null(number.boxed(), reference.nullable));
                 }

@@ -1,7 +1,7 @@
-//! One rule has several executions, and they give the same database: rows rewritten while a backup
-//! is loaded, SQL on a database that is already there, and a backup that is rewritten as a file.
+//! Tests that all executions of a rule give the same database: rewriting rows during a load, SQL on
+//! an existing database, and rewriting a backup file.
 //!
-//! `BCOPS_EQUALITY_CASES` asks for more cases than the tests make time for.
+//! `BCOPS_EQUALITY_CASES` sets a higher number of cases.
 
 mod generator;
 mod revisions;
@@ -31,7 +31,7 @@ struct Case {
 }
 
 impl std::fmt::Debug for Case {
-    /// As it can be tried by hand.
+    /// In a form for use by hand.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sql = self.script();
         write!(f, "policy {}\n{sql}\n{}", self.policy, self.manifest)
@@ -70,7 +70,7 @@ fn contents(cluster: &Cluster, database: &str, tables: &[&str]) -> String {
     tables.iter().map(read).collect()
 }
 
-/// The databases of one case, which go away with it.
+/// The databases of one case, which are dropped with it.
 struct Databases(Vec<String>);
 
 impl Drop for Databases {
@@ -89,7 +89,7 @@ fn fails(message: String, case: &Case, runs: &[&Run]) -> TestCaseError {
     TestCaseError::fail(format!("{message}\n{case:?}\n{}", said.join("\n")))
 }
 
-/// Whether the manifest was found to fit.
+/// Whether the manifest was accepted.
 fn check(case: &Case) -> Result<bool, TestCaseError> {
     let cluster = Cluster::shared();
     let live = cluster.create_database("equal");
@@ -102,7 +102,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
     let archive = bcops.directory().join("work/case.dump");
     site::back_up(cluster, &live, &archive).expect("a backup");
     bcops.write("manifest.toml", &case.manifest);
-    // A pull of a file is always by the policy `local`.
+    // A pull of a file always uses the policy `local`.
     let for_pulls = match case.policy {
         "local" => case.manifest.clone(),
         _ => case

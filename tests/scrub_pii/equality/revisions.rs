@@ -1,12 +1,12 @@
-//! Generated revisions: copies of two models in JSON, one of which inherits from the other, and of
-//! models that the database does not know.
+//! Generates revisions: JSON copies of two models, one of which inherits from the other, and of
+//! models that the database lacks.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::generator::{json, literal};
 
-/// The tables beside the revisions, whose rows matter little.
+/// The tables in addition to the revisions. Their rows matter little.
 const MODELS: &str = "CREATE TABLE django_content_type (id int PRIMARY KEY, app_label text, model text); \
      INSERT INTO django_content_type VALUES (1, 'app', 'alpha'), (2, 'app', 'beta'), (3, 'gone', 'gamma'); \
      CREATE TABLE app_alpha (id int PRIMARY KEY, mail text, name text, user_id int); \
@@ -67,7 +67,7 @@ impl Revisions {
         sql
     }
 
-    /// Entries for these tables, to stand behind those of the others.
+    /// Manifest entries for these tables, after those of the others.
     pub fn manifest(&self) -> String {
         let named = serde_json::to_string(&self.named).expect("a list");
         let mut text = format!(

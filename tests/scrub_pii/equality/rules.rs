@@ -1,5 +1,5 @@
-//! Generated manifests: every rule that there is, on the tables of a generated database. Not all of
-//! them fit, which both executions have to say alike.
+//! Generates manifests with every kind of rule, for the tables of a generated database. Some do not
+//! fit, which both executions must report equally.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -14,12 +14,12 @@ fn list(names: &[String]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// What happens to one column: the rule's key, and the column's part of its value.
+/// The rule for one column: its key, and the column's part of its value.
 type Action = (&'static str, String);
 
 fn template(limit: usize) -> BoxedStrategy<String> {
     let mut all = vec!["", "x", "{{}}", "user.{id}", "it's \\ {id}", "{id}", "\t{id}\n", "$$ü{id}"];
-    // The longest number that an id could be has eleven digits.
+    // The longest possible id has eleven digits.
     all.retain(|one| one.replace("{id}", "12345678901").chars().count() <= limit);
     select(all).prop_map(str::to_owned).boxed()
 }
@@ -66,7 +66,7 @@ fn action(column: &Column) -> BoxedStrategy<Vec<Action>> {
                     vec![("remove_members", format!("{name} = {}", list(&paths)))]
                 })
             };
-            // What stays of personal JSON has to be named.
+            // Members of personal JSON that stay must be named.
             let with_kept = |edits: BoxedStrategy<Vec<Action>>| {
                 let name = name.clone();
                 let paths = vec!["mail", "user", "*.name", "list.*", "user.*.mail", "ü \"x\\", "*"];

@@ -1,4 +1,4 @@
-//! The rate limits of each plan, by account.
+//! Applies the rate limits of each plan, by account.
 
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ impl Plan {
         }
     }
 
-    /// Requests a second and the size of their bucket, for all but URLs.
+    /// Requests a second and the size of their bucket, for everything except URLs.
     fn requests(self) -> (f64, f64) {
         match self {
             Plan::Free => (5.0 / 60.0, 25.0),
@@ -40,7 +40,7 @@ impl Plan {
         }
     }
 
-    /// The most that one request may name.
+    /// The most items of one request.
     pub fn most(self, kind: &str) -> usize {
         if self == Plan::Enterprise && kind == "files" { 500 } else { 100 }
     }
@@ -54,10 +54,10 @@ struct Bucket {
     at: Instant,
 }
 
-/// What the headers of an answer say.
+/// The headers of an answer.
 pub struct Budget {
     pub remaining: u64,
-    /// Seconds, rounded up, until there is more.
+    /// Seconds, rounded up, until the next token.
     pub seconds: u64,
     pub capacity: u64,
 }
@@ -67,7 +67,7 @@ impl Bucket {
         Bucket { tokens: capacity, capacity, rate, at: Instant::now() }
     }
 
-    /// Takes so many, or none: then the seconds until there are enough.
+    /// Takes this many tokens, or none and returns the seconds until there are enough.
     fn take(&mut self, count: f64) -> Result<Budget, u64> {
         let now = Instant::now();
         let gained = now.duration_since(self.at).as_secs_f64() * self.rate;

@@ -1,9 +1,9 @@
-//! Cloudflare's API as far as a purge goes: zones, logins with permissions, `purge_cache`, and the
-//! rate limits of every plan.
+//! Plays Cloudflare's API for purges: zones, logins with permissions, `purge_cache`, and the rate
+//! limits of every plan.
 //!
 //! The limits are token buckets, as documented under `/cache/how-to/purge-cache`: URLs by their
-//! number a second, everything else by requests. A bucket that is empty takes nothing of a request.
-//! `scale` makes time go faster for them, so that a test of a minute takes a second.
+//! number a second, everything else by requests. An empty bucket refuses a whole request. `scale`
+//! speeds up their time, so a test of a minute takes a second.
 
 mod faults;
 mod limits;
@@ -28,9 +28,9 @@ pub struct Login {
     pub status: &'static str,
     pub reads_zones: bool,
     pub purges: bool,
-    /// The ids of the zones it is for; empty for all.
+    /// The ids of its zones. Empty means all.
     pub zones: Vec<String>,
-    /// It belongs to an account: it works, but not where the tokens of persons are verified.
+    /// It belongs to an account: it works, except where tokens of persons are verified.
     pub of_account: bool,
 }
 
@@ -52,7 +52,7 @@ impl Login {
     }
 }
 
-/// A purge that was taken.
+/// An accepted purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purge {
     pub method: String,
@@ -120,17 +120,17 @@ impl CloudflareStandIn {
         self.shared.intake.behave();
     }
 
-    /// What was purged, in the order of its coming.
+    /// The purges, in order.
     pub fn purges(&self) -> Vec<Purge> {
         self.shared.lock().purges.clone()
     }
 
-    /// Everything that was purged of one kind, in the order of its coming.
+    /// All purged items of one kind, in order.
     pub fn purged(&self, kind: &str) -> Vec<String> {
         self.purges().into_iter().filter(|one| one.kind == kind).flat_map(|one| one.items).collect()
     }
 
-    /// How many requests the rate limit turned away.
+    /// How many requests the rate limit refused.
     pub fn turned_away(&self) -> usize {
         self.shared.lock().turned_away
     }

@@ -1,4 +1,4 @@
-//! HTTP: the request log, faults, permissions, and the answers in their envelope.
+//! Serves HTTP: the request log, faults, permissions, and the answers in their envelope.
 
 use std::io;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn login(shared: &Shared, request: &Recorded) -> Result<Login, Reply> {
     }
 }
 
-/// Ids are enough for nothing: a login sees its own zones only.
+/// An id alone is not enough: a login sees only its own zones.
 fn sees(login: &Login, id: &str) -> bool {
     login.status == "active" && (login.zones.is_empty() || login.zones.iter().any(|one| one == id))
 }
@@ -114,7 +114,7 @@ fn zone_json(shared: &Shared, id: &str, name: &str) -> Value {
 
 fn zones(shared: &Shared, login: &Login, query: &str) -> Reply {
     let name = query.split('&').find_map(|pair| pair.strip_prefix("name="));
-    // All of them fit on the first page; a client that goes on until a page is empty has to see one.
+    // All zones fit on the first page. A client that reads until an empty page must get one.
     let page = query.split('&').find_map(|pair| pair.strip_prefix("page="));
     let is_first = page.is_none_or(|page| page == "1");
     let zones = shared.lock().zones.clone();

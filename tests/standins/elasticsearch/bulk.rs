@@ -1,4 +1,4 @@
-//! Many documents in one request.
+//! Handles many documents in one request.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::index::Indices;
 use super::server::refusal;
 use crate::standins::server::{Recorded, Reply};
 
-/// Pairs of lines: what is to be done, and with which document.
+/// Pairs of lines: the action, and the document.
 pub fn answer(
     indices: &mut Indices,
     default: Option<&str>,

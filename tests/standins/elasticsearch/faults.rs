@@ -6,7 +6,7 @@ use crate::standins::server;
 pub enum Fault {
     /// 401.
     Unauthorized,
-    /// 403 as Bonsai gives it to whoever is over the plan's limits.
+    /// 403 as from Bonsai above the plan's limits.
     ReadOnly,
     /// 429 with this `Retry-After` in seconds, if any.
     TooManyRequests(Option<u64>),
@@ -20,11 +20,11 @@ pub enum Fault {
     OtherJson,
     /// 200 with half of a document.
     HalfJson,
-    /// A bulk request is answered with 200 and `errors: true`, and none of its documents is taken.
+    /// A bulk request gets 200 and `errors: true`, and none of its documents is stored.
     BulkErrors,
-    /// A bulk request is answered as if all were well, and its last document is not taken.
+    /// A bulk request gets a success, but its last document is not stored.
     LostDocument,
-    /// A count or a refresh that one shard took no part in.
+    /// A count or a refresh without one of the shards.
     FailedShard,
     /// The connection is closed before anything is done.
     CloseBefore,

@@ -1,4 +1,4 @@
-//! Indices, their mappings and documents, and aliases.
+//! Holds indices with mappings and documents, and aliases.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ pub struct Index {
     /// Every field of the mapping by its path, nested ones included.
     pub fields: BTreeMap<String, Field>,
     pub properties: Map<String, Value>,
-    /// What searches and counts see.
+    /// The documents that searches and counts see.
     pub visible: BTreeMap<String, Value>,
-    /// What came since the last refresh; `None` is a deletion.
+    /// Changes since the last refresh. `None` is a deletion.
     pub pending: BTreeMap<String, Option<Value>>,
     pub closed: bool,
 }
 
-/// A field of a mapping, as far as it matters here.
+/// The used parts of a field of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub kind: String,
@@ -178,7 +178,7 @@ impl Indices {
         Ok(names)
     }
 
-    /// The one index that a document is written into. One that is not there is made.
+    /// The index that a document is written to, created if missing.
     pub fn for_writing(&mut self, name: &str) -> &mut Index {
         let aliased = self.aliases.get(name).and_then(|all| all.first());
         let name = aliased.cloned().unwrap_or_else(|| name.to_owned());
@@ -231,7 +231,7 @@ impl Indices {
         self.aliases.retain(|_, indices| !indices.is_empty());
     }
 
-    /// Every index with its aliases, as `GET /_alias` has them; of one alias if that is asked for.
+    /// Every index with its aliases, as `GET /_alias` has them; or only those of a requested alias.
     pub fn aliases_json(&self, only: Option<&str>) -> Value {
         let of_index = |name: &String| {
             let own = self.aliases.iter().filter(|(alias, indices)| {

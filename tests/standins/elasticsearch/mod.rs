@@ -1,7 +1,7 @@
-//! Elasticsearch 7.10 or OpenSearch, in memory: as much of its REST interface as Wagtail's backend
-//! and bcops use.
+//! Plays Elasticsearch 7.10 or OpenSearch in memory: the REST interface that Wagtail's backend and
+//! bcops use.
 //!
-//! Documents count and are found only after a refresh, as in the real thing within its refresh
+//! Documents count and are found only after a refresh, as in a real cluster within its refresh
 //! interval. Mappings decide what a query finds: keywords whole, text by its words, edge n-grams by
 //! the beginnings of words, and `copy_to` as it says.
 
@@ -24,7 +24,7 @@ use index::Indices;
 
 use super::server::{Intake, Recorded, Server, bind};
 
-/// What the stand-in says it is.
+/// The product that the stand-in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
     Elasticsearch,
@@ -37,7 +37,7 @@ pub struct Options {
     pub flavour: Flavour,
     pub user: String,
     pub password: String,
-    /// What the cluster calls itself, under every name that it is reached by.
+    /// The cluster's own name, under every address.
     pub cluster_uuid: String,
 }
 
@@ -90,13 +90,13 @@ impl ElasticsearchStandIn {
         ElasticsearchStandIn { shared, _server: Server::start(listener, answer), place }
     }
 
-    /// What a config var like `BONSAI_URL` holds.
+    /// The value of a config var like `BONSAI_URL`.
     pub fn url(&self) -> String {
         let Options { user, password, .. } = &self.shared.options;
         format!("http://{user}:{password}@{}", self.place)
     }
 
-    /// Makes an index of one primary and one replica with so many documents, refreshed.
+    /// Makes an index of one primary and one replica with this many documents, refreshed.
     pub fn fill(&self, index: &str, documents: u64) {
         let mut indices = self.shared.indices();
         indices.fill(index, documents);

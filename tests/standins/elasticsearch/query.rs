@@ -1,5 +1,5 @@
-//! Which documents a query finds, for the queries that Wagtail makes. A query that is not known here
-//! is an error, so that nothing is found by mistake.
+//! Finds the documents of a query, for Wagtail's queries. An unknown query is an error, so nothing
+//! is found by mistake.
 
 use serde_json::{Map, Value};
 

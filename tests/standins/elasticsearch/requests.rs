@@ -1,4 +1,4 @@
-//! The requests that are understood, and the way from a path to what answers it.
+//! Routes each known request to its handler.
 
 use serde_json::{Map, Value, json};
 
@@ -141,7 +141,7 @@ fn root(flavour: Flavour, cluster_uuid: &str) -> Value {
     })
 }
 
-/// A replica has no second node to be on.
+/// A replica has no second node.
 fn health(indices: &Indices) -> Value {
     let primaries: u64 = indices.iter().map(|(_, index)| index.primaries()).sum();
     let replicas: u64 = indices.iter().map(|(_, index)| index.primaries() * index.replicas()).sum();

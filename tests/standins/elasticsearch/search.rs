@@ -1,4 +1,4 @@
-//! Searches, counts, and searches that go on page by page.
+//! Handles searches, counts, and searches page by page.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::query::{score, text, values};
 use super::server::refusal;
 use crate::standins::server::{Recorded, Reply};
 
-/// What is left of a search.
+/// The rest of a search.
 pub struct Scroll {
     hits: Vec<Value>,
     total: usize,
@@ -58,7 +58,7 @@ pub fn search(indices: &mut Indices, names: &[String], request: &Recorded) -> Re
     Reply::ok(page_json(page, total))
 }
 
-/// The next page of a search that goes on.
+/// The next page of a search.
 pub fn next_page(indices: &mut Indices, id: &str) -> Reply {
     let Some(scroll) = indices.scrolls.get_mut(id) else {
         let reason = format!("No search context found for id [{id}]");
@@ -103,7 +103,7 @@ fn found<'i>(
     Ok(hits)
 }
 
-/// By the fields that are given, else by the score.
+/// By the given fields, else by the score.
 fn sort(hits: &mut [Hit<'_>], given: &Value) {
     let fields: Vec<(String, bool)> = given
         .as_array()

@@ -1,4 +1,4 @@
-//! HTTP plumbing: listening, the request log, the login, and faults.
+//! Serves HTTP: listening, the request log, the login, and faults.
 
 use std::io;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn unauthorized() -> Reply {
     Reply::new(401, body).with("WWW-Authenticate", "Basic realm=\"Bonsai\"")
 }
 
-/// The answer to a fault that has one of its own.
+/// The answer of a fault with its own answer.
 fn misbehaved(fault: &Fault) -> Option<Response<Body>> {
     let reply = match fault {
         Fault::Unauthorized => unauthorized(),
@@ -87,7 +87,7 @@ fn misbehaved(fault: &Fault) -> Option<Response<Body>> {
 /// The path decoded, and the query as it came.
 fn decoded(path: &str) -> String {
     let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
-    // A path of a query pair is decoded by the same rules, but for the plus sign.
+    // A path is decoded like a query pair, except for the plus sign.
     let pair = format!("p={}", path.replace('+', "%2B"));
     let found = url::form_urlencoded::parse(pair.as_bytes()).next();
     found.map(|(_, path)| format!("{path}{query}")).unwrap_or_default()

@@ -18,11 +18,11 @@ pub enum Fault {
     HtmlUnavailable,
     /// 200 with a page in HTML, as a sign-in page has it.
     HtmlPage,
-    /// 404 with a page in HTML, as a server has it that is no GitLab.
+    /// 404 with a page in HTML, as from a server that is not GitLab.
     HtmlNotFound,
     /// 200 with this body.
     Body(String),
-    /// 200 with a body that has no end.
+    /// 200 with an endless body.
     Endless,
     /// 301 to this place.
     Redirect(String),

@@ -1,7 +1,7 @@
-//! GitLab's API as far as looking goes: tokens with their scopes, projects, pipelines, branches and
-//! their protection, in pages and with GitLab's own words for what is refused.
+//! Plays the reading part of GitLab's API: tokens with their scopes, projects, pipelines, branches
+//! and their protection, in pages and with GitLab's own words for refusals.
 //!
-//! What a token may not see is answered like what is not there, as GitLab does.
+//! As in GitLab, an object that a token may not see looks like a missing one.
 
 mod faults;
 mod projects;
@@ -22,7 +22,7 @@ pub struct Token {
     /// `api`, `read_api`, `read_user` and so on.
     pub scopes: Vec<&'static str>,
     pub revoked: bool,
-    /// The paths of the projects it may see; empty for all.
+    /// The paths of the projects it may see. Empty means all.
     pub projects: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ impl GitlabStandIn {
         id
     }
 
-    /// A pipeline goes on.
+    /// Changes the state of a pipeline.
     pub fn set_status(&self, pipeline: u64, status: &str) {
         let mut world = self.shared.lock();
         let mut pipelines = world.projects.iter_mut().flat_map(|one| &mut one.pipelines);

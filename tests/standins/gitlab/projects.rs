@@ -1,4 +1,4 @@
-//! Projects with their pipelines, branches and rules of protection.
+//! Holds projects with their pipelines, branches and rules of protection.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub struct Project {
     /// With its groups.
     pub path: String,
     pub branches: Vec<String>,
-    /// Names, which may hold `*`, and whether they allow a push by force.
+    /// Names, which may hold `*`, and whether they allow force push.
     pub protected: Vec<(String, bool)>,
     /// The oldest first.
     pub pipelines: Vec<Pipeline>,
@@ -101,7 +101,7 @@ impl Project {
     fn latest(&self, url: &str, request: &Recorded) -> Reply {
         let default = self.branches.first().cloned().unwrap_or_default();
         let branch = request.parameter("ref").unwrap_or(default);
-        // GitLab says this also where there was none.
+        // GitLab answers this also if there was none.
         let missing = || refusal(403, "403 Forbidden");
         let found = self.pipelines.iter().rfind(|one| one.branch == branch);
         found.map_or_else(missing, |one| Reply::ok(self.pipeline(url, one)))

@@ -1,4 +1,4 @@
-//! HTTP: the request log, faults, tokens, pages.
+//! Serves HTTP: the request log, faults, tokens, pages.
 
 use std::io;
 use std::sync::Arc;

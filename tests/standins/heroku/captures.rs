@@ -1,4 +1,4 @@
-//! Backups in the making, and those that were there before.
+//! Makes backups, and holds earlier ones.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::state::{CapturePlan, Outcome, Shared, Transfer, World};
 use super::store::Object;
 
-/// Enters a new transfer, which has not started, into the app that owns the database.
+/// Adds a new transfer, which has not started, to the app that owns the database.
 pub fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -> String {
     let uuid = world.new_id();
     let app = world.app_mut(app_id).expect("an app of the stand-in");
@@ -61,7 +61,7 @@ pub fn add_finished(
     num
 }
 
-/// Starts a backup of an add-on's database and gives the transfer's UUID. It goes on by itself.
+/// Starts a backup of an add-on's database and gives the transfer's UUID. It continues by itself.
 pub fn start(shared: &Arc<Shared>, addon_id: &str) -> Option<String> {
     let mut world = shared.world();
     let addon = world.addon(addon_id)?;
@@ -135,7 +135,7 @@ pub fn end(transfer: &mut Transfer, outcome: Outcome, moment: Timestamp) {
 
 async fn pg_dump(program: &PathBuf, url: &str, target: &Path) -> Result<(), String> {
     let output = Command::new(program)
-        // Heroku's backups name the schema of the extensions and do not make it.
+        // Heroku's backups name the schema of the extensions and do not create it.
         .args(["--exclude-schema=heroku_ext", "--format=custom", "--no-owner"])
         .args(["--no-privileges", "--file"])
         .arg(target)

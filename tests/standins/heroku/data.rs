@@ -1,4 +1,4 @@
-//! The data API: transfers, signed URLs, databases.
+//! Plays the data API: transfers, signed URLs, databases.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Dynos: those of the formation, which only seem to run, and one-off ones, which really do.
+//! Plays dynos: those of the formation, which only seem to run, and one-off ones, which really run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ pub struct Dyno {
     pub one_off: Option<OneOff>,
 }
 
-/// What a one-off dyno has beyond others.
+/// The additional parts of a one-off dyno.
 pub struct OneOff {
-    /// The way in through the rendezvous.
+    /// The secret of the rendezvous.
     pub secret: Option<String>,
     pub environment: BTreeMap<String, String>,
     pub on_terminal: bool,
@@ -112,7 +112,7 @@ fn end(dyno: &Dyno) {
 }
 
 impl World {
-    /// Starts and ends dynos so that they are as the formation says.
+    /// Starts and ends dynos to match the formation.
     pub fn follow_formation(&mut self, app: &str, start: Duration) {
         let id = self.new_id();
         let Some(app) = self.app_mut(app) else { return };
@@ -153,7 +153,7 @@ impl World {
         self.release_phases.iter().for_each(|group| process::stop(*group));
     }
 
-    /// Ends the dynos that are meant; the formation brings new ones.
+    /// Ends these dynos. The formation starts new ones.
     pub fn replace_dynos(&mut self, app: &str, meant: impl Fn(&Dyno) -> bool, start: Duration) {
         let Some(found) = self.app_mut(app) else { return };
         found.dynos.iter().filter(|dyno| meant(dyno)).for_each(end);
@@ -175,7 +175,7 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     let mut environment = app.config_vars.clone();
     environment.extend(given.map(|(name, value)| (name.clone(), text(value))));
     app.one_offs += 1;
-    // Images of cloud-native buildpacks find their programs through the launcher only.
+    // Images of Cloud Native Buildpacks find their programs only through the launcher.
     if app.stack == Stack::CloudNative && !command.contains("launcher ") {
         return refusal(422, "invalid_params", "The stand-in knows no such program.");
     }
@@ -217,7 +217,7 @@ async fn end_later(shared: Arc<Shared>, app: String, name: String, life: Duratio
     app.dynos.retain(|dyno| dyno.name != name);
 }
 
-/// Starts the command of a one-off dyno, which must be there.
+/// Starts the command of a one-off dyno, which must exist.
 pub fn start_process(shared: &Shared, app: &str, name: &str) -> Option<Process> {
     let mut world = shared.world();
     let app = world.app_mut(app)?;
@@ -233,7 +233,7 @@ pub fn start_process(shared: &Shared, app: &str, name: &str) -> Option<Process> 
     Some(process)
 }
 
-/// What is left to do when a command has ended: its dyno goes.
+/// Removes the dyno when its command has ended.
 pub async fn bury(shared: &Shared, app: &str, name: &str, process: Process) {
     let status = process.wait().await;
     logs::write(shared, app, "heroku", name, &format!("Process exited with status {status}"));

@@ -20,7 +20,7 @@ pub enum Fault {
     InvalidParams(String),
     /// 429 `rate_limit` with this `Retry-After` in seconds.
     RateLimited(u64),
-    /// The same without saying when to come back.
+    /// The same without `Retry-After`.
     RateLimitedForNow,
     /// 500 with an error in JSON.
     ServerError,
@@ -38,7 +38,7 @@ pub enum Fault {
     Hang,
     /// The answer comes this much later.
     Slow(Duration),
-    /// What the store does with an object.
+    /// Faults of the store.
     Store(StoreFault),
 }
 
@@ -46,23 +46,23 @@ pub enum Fault {
 pub enum StoreFault {
     /// The signature counts as expired.
     Expired,
-    /// The connection is closed after so many bytes of the body.
+    /// The connection is closed after this many bytes of the body.
     CutAfter(u64),
-    /// After so many bytes of the body nothing more comes.
+    /// After this many bytes of the body nothing more comes.
     StallAfter(u64),
-    /// Only so many bytes are there, and the headers say nothing of more.
+    /// Only this many bytes exist, and the headers agree.
     Shorter(u64),
-    /// A request for a range gets at most so many bytes of it, and headers that say so.
+    /// A request for a range gets at most this many bytes, with matching headers.
     ShortPart(u64),
-    /// `Content-Range` tells a total that is longer by so much.
+    /// The total in `Content-Range` is too long by this much.
     WrongTotal(u64),
-    /// `Content-Range` starts so much later than was asked for.
+    /// `Content-Range` starts this much later than requested.
     WrongStart(u64),
     /// The byte at this offset of the object has all its bits flipped.
     FlippedByte(u64),
     /// A request for a range gets the whole object and 200.
     IgnoreRange,
-    /// The object counts as replaced: it has another entity tag.
+    /// The object counts as replaced, with another entity tag.
     OtherTag,
     /// Chunked, without a length.
     NoLength,

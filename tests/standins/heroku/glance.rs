@@ -1,5 +1,5 @@
-//! What tests ask about an app, in one look. Nothing of it depends on the time or on chance, so
-//! that two looks can be compared.
+//! Summarizes an app for tests. Nothing depends on time or chance, so two summaries can be
+//! compared.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ pub struct Glance {
     pub maintenance: bool,
     /// Kind, quantity and size of each process.
     pub formation: Vec<(String, i64, String)>,
-    /// The names of the formation's dynos, one-off ones left out.
+    /// The names of the formation's dynos, without one-off ones.
     pub dynos: Vec<String>,
-    /// What runs on one-off dynos now.
+    /// The commands that run on one-off dynos now.
     pub one_off_commands: Vec<String>,
-    /// How many one-off dynos there ever were.
+    /// The total number of one-off dynos so far.
     pub one_offs: u64,
     pub config_vars: BTreeMap<String, String>,
     pub deployed_commit: Option<String>,
@@ -27,7 +27,7 @@ pub struct Glance {
 }
 
 impl Glance {
-    /// Whether a visitor gets to the site.
+    /// Whether a visitor reaches the site.
     pub fn is_reachable(&self) -> bool {
         !self.maintenance && self.dynos.iter().any(|name| name.starts_with("web."))
     }

@@ -1,4 +1,4 @@
-//! The logs of apps, and the streams of server-sent events that they are read through.
+//! Holds the logs of apps, and streams them as server-sent events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::server::not_found;
 use super::state::Shared;
 use crate::standins::server::{Body, Recorded, Reply, full};
 
-/// A log session: what is read, and for how long.
+/// A log session: what is read, and how long.
 pub struct Session {
     app: String,
     dyno: Option<String>,

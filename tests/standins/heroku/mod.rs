@@ -1,9 +1,9 @@
-//! Heroku's platform API, the data API of Heroku Postgres, and the store that backups lie in.
+//! Plays Heroku's platform API, the data API of Heroku Postgres, and the store of backups.
 //!
-//! All three answer on one HTTP port, and again on an HTTPS port for clients that download over
-//! nothing else. Captures run the real `pg_dump` and restores the real `pg_restore`; transfers take
-//! their time and end in every state. One-off dynos and release phases run real commands, which a
-//! client meets at a rendezvous over TLS.
+//! All three answer on one HTTP port, and also on an HTTPS port for clients that require it.
+//! Captures run the real `pg_dump` and restores the real `pg_restore`; transfers take their time
+//! and end in every state. One-off dynos and release phases run real commands, which a client meets
+//! at a rendezvous over TLS.
 
 mod captures;
 mod data;
@@ -37,7 +37,7 @@ pub use super::server::Recorded;
 use super::server::{Server, bind};
 use super::tls::LoopbackTls;
 
-/// What does not change while the stand-in runs.
+/// The fixed settings of the stand-in.
 pub struct Options {
     /// The port for HTTP; zero for any that is free.
     pub port: u16,
@@ -46,12 +46,12 @@ pub struct Options {
     pub page_size: usize,
     /// Of signed URLs.
     pub url_lifetime: Duration,
-    /// Bytes a second that the store gives out, to all connections together.
+    /// The store's bytes a second for all connections together.
     pub throttle: Option<u64>,
     /// `pg_restore` and `psql` are looked for beside it.
     pub pg_dump: PathBuf,
     /// The URL of a superuser on the server of every database that is reset. With it a reset works
-    /// as Heroku's own does, for databases whose roles have few rights; without it as far as the
+    /// like Heroku's, for databases whose roles have few rights. Without it a reset does what the
     /// database's own role may.
     pub administrator: Option<String>,
     /// How long a dyno takes to come up.
@@ -145,7 +145,7 @@ impl HerokuStandIn {
         });
     }
 
-    /// Somebody deletes a backup. Heroku lists it for some time.
+    /// Deletes a backup as a person does. Heroku lists it for some time.
     pub fn delete_backup(&self, app: &str, num: u64) {
         self.change_backup(app, num, |one| one.deleted_at = Some(jiff::Timestamp::now()));
     }
@@ -163,49 +163,49 @@ impl HerokuStandIn {
         transfer.schedule = Some(schedule);
     }
 
-    /// How captures go from now on.
+    /// Sets how captures go from now on.
     pub fn plan_captures(&self, plan: CapturePlan) {
         self.shared.world().capture_plan = plan;
     }
 
-    /// How restores go from now on. A plan's dump is restored instead of the backup asked for.
+    /// Sets how restores go from now on. A plan's dump is restored instead of the backup asked for.
     pub fn plan_restores(&self, plan: CapturePlan) {
         self.shared.world().restore_plan = plan;
     }
 
-    /// How clients meet their one-off dynos from now on.
+    /// Sets how clients meet their one-off dynos from now on.
     pub fn plan_rendezvous(&self, how: Rendezvous) {
         self.shared.world().rendezvous = how;
     }
 
-    /// Where the commands of an app run. The stand-in's own folder without it.
+    /// Sets where the commands of an app run. By default the stand-in's own folder.
     pub fn run_commands_in(&self, app: &str, folder: &Path) {
         let mut world = self.shared.world();
         world.app_mut(app).expect("an app of the stand-in").folder = Some(folder.to_owned());
     }
 
-    /// What the app has for processes: kind, quantity and size of each.
-    /// Somebody turns maintenance mode on or off by hand.
+    /// Turns maintenance mode on or off, as if someone did it by hand.
     pub fn somebody_sets_maintenance(&self, app: &str, on: bool) {
         self.shared.world().app_mut(app).expect("an app of the stand-in").maintenance = on;
     }
 
+    /// Sets the processes of the app: kind, quantity and size of each.
     pub fn set_formation(&self, app: &str, processes: &[(&str, i64, &str)]) {
         self.shared.world().set_formation(app, processes);
     }
 
-    /// Enters a commit as deployed some time ago, built from this tree.
+    /// Adds a commit as deployed some time ago, built from this tree.
     pub fn add_deployed(&self, app: &str, commit: &str, tree: Option<&Path>) {
         let tree = tree.map(Path::to_owned);
         releases::add_finished(&mut self.shared.world(), app, commit, tree);
     }
 
-    /// How the deploys go from now on that come of a push. The pushed tree takes the plan's place.
+    /// Sets how deploys after a push go from now on. The pushed tree replaces the plan's.
     pub fn plan_deploys(&self, plan: Deploy) {
         self.shared.world().deploy_plan = plan;
     }
 
-    /// The hook that makes a bare repository the one of an app: it builds what is pushed.
+    /// The hook that turns a bare repository into an app's: it builds pushes.
     pub fn push_hook(&self, app: &str, trees: &Path, python: &Path) -> String {
         let mut world = self.shared.world();
         let found = world.app_mut(app).expect("an app of the stand-in");
@@ -218,22 +218,22 @@ impl HerokuStandIn {
         self.shared.world().app_mut(app).expect("an app of the stand-in").stack = stack;
     }
 
-    /// From now on no app is rolled back.
+    /// Refuses rollbacks from now on.
     pub fn refuse_rollbacks(&self) {
         self.shared.world().refuses_rollback = true;
     }
 
-    /// Rolls an app back as somebody else does, by the version of the release.
+    /// Rolls an app back as another person does, by the version of the release.
     pub fn somebody_rolls_back(&self, app: &str, version: u64) {
         releases::roll_back_to(&self.shared, app, version);
     }
 
-    /// What an app looks like from the outside.
+    /// The app as seen from outside.
     pub fn glance(&self, app: &str) -> Glance {
         glance::of(&self.shared, app)
     }
 
-    /// The same for whoever needs to look again and again.
+    /// The same for repeated use.
     pub fn watcher(&self, app: &str) -> impl Fn() -> Glance + Send + Sync + 'static {
         let (shared, app) = (Arc::clone(&self.shared), app.to_owned());
         move || glance::of(&shared, &app)
@@ -244,23 +244,23 @@ impl HerokuStandIn {
         self.shared.world().loses_logs = true;
     }
 
-    /// Cuts every answer with the output of a build or a release after so many bytes.
+    /// Truncates every output of a build or a release after this many bytes.
     pub fn cut_streams_after(&self, bytes: usize) {
         self.shared.world().stream_cut = Some(bytes);
     }
 
-    /// What a push of a commit brings about: a build, and a release. Gives the build's id.
+    /// Does what a push of a commit does: a build and a release. Returns the build's id.
     pub fn deploy(&self, app: &str, commit: &str, plan: Deploy) -> String {
         releases::deploy(&self.shared, app, commit, plan)
     }
 
-    /// The same, to its end: what a hook that receives a push waits for and passes on.
+    /// The same until its end, as a hook that receives a push waits for it.
     pub async fn deploy_to_the_end(&self, app: &str, commit: &str, plan: Deploy) -> Deployed {
         let id = releases::deploy(&self.shared, app, commit, plan);
         releases::wait(&self.shared, app, &id).await
     }
 
-    /// Every request so far that would change this app or what it owns, refused ones included.
+    /// Every request so far that would change this app or its resources, including refused ones.
     pub fn writes(&self, app: &str) -> Vec<Recorded> {
         let writes = self.shared.writes().into_iter();
         writes.filter(|(written, _)| written == app).map(|(_, request)| request).collect()
@@ -285,7 +285,7 @@ impl HerokuStandIn {
         world.objects.remove(&uuid);
     }
 
-    /// Where signed URLs point to: the HTTP port, unless told otherwise.
+    /// Sets the address in signed URLs. By default the HTTP port.
     pub fn sign_urls_for(&self, base: &str) {
         self.shared.world().store_base = base.to_owned();
     }

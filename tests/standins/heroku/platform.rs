@@ -1,4 +1,4 @@
-//! The platform API: account, apps, config vars, formation, add-ons and their attachments.
+//! Plays the platform API: account, apps, config vars, formation, add-ons and their attachments.
 
 use std::sync::Arc;
 
@@ -242,7 +242,7 @@ fn is_addon(addon: &Addon, text: &str) -> bool {
     addon.name == text || addon.id == text || addon.plan.split(':').next() == Some(text)
 }
 
-/// Gives one page of a list: 206 and `Next-Range` while there are more.
+/// Returns one page of a list: 206 and `Next-Range` while there are more.
 fn paged(reply: Reply, request: &Recorded, size: usize) -> Reply {
     let Value::Array(all) = &reply.body else { return reply };
     let asked = request.header("range").and_then(|range| range.strip_prefix("id ]"));

@@ -1,4 +1,4 @@
-//! Commands that really run: in a folder, with the app's config vars, on a terminal or on pipes.
+//! Runs real commands: in a folder, with the app's config vars, on a terminal or on pipes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 
 const END_OF_INPUT: u8 = 4;
 
-/// A command that runs.
+/// A running command.
 pub struct Process {
     /// Of the group of processes: all of them end together.
     pub group: i32,
     pub input: mpsc::UnboundedSender<Vec<u8>>,
-    /// Ends when nobody can write any longer.
+    /// Ends when no writer is left.
     pub output: mpsc::UnboundedReceiver<Vec<u8>>,
     child: Child,
 }
@@ -33,7 +33,7 @@ impl Process {
         on_terminal: bool,
     ) -> io::Result<Process> {
         let mut command = Command::new("sh");
-        // The launcher of cloud-native images, which other stacks do not have and nobody calls there.
+        // The launcher of cloud-native images. Other stacks do not have or call it.
         let line = format!("launcher() {{ \"$@\"; }}\n{line}");
         command.arg("-c").arg(line).current_dir(folder).env_clear();
         command.env("PATH", search_path(folder));
@@ -62,7 +62,7 @@ impl Process {
     }
 }
 
-/// What a buildpack has put into the tree comes first, as in a slug.
+/// A buildpack's programs in the tree come first, as in a slug.
 fn search_path(folder: &Path) -> OsString {
     let mut path = folder.join(".heroku/python/bin").into_os_string();
     path.push(":");
@@ -70,7 +70,7 @@ fn search_path(folder: &Path) -> OsString {
     path
 }
 
-/// Asks a group of processes to end, and makes it a moment later.
+/// Asks a group of processes to end, and kills it a moment later.
 pub fn stop(group: i32) {
     let send = move |signal| {
         // SAFETY: the call takes two numbers. A group that has ended is an error without effect.
@@ -103,12 +103,12 @@ fn start_on_terminal(command: &mut Command) -> io::Result<(Child, File, File)> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call succeeded, so both are open and nobody else's.
+    // SAFETY: the call succeeded, so both are open and owned by this code.
     let (controller, terminal) =
         unsafe { (OwnedFd::from_raw_fd(controller), OwnedFd::from_raw_fd(terminal)) };
-    // SAFETY: the calls are allowed between fork and exec. Without a session of its own the command
-    // would not get Ctrl-C from this terminal, and it would take no notice of it if whoever started
-    // the tests ignores it, as a shell makes what it starts with `&`.
+    // SAFETY: the calls are allowed between fork and exec. Without its own session the command
+    // would not get Ctrl-C from this terminal, and it would ignore Ctrl-C if the tests' parent
+    // does, like a shell for commands with `&`.
     unsafe {
         command.pre_exec(|| {
             libc::signal(libc::SIGINT, libc::SIG_DFL);
@@ -119,14 +119,14 @@ fn start_on_terminal(command: &mut Command) -> io::Result<(Child, File, File)> {
     }
     command.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
     let child = command.spawn()?;
-    // The command keeps its ends of the terminal until these are put in their place.
+    // The command keeps its ends of the terminal until these replace them.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok((child, File::from(controller.try_clone()?), File::from(controller)))
 }
 
 fn type_in(mut keyboard: File, mut typed: mpsc::UnboundedReceiver<Vec<u8>>, on_terminal: bool) {
     while let Some(mut bytes) = typed.blocking_recv() {
-        // A terminal knows the end of input when it is typed; of a pipe somebody has to close it.
+        // In a terminal the end of input is typed. A pipe must be closed.
         let is_end = !on_terminal && bytes.last() == Some(&END_OF_INPUT);
         if is_end {
             bytes.pop();
@@ -136,14 +136,14 @@ fn type_in(mut keyboard: File, mut typed: mpsc::UnboundedReceiver<Vec<u8>>, on_t
         }
     }
     if on_terminal {
-        // Closing this copy says nothing to the command.
+        // Closing this copy does not affect the command.
         drop(keyboard);
     }
 }
 
 fn read_out(mut screen: File, said: &mpsc::UnboundedSender<Vec<u8>>) {
     let mut buffer = [0; 4096];
-    // When nobody holds the terminal any longer, reading fails.
+    // Reading fails when no process holds the terminal any longer.
     while let Ok(length @ 1..) = screen.read(&mut buffer) {
         if said.send(buffer[..length].to_vec()).is_err() {
             return;

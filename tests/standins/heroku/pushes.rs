@@ -1,5 +1,5 @@
-//! Pushes to the git repositories of apps. The repositories are real bare ones; their hook hands
-//! what was pushed to the stand-in, which builds and releases it, and passes on what that says.
+//! Handles pushes to the git repositories of apps. The repositories are real bare ones. Their hook
+//! passes the push to the stand-in, which builds and releases it, and prints the output.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::releases::{self, Deploy};
 use super::state::Shared;
 use crate::standins::server::{Body, Recorded, full};
 
-/// As on Heroku, only master and main are built, and a build that fails refuses the push. A
-/// release that fails does not: its code is in the repository, and the old release goes on.
+/// As on Heroku, only master and main are built, and a build that fails refuses the push. A release
+/// that fails does not: its code is in the repository, and the old release continues.
 const HOOK: &str = r#"#!/bin/sh
 while read -r old new ref; do
     case $ref in
@@ -45,8 +45,8 @@ done
 exit 0
 "#;
 
-/// The text of `pre-receive` for an app's repository. What is pushed is laid out below `trees`,
-/// and `python` goes where the buildpack for Python puts its own.
+/// The text of `pre-receive` for an app's repository. The pushed tree is unpacked below `trees`,
+/// and `python` is put in the place of the Python buildpack's.
 pub fn hook(url: &str, app: &str, trees: &Path, python: &Path) -> String {
     HOOK.replace("@URL@", url)
         .replace("@APP@", app)
@@ -54,8 +54,8 @@ pub fn hook(url: &str, app: &str, trees: &Path, python: &Path) -> String {
         .replace("@PYTHON@", &python.display().to_string())
 }
 
-/// `POST` of a commit starts a deploy and names the build and where its output is read. `GET` of a
-/// build waits for its end, and gives both states and what the release phase said.
+/// `POST` of a commit starts a deploy, and returns the build and the URL of its output. `GET` of a
+/// build waits for its end, and returns both states and the output of the release phase.
 pub async fn answer(
     shared: &Arc<Shared>,
     request: &Recorded,

@@ -1,4 +1,4 @@
-//! Builds and releases: what comes of a push, with a release phase that really runs.
+//! Plays builds and releases after a push, with a real release phase.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::standins::server::{Body, Recorded, Reply, full};
 /// How a deploy goes.
 #[derive(Debug, Clone)]
 pub struct Deploy {
-    /// What the build says, with a pause after each line.
+    /// The build's output, with a pause after each line.
     pub build_lines: Vec<String>,
     pub pause: Duration,
     pub build_succeeds: bool,
     /// The release phase: a command that runs in the app's folder with its config vars.
     pub release_command: Option<String>,
-    /// The release phase counts as having taken too long, whatever the command does.
+    /// The release phase counts as too long, whatever the command does.
     pub release_expires: bool,
     /// Neither the build nor the release ever ends.
     pub never_ends: bool,
-    /// The tree that is built. The release phase runs in it, and commands do once it is released.
+    /// The tree that is built. The release phase runs in it, and so do commands after the release.
     pub tree: Option<PathBuf>,
 }
 
@@ -50,15 +50,15 @@ impl Default for Deploy {
     }
 }
 
-/// What has come of a deploy, as a `git push` would show it.
+/// The result of a deploy, as `git push` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
     pub build: String,
-    /// `succeeded`, `failed`, or `expired` of a release; empty where there is none.
+    /// `succeeded`, `failed`, or `expired` of a release; empty if there is none.
     pub build_status: &'static str,
     pub release_status: &'static str,
     pub output: String,
-    /// The part of it that the release phase said.
+    /// The part of the output from the release phase.
     pub release_output: String,
 }
 
@@ -81,7 +81,7 @@ pub struct Release {
     pub created_at: Timestamp,
 }
 
-/// Output that is read through a URL of its own.
+/// Output with its own URL.
 #[derive(Default)]
 pub struct Stream {
     pub bytes: Vec<u8>,
@@ -104,7 +104,7 @@ impl App {
         current.and_then(|release| self.trees.get(&release.slug)).or(self.folder.as_ref())
     }
 
-    /// The commit whose slug the dynos run, if it came of a build.
+    /// The commit whose slug the dynos run, if it was built.
     pub fn deployed_commit(&self) -> Option<&str> {
         let version = self.version();
         let release = self.releases.iter().find(|one| one.version == version)?;
@@ -118,7 +118,7 @@ impl App {
 }
 
 impl World {
-    /// A release of the same slug, as a change of config vars makes one.
+    /// A release of the same slug, as after a change of config vars.
     pub fn add_release(&mut self, app: &str, id: String, description: &str) {
         let Some(app) = self.app_mut(app) else { return };
         let slug = app.releases.last().map(|one| one.slug.clone()).unwrap_or_default();
@@ -247,7 +247,7 @@ pub fn roll_back_to(shared: &Shared, app: &str, version: u64) {
     roll_back(&mut world, app, &body, shared.options.dyno_start);
 }
 
-/// Runs the release phase of a slug once more, as `heroku releases:retry` asks for it.
+/// Runs the release phase of a slug again, like `heroku releases:retry`.
 fn retry(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Reply {
     let (id, stream, plan) = (world.new_id(), world.new_id(), world.deploy_plan.clone());
     let slug = body["slug"].as_str().unwrap_or_default().to_owned();
@@ -302,7 +302,7 @@ fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Rep
     Reply::new(201, release_json(world, app, release))
 }
 
-/// Enters a build of a commit and lets it run.
+/// Adds a build of a commit and runs it.
 pub fn deploy(shared: &Arc<Shared>, app: &str, commit: &str, plan: Deploy) -> String {
     begin(shared, &mut shared.world(), app, commit, plan)
 }
@@ -383,7 +383,7 @@ fn enter_release(shared: &Shared, app: &str, build: &str, plan: &Deploy) -> Stri
 }
 
 async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: &Deploy) {
-    // For a moment the URL of the output is there and the output is not.
+    // For a moment the URL of the output exists, but the output does not.
     tokio::time::sleep(plan.pause).await;
     let (folder, vars, stream) = {
         let world = shared.world();
@@ -425,7 +425,7 @@ async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: 
     }
 }
 
-/// Enters a commit as built and released before anything else happened.
+/// Adds a commit as built and released before everything else.
 pub fn add_finished(world: &mut World, app: &str, commit: &str, tree: Option<PathBuf>) {
     let (build, release, stream) = (world.new_id(), world.new_id(), world.new_id());
     world
@@ -456,7 +456,7 @@ pub fn add_finished(world: &mut World, app: &str, commit: &str, tree: Option<Pat
     world.replace_dynos(app, |dyno| dyno.one_off.is_none(), Duration::ZERO);
 }
 
-/// Waits for the end of a deploy, as whoever pushes does, and tells what was said.
+/// Waits for the end of a deploy like a pusher, and returns the output.
 pub async fn wait(shared: &Shared, app: &str, id: &str) -> Deployed {
     loop {
         if let Some(deployed) = look(shared, app, id) {
@@ -488,7 +488,7 @@ fn look(shared: &Shared, app: &str, id: &str) -> Option<Deployed> {
     })
 }
 
-/// Where the output of a build is read.
+/// The URL of a build's output.
 pub fn stream_of(shared: &Shared, app: &str, build: &str) -> Option<String> {
     let world = shared.world();
     Some(world.app(app)?.builds.iter().find(|one| one.id == build)?.stream.clone())
@@ -506,7 +506,7 @@ fn end_stream(shared: &Shared, stream: &str) {
     }
 }
 
-/// The output from where `Range` says, until it ends or the stand-in cuts it.
+/// The output from the start of `Range`, until it ends or the stand-in truncates it.
 pub fn stream(shared: &Arc<Shared>, request: &Recorded, id: &str) -> Response<Body> {
     let begun = shared.world().streams.get(id).map(|one| (one.has_begun, one.bytes.len()));
     let Some((true, length)) = begun else {
@@ -523,7 +523,7 @@ pub fn stream(shared: &Arc<Shared>, request: &Recorded, id: &str) -> Response<Bo
         let (shared, id) = (Arc::clone(&shared), id.clone());
         async move {
             if left == 0 {
-                // So that what went before is under way.
+                // Lets earlier bytes leave first.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return Some((Err(std::io::ErrorKind::ConnectionReset.into()), (next, left)));
             }

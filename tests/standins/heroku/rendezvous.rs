@@ -1,4 +1,4 @@
-//! The rendezvous: where a client meets its one-off dyno.
+//! Plays the rendezvous, where a client meets its one-off dyno.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::standins::server::Server;
 /// How rendezvous go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rendezvous {
-    /// The greeting by itself, and then whatever comes.
+    /// The greeting alone, and then the output.
     Orderly,
-    /// Every byte by itself.
+    /// Every byte alone.
     Bytewise,
     /// The greeting and all of the output at once, when the command has ended.
     Coalesced,
     /// The connection is closed before the TLS handshake.
     Refused,
-    /// The connection is closed in the place of the greeting.
+    /// The connection is closed instead of the greeting.
     ClosedEarly,
     /// The greeting never comes.
     Silent,
-    /// The connection is closed after so many bytes of output. The command goes on.
+    /// The connection is closed after this many bytes of output. The command continues.
     CutAfter(usize),
     /// The connection stays open after the command has ended.
     NeverClosed,
@@ -42,7 +42,7 @@ pub fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) -> Se
                 return;
             }
             if let Ok(stream) = tls.accept(socket).await {
-                // A client that goes away in the middle is an everyday thing here.
+                // Clients often disconnect early here.
                 let _ = meet(stream, &shared, how).await;
             }
         }
@@ -65,7 +65,7 @@ async fn meet(
         Rendezvous::Coalesced => {}
         _ => {
             write(&mut stream, b"rendezvous\r\n", how).await?;
-            // The CLI takes the first read for the greeting, whatever else is in it.
+            // The CLI treats the whole first read as the greeting.
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }

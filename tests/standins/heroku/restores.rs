@@ -1,4 +1,4 @@
-//! What is done to databases: restores that run `pg_restore`, and resets that drop every schema.
+//! Restores databases with `pg_restore`, and resets them by dropping every schema.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::server::{not_found, refusal};
 use super::state::{CapturePlan, Outcome, Shared};
 use crate::standins::server::{Recorded, Reply};
 
-/// Extensions lie in a schema that is not the role's own: it stays, as it comes back on Heroku.
+/// Extensions are in a schema that the role does not own: it stays, because Heroku recreates it.
 const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT nspname FROM pg_namespace
         WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
@@ -20,8 +20,8 @@ const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
     LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
 END $$; CREATE SCHEMA public;";
 
-/// What an administrator leaves behind: nothing of anybody's, the sessions ended, and the schemas
-/// that each of Heroku's databases has, which are not the role's. All in one transaction.
+/// A reset by an administrator: drops everything, ends sessions, and recreates the schemas of every
+/// Heroku database, which the role does not own. All in one transaction.
 const EMPTY_AS_ADMINISTRATOR: &str = "
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -89,7 +89,7 @@ pub fn start(shared: &Arc<Shared>, id: &str, request: &Recorded) -> Option<(Stri
     let transfer = world.transfer_mut(&app, &uuid).expect("just entered");
     transfer.into = Some((to_name, to_url.clone()));
     let plan = world.restore_plan.clone();
-    // Both the internal place of a backup and a signed URL have the backup's UUID as a segment.
+    // Both the internal address of a backup and a signed URL hold the backup's UUID as a segment.
     let dump = from_url.split(['/', '?']).find_map(|part| world.objects.get(part));
     let dump = dump.map(|object| object.path.clone());
     let job = Job { app: app.clone(), uuid: uuid.clone(), to_url, dump };
@@ -121,7 +121,7 @@ async fn run(shared: Arc<Shared>, job: Job, plan: CapturePlan) {
     };
     let restored = tokio::select! {
         restored = restoring => restored,
-        // What was cancelled writes no more.
+        // A cancelled transfer writes nothing more.
         () = canceled(&shared, &job) => return,
     };
     tokio::time::sleep(plan.running).await;
@@ -134,7 +134,7 @@ async fn run(shared: Arc<Shared>, job: Job, plan: CapturePlan) {
     });
 }
 
-/// Waits until somebody cancels it.
+/// Waits until it is cancelled.
 async fn canceled(shared: &Shared, job: &Job) {
     while with(shared, &job.app, &job.uuid, |_| ()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -145,9 +145,9 @@ async fn pg_restore(shared: &Shared, url: &str, dump: &Path) -> Result<(), Strin
     psql(shared, url, EMPTY).await?;
     let program = shared.options.pg_dump.with_file_name("pg_restore");
     let mut command = Command::new(program);
-    // The schema is there already, which is no error worth failing for.
+    // The schema already exists, which is not a failure.
     command.args(["--no-owner", "--no-privileges", "--clean", "--if-exists", "--dbname", url]);
-    // A role can neither make nor drop what Heroku has made for it.
+    // A role can neither create nor drop Heroku's objects.
     let list = shared.folder.path().join(format!("{}.list", Timestamp::now().as_nanosecond()));
     tokio::fs::write(&list, contents(shared, url, dump).await?).await.map_err(|e| e.to_string())?;
     said(command.arg("--use-list").arg(list).arg(dump)).await.map(drop)

@@ -1,4 +1,4 @@
-//! HTTP plumbing: the request log, faults, and the way to the three services.
+//! Serves HTTP: the request log, faults, and the routes to the three services.
 
 use std::io;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn authorized(
 
 fn refused(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
     let token = &shared.options.token;
-    // Older clients send it as the password of nobody.
+    // Older clients send it as a password without a user.
     let accepted =
         [format!("Bearer {token}"), format!("Basic {}", STANDARD.encode(format!(":{token}")))];
     let message = "Invalid credentials provided.";

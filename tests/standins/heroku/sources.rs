@@ -1,5 +1,5 @@
-//! Builds without git: an archive of the source is uploaded to a signed URL, and a build is asked
-//! for that fetches it from another.
+//! Plays builds without git: an archive of the source is uploaded to a signed URL, and a build
+//! fetches it from another.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

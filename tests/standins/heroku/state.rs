@@ -1,4 +1,4 @@
-//! What the stand-in's Heroku consists of.
+//! Holds the state of the stand-in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub struct Shared {
     /// Dumps lie here.
     pub folder: tempfile::TempDir,
     world: Mutex<World>,
-    /// Every request that changes something, with the app that it is about.
+    /// Every request that changes something, with its app.
     writes: Mutex<Vec<(String, Recorded)>>,
     /// Of the stand-in itself.
     pub url: String,
@@ -54,7 +54,7 @@ impl Shared {
         &self.rendezvous_url
     }
 
-    /// Keeps a request, and gives the fault that was planned for it.
+    /// Records a request, and returns its planned fault.
     pub fn take(&self, request: &Recorded) -> Option<Fault> {
         if let Some(app) = self.world().app_written_to(request) {
             self.writes.lock().expect("no panic").push((app, request.clone()));
@@ -87,16 +87,16 @@ pub struct World {
     pub loses_logs: bool,
     pub log_sessions: HashMap<String, logs::Session>,
     pub streams: HashMap<String, Stream>,
-    /// After so many bytes every answer with output is cut.
+    /// Every answer with output is truncated after this many bytes.
     pub stream_cut: Option<usize>,
-    /// How the deploys go that a push brings about.
+    /// How deploys after a push go.
     pub deploy_plan: Deploy,
     /// The groups of processes of release phases that run.
     pub release_phases: Vec<i32>,
     last_id: u64,
 }
 
-/// What an app is built as, which decides what its releases are known by.
+/// The stack of an app, which decides what its releases show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stack {
     /// `heroku-24`: a build makes a slug.
@@ -122,7 +122,7 @@ pub struct App {
     pub id: String,
     pub name: String,
     pub stack: Stack,
-    /// Where the trees of its builds lie, and the program that plays Python in them.
+    /// The folder of its builds' trees, and the program that plays Python in them.
     pub builder: Option<(PathBuf, PathBuf)>,
     pub maintenance: bool,
     pub config_vars: BTreeMap<String, String>,
@@ -134,9 +134,9 @@ pub struct App {
     pub logs: Vec<logs::Line>,
     /// Where its commands run.
     pub folder: Option<PathBuf>,
-    /// What was built, by the slug.
+    /// The builds by slug.
     pub trees: HashMap<String, PathBuf>,
-    /// How many one-off dynos there were.
+    /// The number of one-off dynos so far.
     pub one_offs: u64,
 }
 
@@ -155,7 +155,7 @@ pub struct Addon {
     pub config_vars: Vec<String>,
     /// Of a database.
     pub url: Option<String>,
-    /// The value that it gave to its config var.
+    /// The value of its config var.
     pub value: String,
 }
 
@@ -181,10 +181,10 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct CapturePlan {
     pub pending: Duration,
-    /// At least, and on top of the dump itself.
+    /// At least this long, in addition to the dump itself.
     pub running: Duration,
     pub outcome: Outcome,
-    /// What is captured, instead of a dump of the database that is asked for.
+    /// The content of captures, instead of a dump of the database.
     pub dump: Option<PathBuf>,
 }
 
@@ -207,7 +207,7 @@ pub struct Transfer {
     pub from_url: String,
     /// Of a restore: the attachment and the URL of the database that is filled.
     pub into: Option<(String, String)>,
-    /// The UUID of the schedule that made it, for a backup that nobody asked for.
+    /// The UUID of the schedule, for a scheduled backup.
     pub schedule: Option<String>,
     pub source_bytes: u64,
     pub processed_bytes: u64,
@@ -341,7 +341,7 @@ impl World {
         id
     }
 
-    /// The app and the name of the dyno that a secret of the rendezvous leads to.
+    /// The app and the dyno of a rendezvous secret.
     pub fn dyno_behind(&self, secret: &str) -> Option<(String, String)> {
         let is_it = |dyno: &&Dyno| {
             dyno.one_off.as_ref().is_some_and(|one| one.secret.as_deref() == Some(secret))
@@ -382,7 +382,7 @@ impl World {
     ) -> String {
         let id = self.new_id();
         let app = self.app_mut(app).expect("an app of the stand-in");
-        // Some add-ons, the scheduler among them, come without a config var.
+        // Some add-ons, for example the scheduler, have no config var.
         let config_vars = if variable.is_empty() { vec![] } else { vec![variable.to_owned()] };
         if !variable.is_empty() {
             app.config_vars.insert(variable.to_owned(), value.to_owned());

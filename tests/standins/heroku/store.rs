@@ -1,4 +1,4 @@
-//! The object store behind signed URLs: ranges, entity tags, expiry, and errors in XML.
+//! Plays the object store behind signed URLs: ranges, entity tags, expiry, and errors in XML.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -42,7 +42,7 @@ pub struct Signature {
     expires_at: Timestamp,
 }
 
-/// Makes a signed URL and tells until when it is good.
+/// Makes a signed URL, and returns its expiry too.
 pub fn sign(world: &mut World, object: &str, lifetime: Duration) -> (String, Timestamp) {
     let expires_at = Timestamp::now() + lifetime;
     let signature = world.new_id();
@@ -51,7 +51,7 @@ pub fn sign(world: &mut World, object: &str, lifetime: Duration) -> (String, Tim
     (url, expires_at)
 }
 
-/// Holds all connections together to so many bytes a second.
+/// Limits all connections together to this many bytes a second.
 pub struct Throttle {
     bytes_per_second: Option<u64>,
     free_from: Mutex<Instant>,
@@ -149,7 +149,7 @@ fn parse_range(text: &str, length: u64) -> Option<(u64, u64)> {
     Some((first, end))
 }
 
-/// The bytes from `first` up to `end` of the object, as slowly and as wrongly as told.
+/// The bytes from `first` to `end` of the object, with the set rate and faults.
 fn content(
     shared: Arc<Shared>,
     object: Object,
@@ -164,7 +164,7 @@ fn content(
             let mut length = CHUNK.min(end - position);
             match fault {
                 Some(StoreFault::CutAfter(limit)) if sent >= limit => {
-                    // Without a pause the server would drop what it has not sent yet.
+                    // Without a pause the server would drop unsent bytes.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
                 }

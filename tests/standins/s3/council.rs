@@ -1,4 +1,4 @@
-//! Made-up media, as the council has them.
+//! Makes up media like the council's.
 
 use super::S3StandIn;
 

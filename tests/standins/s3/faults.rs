@@ -16,7 +16,7 @@ pub enum Fault {
     AccessDenied,
     /// 403 `SignatureDoesNotMatch`.
     SignatureDoesNotMatch,
-    /// 400 `AccessControlListNotSupported`, where an ACL came.
+    /// 400 `AccessControlListNotSupported`, for requests with an ACL.
     NoAcl,
     /// 404 `NoSuchKey`, or `NoSuchBucket` for a listing.
     NotFound,
@@ -24,24 +24,25 @@ pub enum Fault {
     ExpiredToken,
     /// 403 `RequestTimeTooSkewed`, with the server's time in the `Date` header.
     Skewed(i64),
-    /// The bucket is in this region, which requests that were signed for another are told: by a
-    /// redirection, or else by 400 `AuthorizationHeaderMalformed`.
+    /// The bucket is in this region. Requests for another region get a redirection, or 400
+    /// `AuthorizationHeaderMalformed`.
     InRegion { region: &'static str, redirects: bool },
     /// The connection is closed before anything is done.
     CloseBefore,
     /// The request has its effect, and then the connection is closed without an answer.
     CloseAfter,
-    /// So many bytes of the body, and then the connection is closed.
+    /// The connection is closed after this many bytes of the body.
     CutBody(usize),
-    /// Only so many bytes of the body, in headers that fit: a cut document with status 200.
+    /// Only this many bytes of the body, with matching headers: a truncated document with status
+    /// 200.
     ShortBody(usize),
-    /// The headers promise so many bytes more than come before the connection is closed.
+    /// The headers promise this many bytes more than are sent.
     LongerLength(u64),
     /// The byte at this place of the body has all its bits flipped.
     FlippedByte(usize),
     /// A listing that is complete and empty.
     EmptyListing,
-    /// A listing that says that nothing more comes.
+    /// A listing that claims to be complete.
     StopsEarly,
     /// A listing whose every page names the same next page.
     SameToken,
@@ -49,7 +50,7 @@ pub enum Fault {
     Endless,
     /// A page of a listing in the opposite order.
     Reversed,
-    /// Status 200, and a document that tells of a failure.
+    /// Status 200 with a document that reports a failure.
     ErrorIn200,
     /// The object is replaced by one of the same size just before the answer.
     Replaced,
@@ -84,7 +85,7 @@ impl Rule {
         Rule(self.0.containing(key))
     }
 
-    /// Only after so many such requests.
+    /// Only after this many such requests.
     pub fn after(self, skip: u32) -> Rule {
         Rule(self.0.after(skip))
     }

@@ -1,5 +1,5 @@
-//! What S3 serves of one prefix in a second, and how far away it is: 5,500 requests that read and
-//! 3,500 that write are answered, and what is more is refused with `SlowDown`.
+//! Limits S3's requests a second for one prefix (5,500 reads and 3,500 writes, more get
+//! `SlowDown`), and adds latency.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use super::requests::Recorded;
 
-/// So much of a second may come at once.
+/// The part of a second that may come at once.
 const BURST: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
-    /// The way there and back.
+    /// The latency of a round trip.
     pub latency: Duration,
-    /// Requests a second for each prefix; zero is no limit.
+    /// Requests a second for each prefix. Zero means no limit.
     pub reads: u32,
     pub writes: u32,
 }
 
-/// How many requests were let through and refused, since the first one.
+/// The number of accepted and refused requests since the first one.
 #[derive(Debug, Clone, Copy)]
 pub struct Count {
     pub served: u64,

@@ -1,5 +1,5 @@
-//! S3 in memory, on the `s3s` crate: several buckets, several pairs of keys with rights, a log of
-//! every request, and faults on demand. `tests/clients/s3.rs` proves it with the aws CLI.
+//! Plays S3 in memory with the `s3s` crate: several buckets, several pairs of keys with rights, a
+//! log of every request, and faults on demand. `tests/clients/s3.rs` proves it with the aws CLI.
 
 #![allow(unused_imports, reason = "the tests and the sandbox each use a part")]
 
@@ -95,12 +95,12 @@ impl S3StandIn {
         self.shared.faults.add(rule.into());
     }
 
-    /// Serve from so far away, and not more than that.
+    /// Sets the latency and the limits.
     pub fn limit(&self, limits: Limits) {
         self.shared.meter.set(limits);
     }
 
-    /// How much of each prefix was served and refused, and whether it was written.
+    /// The accepted and refused requests of each prefix, for reads and writes.
     pub fn counts(&self) -> Vec<(String, bool, Count)> {
         self.shared.meter.counts()
     }
@@ -109,7 +109,7 @@ impl S3StandIn {
         self.shared.setups.lock().expect("no panic").insert(bucket.to_owned(), setup);
     }
 
-    /// Gives the user behind a pair of keys a name.
+    /// Names the user of a pair of keys.
     pub fn name_user(&self, access_key: &str, name: &str) {
         self.shared.users.lock().expect("no panic").insert(access_key.to_owned(), name.to_owned());
     }
@@ -127,7 +127,7 @@ impl S3StandIn {
         self.shared.log.lock().expect("no panic").clear();
     }
 
-    /// Puts an object there without a request.
+    /// Stores an object without a request.
     pub fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
         let body = body.into();
         let object = Object {
@@ -143,7 +143,7 @@ impl S3StandIn {
         self.insert(bucket, key, object);
     }
 
-    /// Puts an object there as if it had been uploaded in parts of this size.
+    /// Stores an object as if it had been uploaded in parts of this size.
     pub fn put_in_parts(&self, bucket: &str, key: &str, body: &[u8], part: usize) {
         let etag = store::multipart_etag(body.chunks(part).map(md5));
         let object = Object {

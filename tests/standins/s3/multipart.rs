@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Handles uploads in parts.
 
 use bytes::{Bytes, BytesMut};
 use s3s::dto::*;

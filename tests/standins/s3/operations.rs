@@ -1,4 +1,5 @@
-//! The operations of S3 on the store. Signatures, XML and chunked bodies are the `s3s` crate's.
+//! Runs the operations of S3 on the store. The `s3s` crate handles signatures, XML and chunked
+//! bodies.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Store {
     }
 }
 
-/// An object in an archive can be looked at and not read.
+/// An archived object has readable metadata, but no readable body.
 pub fn check_readable(object: &Object) -> S3Result<()> {
     match object.archive {
         Archive::Class(_) => Err(s3_error!(InvalidObjectState)),
@@ -116,7 +117,7 @@ impl S3 for Store {
             None => object.body.clone(),
         };
         let headers = object.headers.clone();
-        // A checksum is that of the whole, so that AWS leaves it out of a part.
+        // A checksum covers the whole object, so AWS omits it for a part.
         let wanted = input.checksum_mode.is_some() && range.is_none();
         let checksums = if wanted { object.checksums.clone() } else { Default::default() };
         let output = GetObjectOutput {
@@ -226,7 +227,7 @@ impl S3 for Store {
         let mut object = (*source).clone();
         object.modified = now();
         object.archive = Archive::None;
-        // The source's rights are not copied: without a word the copy is private.
+        // The source's rights are not copied: by default the copy is private.
         object.acl = input.acl.map(|acl| acl.as_str().to_owned());
         if !object.parts.is_empty() {
             object.etag = hex(&md5(&object.body));

@@ -1,5 +1,4 @@
-//! What the S3 stand-in makes of a request before `s3s` sees it: which operation it is, on what,
-//! and by whom.
+//! Reads a request before `s3s` does: its operation, its object, and its keys.
 
 use hyper::{HeaderMap, Method, Uri};
 
@@ -8,7 +7,7 @@ use hyper::{HeaderMap, Method, Uri};
 pub struct Recorded {
     pub operation: &'static str,
     pub bucket: String,
-    /// Decoded; empty for requests on the bucket itself.
+    /// Decoded. Empty for requests on the bucket itself.
     pub key: String,
     pub query: String,
     /// Of the credentials that signed it.
@@ -20,7 +19,7 @@ pub struct Recorded {
     pub region: String,
     /// And for which service.
     pub service: String,
-    /// Of keys that were lent, where it is signed.
+    /// The session token of temporary keys, if it is signed.
     pub session_token: Option<String>,
 }
 
@@ -78,7 +77,7 @@ impl Recorded {
         )
     }
 
-    /// What a rule's key is looked for in.
+    /// The text that a rule's key is compared with.
     pub fn place(&self) -> String {
         let prefix = self.query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
         format!("{}/{}", self.bucket, prefix.map_or_else(|| self.key.clone(), decode))

@@ -1,5 +1,4 @@
-//! The listener in front of `s3s`: it keeps the log, refuses what a key may not do, and misbehaves
-//! where it was told to.
+//! Listens in front of `s3s`: keeps the log, checks the rights of keys, and applies faults.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -90,7 +89,7 @@ async fn answer(
         Some(Fault::Replaced) => replace(&shared.store, &recorded),
         Some(fault) => {
             if let Some(response) = refusal(fault, &recorded) {
-                // As AWS does not, but hyper would: read what is sent before refusing it.
+                // Reads the whole body before a refusal, because hyper requires that, unlike AWS.
                 let _ = request.into_body().collect().await;
                 return Ok(response);
             }
@@ -119,7 +118,7 @@ async fn answer(
 
 fn is_allowed(shared: &Shared, request: &Recorded) -> bool {
     let rights = shared.rights.lock().expect("no panic");
-    // Whoever is not known is refused by the check of the signature.
+    // The check of the signature refuses unknown keys.
     let Some(rights) = rights.get(&request.access_key) else { return true };
     let right = |bucket: &str| rights.get(bucket).copied();
     let may_read = |bucket: &str| matches!(right(bucket), Some(Right::Read | Right::Write));
@@ -133,7 +132,7 @@ fn is_allowed(shared: &Shared, request: &Recorded) -> bool {
     here && reads_source
 }
 
-/// Puts an object of the same size in the place of the one asked for.
+/// Replaces the requested object with one of the same size.
 fn replace(store: &Store, request: &Recorded) {
     let mut contents = store.contents();
     let object = contents.buckets.get_mut(&request.bucket).and_then(|b| b.get_mut(&request.key));
@@ -183,7 +182,7 @@ fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
     })
 }
 
-/// A page with one object, after which there is always another one.
+/// A page with one object, followed by endless pages.
 fn endless(request: &Recorded) -> Response<Body> {
     let value = |name: &str| {
         request.query.split('&').find_map(|pair| pair.strip_prefix(name)).unwrap_or_default()
@@ -242,7 +241,7 @@ fn broken(bytes: Bytes) -> Body {
         match state {
             Some(bytes) => Some((Ok(Frame::data(bytes)), None)),
             None => {
-                // So that the part before is on its way.
+                // Lets the part before leave first.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Some((Err(std::io::Error::other("cut on purpose")), None))
             }
@@ -251,7 +250,7 @@ fn broken(bytes: Bytes) -> Body {
     BodyExt::boxed_unsync(StreamBody::new(frames))
 }
 
-/// Changes the answer's body, or what its headers say of it.
+/// Changes the answer's body, or its headers.
 async fn spoil(response: Response<Body>, fault: &Fault) -> Result<Response<Body>, std::io::Error> {
     let (mut head, body) = response.into_parts();
     let bytes = body.collect().await?.to_bytes();
@@ -289,7 +288,7 @@ async fn spoil(response: Response<Body>, fault: &Fault) -> Result<Response<Body>
     Ok(Response::from_parts(head, body))
 }
 
-/// The same page of a listing with its entries the other way round.
+/// The same page of a listing with reversed entries.
 fn reversed(page: &[u8]) -> Bytes {
     let text = String::from_utf8_lossy(page);
     let mut entries: Vec<&str> = text.split_inclusive("</Contents>").collect();

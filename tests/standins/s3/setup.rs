@@ -1,4 +1,4 @@
-//! How a bucket is set up: what its sub-resources say, and what strangers may do.
+//! Plays the settings of a bucket: its sub-resources, and the rights of strangers.
 
 use hyper::{Response, StatusCode};
 
@@ -8,23 +8,23 @@ use crate::standins::server::{Body, full};
 
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// Whether keys that may read may also look at the setup.
+    /// Whether keys that may read may also read the settings.
     pub may_look: bool,
     /// `Enabled`, `Suspended` or none.
     pub versioning: Option<&'static str>,
     pub encryption: Option<&'static str>,
-    /// How many lifecycle rules there are.
+    /// The number of lifecycle rules.
     pub lifecycle: usize,
     /// The four switches.
     pub access_block: Option<[bool; 4]>,
     pub policy_is_public: Option<bool>,
-    /// Whether anybody may list the bucket.
+    /// Whether anyone may list the bucket.
     pub public_listing: bool,
-    /// What anybody may read begins like this.
+    /// The prefixes that anyone may read.
     pub public_prefixes: Vec<&'static str>,
 }
 
-/// The answer to a question about the setup. `None` for other requests.
+/// The answer to a request for the settings. `None` for other requests.
 pub fn answer(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
     if !request.key.is_empty() || request.access_key.is_empty() {
         return None;
@@ -78,7 +78,7 @@ pub fn answer(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
     })
 }
 
-/// The answer to somebody without credentials.
+/// The answer to a request without credentials.
 pub fn to_a_stranger(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
     let reads = matches!(request.operation, "GetObject" | "ListObjectsV2");
     if !request.access_key.is_empty() || !reads {
@@ -106,7 +106,7 @@ pub fn to_a_stranger(shared: &Shared, request: &Recorded) -> Option<Response<Bod
     }
 }
 
-/// STS's GetCallerIdentity: who a pair of keys is.
+/// STS's GetCallerIdentity: the owner of a pair of keys.
 pub fn caller(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
     if request.service != "sts" {
         return None;

@@ -1,4 +1,4 @@
-//! What the S3 stand-in holds: buckets, objects and unfinished uploads, all in memory.
+//! Holds buckets, objects and unfinished uploads in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Crc64Nvme};
 
-/// The headers that an object was stored with and is given out with.
+/// The headers that are stored and returned with an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     pub content_type: Option<String>,
@@ -20,7 +20,7 @@ pub struct Headers {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Checksums that the uploader gave, or that the server made up as AWS does.
+/// Checksums from the uploader, or computed by the server as AWS does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checksums {
     pub crc32: Option<String>,
@@ -45,15 +45,15 @@ pub struct Object {
     pub archive: Archive,
 }
 
-/// Where an object is kept.
+/// The storage of an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Archive {
-    /// At hand.
+    /// Readable at once.
     #[default]
     None,
-    /// In this storage class, where nobody can read it.
+    /// In this storage class, where it cannot be read.
     Class(&'static str),
-    /// The same, with a copy at hand for some days.
+    /// The same, with a restored copy for some days.
     Restored(&'static str),
 }
 
@@ -117,7 +117,7 @@ impl Store {
         self.contents.lock().expect("no panic while it is held")
     }
 
-    /// The checksum that the server makes up, where it does.
+    /// The checksum that the server computes, if it does.
     pub fn default_checksums(&self, body: &[u8]) -> Checksums {
         if !self.checksum_by_default {
             return Checksums::default();

@@ -1,4 +1,4 @@
-//! What an uploader declares of a body, and whether the body keeps to it.
+//! Checks a body against the uploader's declarations.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -12,17 +12,17 @@ use s3s::{S3Request, S3Result, TrailingHeaders, s3_error};
 use super::operations::collect;
 use super::store::{Checksums, md5};
 
-/// What was said of the body in the headers.
+/// The declarations about the body in the headers.
 #[derive(Default)]
 pub struct Declared {
     md5: Option<String>,
     sums: Checksums,
 }
 
-/// What the body really is.
+/// The real properties of the body.
 pub struct Sums {
     pub md5: [u8; 16],
-    /// Those that were declared, in a header or after the body.
+    /// The declared checksums, in a header or after the body.
     pub checksums: Option<Checksums>,
 }
 
@@ -55,7 +55,7 @@ impl Declared {
         }
     }
 
-    /// Refuses a body that is not what was declared.
+    /// Refuses a body that differs from its declarations.
     pub fn check(mut self, body: &Bytes, trailers: Option<&TrailingHeaders>) -> S3Result<Sums> {
         if let Some(trailers) = trailers {
             trailers.read(|headers| self.add_trailers(headers));

@@ -1,4 +1,4 @@
-//! Answers.
+//! Builds answers.
 
 use std::convert::Infallible;
 use std::io;
@@ -43,13 +43,13 @@ impl Reply {
     }
 }
 
-/// An answer in anything else.
+/// An answer in another format.
 pub fn response(status: u16, content_type: &str, text: impl Into<Bytes>) -> Response<Body> {
     let builder = Response::builder().status(status).header(CONTENT_TYPE, content_type);
     builder.body(full(text)).expect("a response")
 }
 
-/// A page, as a proxy before the service has it.
+/// A page, as from a proxy in front of the service.
 pub fn html(status: u16) -> Response<Body> {
     let page = "<!DOCTYPE html><html><body>Please come back later</body></html>";
     response(status, "text/html", page)

@@ -1,8 +1,8 @@
-//! Which requests a stand-in has which fault for.
+//! Decides which requests get which fault.
 
 use std::sync::Mutex;
 
-/// A fault, and the requests that it is for.
+/// A fault, and its requests.
 #[derive(Debug, Clone)]
 pub struct Rule<F> {
     only: Option<&'static str>,
@@ -27,7 +27,7 @@ impl<F> Rule<F> {
         Rule::times(u32::MAX, part, fault)
     }
 
-    /// Only for what contains this.
+    /// Only for requests that contain this.
     pub fn containing(self, part: &str) -> Rule<F> {
         Rule { part: part.to_owned(), ..self }
     }
@@ -37,13 +37,13 @@ impl<F> Rule<F> {
         Rule { only: Some(method), ..self }
     }
 
-    /// Only after so many such requests.
+    /// Only after this many such requests.
     pub fn after(self, skip: u32) -> Rule<F> {
         Rule { skip, ..self }
     }
 }
 
-/// Rules in the order of their coming, each until it is used up.
+/// Rules in order, each until it is used up.
 pub struct Faults<F>(Mutex<Vec<Rule<F>>>);
 
 impl<F> Default for Faults<F> {

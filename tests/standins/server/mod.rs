@@ -1,5 +1,5 @@
-//! What the servers of all stand-ins share: a port on loopback, the requests that came, the faults
-//! they were told to have, and answers in JSON.
+//! Runs the servers of all stand-ins: a port on loopback, the log of requests, the faults, and
+//! answers in JSON.
 
 mod answers;
 mod faults;
@@ -30,7 +30,7 @@ pub async fn bind(port: u16) -> TcpListener {
 pub struct Server(JoinHandle<()>);
 
 impl Server {
-    /// Hands each connection to `speak`.
+    /// Passes each connection to `speak`.
     pub fn of_connections<S, T>(listener: TcpListener, speak: S) -> Server
     where
         S: Fn(TcpStream) -> T + Send + 'static,
@@ -48,7 +48,7 @@ impl Server {
         }))
     }
 
-    /// Gives each HTTP request to `answer`, whose error closes the connection without an answer.
+    /// Passes each HTTP request to `answer`. An error closes the connection without an answer.
     pub fn start<A, T>(listener: TcpListener, answer: A) -> Server
     where
         A: Fn(Request<Incoming>) -> T + Clone + Send + Sync + 'static,
@@ -95,6 +95,6 @@ where
     A: Fn(Request<Incoming>) -> T,
     T: Future<Output = io::Result<Response<Body>>>,
 {
-    // A client that goes away in the middle is an everyday thing here.
+    // Clients often disconnect early here.
     let _ = http.serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }

@@ -1,4 +1,4 @@
-//! The requests that came.
+//! Records requests.
 
 use std::io;
 use std::sync::Mutex;
@@ -59,7 +59,7 @@ impl Recorded {
     }
 }
 
-/// Every request so far, faulty ones included, and the faults for those to come.
+/// Every request so far, including faulty ones, and the planned faults.
 pub struct Intake<F> {
     requests: Mutex<Vec<Recorded>>,
     faults: Faults<F>,
@@ -72,7 +72,7 @@ impl<F> Default for Intake<F> {
 }
 
 impl<F: Clone> Intake<F> {
-    /// Keeps a request, and gives the fault that was planned for it.
+    /// Records a request, and returns its planned fault.
     pub fn take(&self, request: &Recorded) -> Option<F> {
         self.requests.lock().expect("no panic").push(request.clone());
         self.faults.for_request(&request.method, &request.path)

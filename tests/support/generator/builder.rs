@@ -1,11 +1,11 @@
-//! The SQL of one database as it grows: names that are not taken, and tables to refer to.
+//! Builds the SQL of one database: free names, and tables to refer to.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::random::Random;
 
-/// What is appended to a name that would otherwise be harmless.
+/// The text that is appended to a harmless name.
 const ODDITIES: [&str; 26] = [
     " with spaces",
     "\"quoted\"",
@@ -56,11 +56,11 @@ pub struct Builder {
     pub sql: String,
     pub schemas: Vec<String>,
     pub tables: Vec<Table>,
-    /// Views and matviews, to make others of.
+    /// Views and materialized views, to build others on.
     pub views: Vec<String>,
-    /// Those matviews of them that have no rows yet.
+    /// The materialized views without rows.
     pub unfilled: Vec<String>,
-    /// What can be created here.
+    /// The features of this server.
     pub extensions: BTreeSet<String>,
     /// Types for columns, with an expression over `g` that gives a value.
     pub types: Vec<(String, String)>,
@@ -115,7 +115,7 @@ impl Builder {
         self.sql.push_str(";\n");
     }
 
-    /// A new name, quoted: mostly plain, or odd, or of the greatest length.
+    /// A new name, quoted: usually plain, else odd or of maximum length.
     pub fn name(&mut self, stem: &str) -> String {
         self.number += 1;
         let mut name = format!("{stem}{}", self.number);
@@ -140,7 +140,7 @@ impl Builder {
         format!("{schema}.{}", self.name(stem))
     }
 
-    /// Some table; the first is made where there is none.
+    /// Any table, created if there is none.
     pub fn table(&mut self) -> Table {
         if self.tables.is_empty() {
             super::tables::plain(self);

@@ -1,4 +1,4 @@
-//! Makes databases out of a number: the same number gives the same SQL and the same way to dump it.
+//! Generates databases from a number: the same number gives the same SQL and the same dump options.
 
 /// Adds a statement, written as for `format!`.
 macro_rules! run {
@@ -21,17 +21,17 @@ use std::collections::BTreeSet;
 
 use builder::Builder;
 
-/// A database to be made, and how it is dumped.
+/// A database to create, and how it is dumped.
 pub struct Recipe {
     pub sql: String,
     pub dump_options: Vec<String>,
-    /// Whether `pg_dump` writes to a pipe, and so without the places of the rows.
+    /// Whether `pg_dump` writes to a pipe, and so without offsets.
     pub piped: bool,
 }
 
 type Feature = fn(&mut Builder);
 
-/// What a database may be made of, with the number of databases of which one has it.
+/// The possible parts of a database. One in this many databases has the part.
 const FEATURES: [(usize, Feature); 24] = [
     (1, tables::plain),
     (2, tables::schema),
@@ -62,11 +62,11 @@ const FEATURES: [(usize, Feature); 24] = [
 const LAST: [(usize, Feature); 3] = [
     (6, outside::foreign_data),
     (10, outside::search_path),
-    // What is made after an event trigger sets it off.
+    // Objects after an event trigger fire it.
     (8, outside::event_triggers_and_publications),
 ];
 
-/// What a server has.
+/// The features of a server.
 pub struct Server {
     /// The major one.
     pub version: u32,
@@ -74,7 +74,7 @@ pub struct Server {
     pub extensions: BTreeSet<String>,
 }
 
-/// The recipe of a number for such a server.
+/// The database of a number for such a server.
 pub fn recipe(seed: u64, server: &Server) -> Recipe {
     let mut builder = Builder::new(seed, server.extensions.clone());
     builder.sql.push_str("\\set ON_ERROR_STOP 1\nSET client_min_messages = warning;\n");
@@ -83,7 +83,7 @@ pub fn recipe(seed: u64, server: &Server) -> Recipe {
             feature(&mut builder);
         }
     }
-    // Last: the same number means the same as before to an older server.
+    // Last, so that a number gives the same database as before on an older server.
     for (since, feature) in [(17, newer::of_17 as Feature), (18, newer::of_18)] {
         if server.version >= since && builder.random.one_in(2) {
             feature(&mut builder);
@@ -117,7 +117,7 @@ fn dump_options(b: &mut Builder) -> Vec<String> {
     may(16, "--no-publications");
     may(16, "--create");
     may(16, "--clean");
-    // What refers to these rows is then not complete, and pg_restore has errors as well.
+    // References to these rows are then incomplete, and pg_restore has errors too.
     if b.random.one_in(12)
         && let Some(table) = b.tables.first()
     {

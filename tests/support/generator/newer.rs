@@ -1,4 +1,4 @@
-//! What only newer servers have.
+//! Adds features of newer servers.
 
 use super::builder::Builder;
 
@@ -38,7 +38,7 @@ pub fn of_18(b: &mut Builder) {
     run!(b, "CREATE TABLE {child} (b text CONSTRAINT {not_valid} NOT NULL) INHERITS ({parent})");
     run!(b, "INSERT INTO {child} VALUES (1, 'b')");
     let (periods, referring) = (b.qualified("periods"), b.qualified("referring"));
-    // A range alone needs no extension.
+    // A range only needs no extension.
     run!(
         b,
         "CREATE TABLE {periods} (during daterange, of int4range, PRIMARY KEY (of, during WITHOUT OVERLAPS))"

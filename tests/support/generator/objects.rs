@@ -1,4 +1,4 @@
-//! Types, functions, operators, collations, text search and what else a schema can hold.
+//! Adds types, functions, operators, collations, text search and other objects of a schema.
 
 use super::builder::Builder;
 
@@ -17,7 +17,7 @@ pub fn types(b: &mut Builder) {
     run!(b, "INSERT INTO {holder} VALUES (1), (-1)");
     run!(b, "ALTER DOMAIN {violated} ADD CONSTRAINT positive CHECK (VALUE > 0) NOT VALID");
     if b.random.one_in(3) {
-        // Rows that the constraint refuses cannot come back: pg_restore fails as well.
+        // Rows that the constraint refuses cannot be restored: pg_restore fails too.
         run!(b, "DELETE FROM {holder} WHERE v = 1");
     } else {
         run!(b, "DELETE FROM {holder} WHERE v < 0");
@@ -63,8 +63,8 @@ pub fn functions(b: &mut Builder) {
         b,
         "CREATE FUNCTION {schema}.{helper}(x text, OUT y text) IMMUTABLE LANGUAGE sql AS $f$ SELECT lower(x) $f$"
     );
-    // pg_dump cannot know that one calls the other, and may put the table that needs both first:
-    // then pg_restore fails as well.
+    // pg_dump cannot know that one calls the other, and may put the table first: then pg_restore
+    // fails too.
     let body = match b.random.one_in(6) {
         true => format!("{schema}.{helper}"),
         false => "pg_catalog.lower".to_owned(),

@@ -1,4 +1,4 @@
-//! What reaches out of a schema: extensions, foreign data, event triggers, the search path.
+//! Adds objects beyond a schema: extensions, foreign data, event triggers, the search path.
 
 use super::builder::Builder;
 
@@ -64,7 +64,7 @@ pub fn extensions(b: &mut Builder) {
     }
 }
 
-/// What stands on foreign tables goes with them.
+/// Objects on foreign tables are skipped with them.
 pub fn foreign_data(b: &mut Builder) {
     let (server, wrapper) = (b.name("server"), b.name("wrapper"));
     let extension = b.random.one_in(2);
@@ -150,7 +150,7 @@ pub fn event_triggers_and_publications(b: &mut Builder) {
     }
 }
 
-/// Functions that find what they call by the search path alone. `pg_restore` has errors with these.
+/// Functions that depend on the search path. `pg_restore` has errors with these.
 pub fn search_path(b: &mut Builder) {
     let schema = b.name("path");
     run!(b, "CREATE SCHEMA {schema}");
@@ -199,7 +199,7 @@ pub fn search_path(b: &mut Builder) {
                     b,
                     "CREATE FUNCTION {other}(i int) RETURNS boolean STABLE LANGUAGE sql AS $f$ SELECT EXISTS (SELECT FROM looked_up WHERE id = i) $f$"
                 );
-                // Its name comes first, so that its rows are loaded before those it looks for.
+                // Its name sorts first, so its rows are loaded before the rows it needs.
                 run!(b, "CREATE TABLE a_checked (id int CHECK ({other}(id)))");
                 b.run("INSERT INTO a_checked VALUES (1), (2)");
                 break;

@@ -1,4 +1,4 @@
-//! Partitions: by range, list and hash, nested, with keys to and from them.
+//! Adds partitions by range, list and hash, nested, with keys to and from them.
 
 use super::builder::Builder;
 
@@ -48,7 +48,7 @@ pub fn partitions(b: &mut Builder) {
     }
 }
 
-/// A partition: a table of its own, one made apart and attached, or one with partitions itself.
+/// A partition: created directly, created separately and attached, or with its own partitions.
 fn partition(b: &mut Builder, parent: &str, key: &str, text: &str, bounds: &str, number: usize) {
     let name = b.qualified("part");
     match (number, b.random.below(3)) {
@@ -66,7 +66,7 @@ fn partition(b: &mut Builder, parent: &str, key: &str, text: &str, bounds: &str,
             }
         }
         (_, 1) => {
-            // Columns in another order, as a partition that was a table before has them.
+            // Columns in another order, as in a partition that was a separate table before.
             run!(
                 b,
                 "CREATE TABLE {name} ({text} text, gone int, made text GENERATED ALWAYS AS ({text} || 'x') STORED, {key} int NOT NULL)"

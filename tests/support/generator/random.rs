@@ -1,4 +1,4 @@
-//! Numbers that depend on a seed alone, whatever the machine and the versions of libraries.
+//! Generates numbers that depend only on a seed, on every machine and with all library versions.
 
 pub struct Random(u64);
 
@@ -16,7 +16,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 up to, and not with, `end`.
+    /// A number from 0 to `end`, exclusive.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).expect("a number below a usize")
     }
@@ -25,7 +25,7 @@ impl Random {
         first + self.below(last - first + 1)
     }
 
-    /// True in one case of so many.
+    /// True in one of this many cases.
     pub fn one_in(&mut self, cases: usize) -> bool {
         self.below(cases) == 0
     }

@@ -1,4 +1,4 @@
-//! Tables: rows of any size, keys, constraints, inheritance, columns that came and went.
+//! Adds tables: rows of any size, keys, constraints, inheritance, added and dropped columns.
 
 use super::builder::Builder;
 
@@ -21,7 +21,7 @@ pub fn empty_and_without_columns(b: &mut Builder) {
     }
 }
 
-/// Mostly small rows, now and then one of megabytes, in any place.
+/// Mostly small rows, sometimes one of megabytes, in any place.
 pub fn large_rows(b: &mut Builder) {
     let name = b.qualified("large");
     run!(b, "CREATE TABLE {name} (id int PRIMARY KEY, t text, b bytea)");
@@ -38,7 +38,7 @@ pub fn large_rows(b: &mut Builder) {
     }
 }
 
-/// Keys in a circle, deferrable or not, and some that are not validated.
+/// Circular keys, deferrable or not, some of them not validated.
 pub fn foreign_keys(b: &mut Builder) {
     let (one, two) = (b.new_table(""), b.new_table(""));
     for (from, to) in [(&one, &two), (&two, &one)] {

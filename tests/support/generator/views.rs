@@ -1,4 +1,4 @@
-//! Views, materialised views, rules, triggers, policies and comments.
+//! Adds views, materialized views, rules, triggers, policies and comments.
 
 use super::builder::Builder;
 
@@ -34,7 +34,7 @@ fn circle(b: &mut Builder) {
     let (view, function) = (b.qualified("circular"), b.qualified("circular"));
     run!(b, "CREATE TABLE {table} (id int PRIMARY KEY, t text)");
     run!(b, "INSERT INTO {table} SELECT g, 'c' || g FROM generate_series(1, 4) g");
-    // It groups by the key alone, so that it needs the key's index.
+    // It groups only by the key, so it needs the key's index.
     run!(b, "CREATE VIEW {view} AS SELECT id, t FROM {table} GROUP BY id");
     run!(b, "CREATE FUNCTION {function}({view}) RETURNS int LANGUAGE sql AS 'SELECT 1'");
     b.views.push(view);
@@ -50,7 +50,7 @@ pub fn matviews(b: &mut Builder) {
         let source = b.random.pick(&views).clone();
         let name = b.qualified("matview");
         let populated = if b.random.one_in(6) { "WITH NO DATA" } else { "" };
-        // What reads one without rows cannot be made with rows.
+        // A view on one without rows cannot be created with rows.
         let populated = if b.unfilled.contains(&source) { "WITH NO DATA" } else { populated };
         if !populated.is_empty() {
             b.unfilled.push(name.clone());
@@ -114,7 +114,7 @@ pub fn rules_and_triggers(b: &mut Builder) {
     if b.random.one_in(2) {
         run!(b, "ALTER TABLE {name} DISABLE RULE {rule}");
     }
-    // A rule that changes what an insertion does, with rows in the table.
+    // A rule that changes insertions, with rows in the table.
     let ruled = b.qualified("ruled");
     run!(b, "CREATE TABLE {ruled} (id int)");
     run!(b, "INSERT INTO {ruled} VALUES (1), (2)");

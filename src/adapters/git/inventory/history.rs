@@ -1,13 +1,13 @@
-//! Which commits lead to which.
+//! Finds the commits that lead to a set of tips.
 
 use std::collections::HashSet;
 
 use git2::{Oid, Repository};
 
-/// All commits that lead to the tips, but for those that are left out with all that led to them.
-/// `without` must be complete in this sense, so that the walk can end where it begins.
+/// All commits that lead to the tips, except those in `without`. For each of its commits `without`
+/// must also hold all ancestors, because the walk stops there.
 ///
-/// The walk follows parents and trusts no dates, which a clock set wrong has made lie.
+/// The walk follows parents and ignores dates, because a wrong clock makes dates wrong.
 pub fn reachable(
     repository: &Repository,
     tips: impl IntoIterator<Item = Oid>,

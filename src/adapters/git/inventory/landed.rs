@@ -1,23 +1,24 @@
-//! Whether a branch's changes are on master although its commits are not: squashed, rebased,
-//! picked one by one, or merged under another merge commit.
+//! Decides whether a branch's changes are on master although its commits are not: squashed,
+//! rebased, cherry-picked, or merged by another merge commit.
 
 use std::collections::HashSet;
 
 use git2::{Commit, DiffOptions, MergeOptions, Oid, Repository};
 
-/// How the changes came to master.
+/// How the changes reached master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landed {
-    /// Each of its commits has one on master with the same patch.
+    /// For each commit of the branch, master has a commit with the same patch.
     EachPatch,
-    /// Merging it into master would change no file.
+    /// Merging the branch into master would change no file.
     NothingNew,
 }
 
-/// Master is searched this far back for the same patches.
+/// How many commits of master are searched for the same patches.
 const MOST_COMMITS: usize = 5_000;
 
-/// Looks for the changes of a branch on master. `own` are its commits that master does not have.
+/// Looks for the changes of a branch on master. `own` are the branch's commits that master does not
+/// have.
 pub fn landed(
     repository: &Repository,
     master: Oid,
@@ -38,7 +39,7 @@ fn nothing_new(repository: &Repository, master: Oid, tip: Oid) -> Result<bool, g
     let mut options = MergeOptions::new();
     options.find_renames(true);
     let mut index = repository.merge_commits(&master, &tip, Some(&options))?;
-    // A conflict means that something is different, and that a person has to look.
+    // A conflict means that something differs, so a person must look.
     Ok(!index.has_conflicts() && index.write_tree_to(repository)? == master.tree_id())
 }
 
@@ -51,7 +52,7 @@ fn each_patch(
     let mut wanted = HashSet::new();
     for id in own {
         let commit = repository.find_commit(*id)?;
-        // A merge is passed over, as `git cherry` does: what it joins is looked at by itself.
+        // Merges are skipped, as `git cherry` does: the commits they join are compared one by one.
         if commit.parent_count() < 2 {
             wanted.insert(patch_id(repository, &commit)?);
         }
@@ -74,7 +75,7 @@ fn each_patch(
     Ok(false)
 }
 
-/// The same for the same change, wherever in the history it was made.
+/// The id of a change, which does not depend on its place in the history.
 fn patch_id(repository: &Repository, commit: &Commit<'_>) -> Result<Oid, git2::Error> {
     let parent = commit.parents().next().map(|parent| parent.tree()).transpose()?;
     let mut options = DiffOptions::new();

@@ -1,8 +1,8 @@
-//! What is on staging and not on master: by branch, and what no branch accounts for.
+//! Lists what is on staging and not on master: by branch, and commits that no branch explains.
 //!
-//! The runbook's question is `git branch --merged`. It misses branches that went on after they
-//! were merged, branches that were deleted since, and commits made on staging itself, all of
-//! which would be lost without a word.
+//! The runbook's question is `git branch --merged`. It misses branches with newer commits after
+//! their merge, branches that were deleted later, and commits made on staging itself. All of these
+//! would be lost silently.
 
 mod history;
 mod landed;
@@ -40,11 +40,11 @@ pub struct Question<'a> {
 pub struct Inventory {
     pub master: Oid,
     pub staging: Oid,
-    /// Branches of the origin of which something is on staging and not on master, by name.
+    /// Branches of the origin that have commits on staging and not on master, by name.
     pub branches: Vec<BranchReport>,
-    /// Merged to staging by a name whose branch is gone, or is no longer what was merged.
+    /// Merges to staging whose branch was deleted or rewritten later.
     pub former: Vec<FormerTip>,
-    /// Commits on staging that none of the above accounts for, the newest first.
+    /// Commits on staging that nothing above explains, newest first.
     pub unaccounted: Vec<CommitSummary>,
 }
 
@@ -54,23 +54,23 @@ pub struct BranchReport {
     pub name: String,
     /// The tip.
     pub last: CommitSummary,
-    /// Who wrote the newest of its own commits that is no merge.
+    /// The author of the branch's newest own commit that is not a merge.
     pub author: String,
     pub author_email: String,
     pub age: Duration,
     pub stale: bool,
-    /// Its commits that master does not have.
+    /// How many of its commits master does not have.
     pub ahead_of_master: usize,
-    /// Its commits that staging does not have: pushed after it was merged there.
+    /// How many of its commits staging does not have: they were pushed after the merge.
     pub ahead_of_staging: usize,
-    /// Its commits that staging has and master has not.
+    /// How many of its commits are on staging and not on master.
     pub on_staging: usize,
-    /// How its changes came to master all the same, if they did.
+    /// How its changes reached master without its commits, if they did.
     pub landed: Option<Landed>,
 }
 
 impl Repository {
-    /// Compares the branches that were fetched.
+    /// Compares the fetched branches.
     pub fn inventory(&self, question: &Question<'_>) -> Result<Inventory, GitError> {
         let branches = self.fetched_branches()?;
         let tip = |name: &str| {

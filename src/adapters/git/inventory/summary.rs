@@ -1,4 +1,4 @@
-//! A commit in a few words.
+//! Summarizes a commit for a list.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -31,14 +31,14 @@ impl CommitSummary {
         }
     }
 
-    /// How long ago it was committed; a commit from the future is new.
+    /// The time since the commit. A commit from the future has age zero.
     pub fn age(&self, now: Timestamp) -> Duration {
         let seconds = now.as_second().saturating_sub(self.seconds);
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     }
 }
 
-/// The newest of some commits that is no merge.
+/// The newest of the commits, merges excluded.
 pub(super) fn newest_own(
     repository: &Repository,
     own: &HashSet<Oid>,

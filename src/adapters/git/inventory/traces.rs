@@ -1,4 +1,4 @@
-//! What staging's own merges tell about branches that are gone or were rewritten.
+//! Finds deleted and rewritten branches in the merges on staging.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use super::history::reachable;
 use super::summary::{CommitSummary, newest_own};
 use crate::adapters::git::fetch::Branch;
 
-/// The tip of a branch as it was when it was merged to staging.
+/// The tip of a branch at the time of its merge to staging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormerTip {
-    /// As the merge's message names it; `None` where the message is of another form.
+    /// The name in the merge's message. `None` if the message has another form.
     pub name: Option<String>,
     /// What was merged.
     pub tip: CommitSummary,
@@ -23,11 +23,11 @@ pub struct FormerTip {
     pub stale: bool,
     /// Its commits that master does not have.
     pub ahead_of_master: usize,
-    /// Whether the origin has a branch of this name, which was rewritten since.
+    /// Whether the origin has a branch of this name that was rewritten later.
     pub rewritten: bool,
 }
 
-/// What is known when the traces are looked for.
+/// The input of the search.
 pub struct Search<'a> {
     pub on_master: &'a HashSet<Oid>,
     /// On staging and not on master.
@@ -36,8 +36,8 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Follows the line of staging's own commits, and reports each merge of something that no
-    /// branch of the origin holds. What it accounts for is added to `accounted`.
+    /// Follows the first parents of staging, and returns each merge of a tip that no branch of the
+    /// origin holds. The commits that such a tip explains are added to `accounted`.
     pub fn former_tips(
         &self,
         repository: &Repository,
@@ -60,7 +60,7 @@ impl Search<'_> {
                 for side in commit.parent_ids().skip(1) {
                     let name = branch_named_in(&String::from_utf8_lossy(commit.message_bytes()));
                     if name.as_deref() == Some(self.question.staging) {
-                        // Two copies of staging were merged: the other is its own line as well.
+                        // A merge of two copies of staging: follow the other copy too.
                         lines.push(side);
                     } else if !accounted.contains(&side) && !self.on_master.contains(&side) {
                         former.push(self.former_tip(repository, &commit, side, name, others)?);
@@ -102,7 +102,7 @@ impl Search<'_> {
         })
     }
 
-    /// What is on staging and was made there.
+    /// The commits on staging that were made there.
     pub fn unaccounted(
         &self,
         repository: &Repository,
@@ -121,7 +121,7 @@ impl Search<'_> {
 pub fn branch_named_in(message: &str) -> Option<String> {
     let subject = message.lines().next()?;
     let name = if let Some(rest) = subject.strip_prefix("Merge remote-tracking branch '") {
-        // `origin/feature/x`: the remote's name is no part of the branch's.
+        // `origin/feature/x`: remove the remote's name.
         rest.split_once('\'')?.0.split_once('/')?.1
     } else if let Some(rest) = subject.strip_prefix("Merge branch '") {
         let name = rest.split_once('\'')?.0;

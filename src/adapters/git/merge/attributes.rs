@@ -1,7 +1,7 @@
-//! The `.gitattributes` files of one commit, in a folder of their own.
+//! Writes the `.gitattributes` files of one commit into a temporary folder.
 //!
-//! Git reads merge drivers from the work tree. The one at hand is the operator's and may be of
-//! another branch, so that a folder with nothing but these files takes its place.
+//! Git reads merge drivers from the work tree. The operator's work tree may be on another branch,
+//! so a folder with only these files replaces it.
 
 use std::path::{Component, Path};
 
@@ -9,17 +9,17 @@ use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use crate::adapters::git::error::GitError;
 
-/// Git itself reads no larger one.
+/// Git itself ignores larger files.
 const LONGEST: usize = 100 << 20;
 
-/// Writes the files to where they are in the commit. Whatever was there before is replaced.
+/// Writes the files to their paths in the commit, and replaces existing files.
 pub fn write(repository: &Repository, commit: Oid, folder: &Path) -> Result<(), GitError> {
     let failed = || GitError::library(format!("the attributes of {commit}"));
     let tree = repository.find_commit(commit).and_then(|commit| commit.tree()).map_err(failed())?;
     let mut found = Vec::new();
     tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
         if entry.name_bytes() == b".gitattributes" && entry.kind() == Some(ObjectType::Blob) {
-            // Git follows no link for this file, and no tree may lead out of the folder.
+            // Git does not follow links for this file, and a path must not leave the folder.
             let inside =
                 Path::new(parent).components().all(|part| matches!(part, Component::Normal(_)));
             if entry.filemode() != i32::from(git2::FileMode::Link) && inside {

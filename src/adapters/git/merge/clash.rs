@@ -1,4 +1,4 @@
-//! Who brought the two sides of a conflict, so that a person knows whom to ask.
+//! Finds the branches on both sides of a conflict, so that a person knows whom to ask.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::adapters::git::error::GitError;
 use crate::adapters::git::repository::Repository;
 
 impl Repository {
-    /// Completes conflicts with the names of the branches.
+    /// Adds the names of the branches to conflicts.
     pub(super) fn name_sides(
         &self,
         assembly: &Assembly,
@@ -41,7 +41,7 @@ impl Repository {
     }
 }
 
-/// A branch as it is, and as it was where it left the base.
+/// A branch now, and at the point where it left the base.
 struct Sides<'a> {
     before: git2::Tree<'a>,
     after: git2::Tree<'a>,

@@ -1,44 +1,44 @@
-//! What two branches cannot agree on.
+//! Describes conflicts between two branches.
 
 use std::fmt;
 
 /// One path at which a branch does not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Empty where it is about the branch as a whole.
+    /// Empty if the conflict concerns the whole branch.
     pub path: String,
     pub kind: ConflictKind,
-    /// Who brought our side: the branches merged before that changed the path, or the base.
+    /// Our side: the branches merged earlier that changed the path, or the base.
     pub ours: Vec<String>,
     /// The branch that did not merge.
     pub theirs: String,
 }
 
-/// In what way.
+/// The kind of conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConflictKind {
     /// Both changed the same lines.
     Content,
-    /// Both changed a file that is no text.
+    /// Both changed a binary file.
     Binary,
     /// Both made a file of this name.
     BothAdded,
-    /// Ours deleted what theirs changed.
+    /// Ours deleted a file that theirs changed.
     DeletedByUs,
-    /// Theirs deleted what ours changed.
+    /// Theirs deleted a file that ours changed.
     DeletedByThem,
-    /// The file was renamed in ways that do not go together.
+    /// The file was renamed in different ways.
     Rename,
     /// A folder was renamed on one side and a file was put into it on the other.
     FolderRename,
-    /// Both changed the mode, or one made a link of it.
+    /// Both changed the mode, or one side turned the file into a link.
     Mode,
     /// A file on one side, a folder on the other.
     FileAndFolder,
     Submodule,
     /// The branches have no commit in common.
     UnrelatedHistories,
-    /// What git calls it, where bcops knows no better.
+    /// Git's own words, for a kind that bcops does not know.
     Other(String),
 }
 
@@ -55,16 +55,16 @@ impl Conflict {
 impl fmt::Display for ConflictKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            ConflictKind::Content => "the same lines are changed",
-            ConflictKind::Binary => "a binary file is changed in both",
-            ConflictKind::BothAdded => "a file of this name is added in both",
+            ConflictKind::Content => "both changed the same lines",
+            ConflictKind::Binary => "both changed a binary file",
+            ConflictKind::BothAdded => "both added a file of this name",
             ConflictKind::DeletedByUs => "deleted here and changed there",
             ConflictKind::DeletedByThem => "changed here and deleted there",
             ConflictKind::Rename => "renamed in different ways",
             ConflictKind::FolderRename => "its folder is renamed",
-            ConflictKind::Mode => "the mode is changed in both",
-            ConflictKind::FileAndFolder => "a file in one and a folder in the other",
-            ConflictKind::Submodule => "a submodule is changed in both",
+            ConflictKind::Mode => "both changed the file mode",
+            ConflictKind::FileAndFolder => "a file on one side and a folder on the other",
+            ConflictKind::Submodule => "both changed a submodule",
             ConflictKind::UnrelatedHistories => "the histories have no commit in common",
             ConflictKind::Other(words) => words,
         })
@@ -83,7 +83,7 @@ impl fmt::Display for Conflict {
 /// The mode of a submodule in a tree.
 pub(super) const SUBMODULE: u32 = 0o160_000;
 
-/// What the three sides of a path tell: the modes in the common ancestor, in ours, in theirs.
+/// Decides the kind of conflict from a path's modes in the common ancestor, in ours and in theirs.
 pub(super) fn kind_of(
     ancestor: Option<u32>,
     ours: Option<u32>,

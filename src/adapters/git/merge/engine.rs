@@ -1,4 +1,4 @@
-//! One merge by libgit2, in memory.
+//! Merges two commits in memory with libgit2.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use git2::{Index, IndexEntry, MergeOptions, Oid, Repository};
 use super::conflict::{Conflict, kind_of};
 use crate::adapters::git::error::GitError;
 
-/// More renamed files than this are not paired, as with `merge.renameLimit`.
+/// The most renamed files that are paired, as with `merge.renameLimit`.
 const MOST_RENAMES: u32 = 7000;
 
 /// The result of merging two commits.
@@ -18,8 +18,8 @@ pub enum Merged {
     Conflicts(Vec<Conflict>),
 }
 
-/// Merges, with common ancestors merged first where there are several. `attributes` is the folder
-/// that stands for a work tree.
+/// Merges two commits. Several common ancestors are merged first. `attributes` is the folder that
+/// replaces a work tree.
 pub fn merge(
     repository: &Repository,
     attributes: &Path,
@@ -27,7 +27,7 @@ pub fn merge(
     theirs: Oid,
 ) -> Result<Merged, GitError> {
     let failed = || GitError::library(format!("merging {theirs}"));
-    // Both concern this handle alone: neither the clone's settings nor its index are changed.
+    // Both calls affect only this handle: the clone's settings and index do not change.
     repository.set_workdir(attributes, false).map_err(failed())?;
     let mut empty = Index::new().map_err(failed())?;
     repository.set_index(&mut empty).map_err(failed())?;
@@ -44,7 +44,7 @@ pub fn merge(
 }
 
 fn conflicts(index: &Index) -> Result<Vec<Conflict>, git2::Error> {
-    // One path each: a rename shows up under several.
+    // One conflict for each path, because a rename has several entries.
     let mut found = BTreeMap::new();
     for conflict in index.conflicts()? {
         let conflict = conflict?;

@@ -1,8 +1,8 @@
-//! Merging branches one after the other without a work tree, as `git merge --no-ff` would.
+//! Merges branches one after the other without a work tree, as `git merge --no-ff` would.
 //!
-//! libgit2 merges in memory. Where git is new enough to do the same (2.38), it is asked as well,
-//! and what it says counts: it is what a person at a checkout would have got, and it knows more
-//! (renamed folders, merge drivers of one's own). Where it is older, libgit2 stands alone.
+//! libgit2 merges in memory. Git 2.38 and newer can do the same, so bcops asks git too and uses its
+//! answer: a person at a checkout would get the same result, and git knows more (renamed folders,
+//! custom merge drivers). With an older git, libgit2 decides alone.
 
 mod attributes;
 mod clash;
@@ -26,34 +26,34 @@ use engine::Merged;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnConflict {
-    /// Leave the branch out and go on with the next.
+    /// Skip the branch and continue with the next.
     Skip,
-    /// Merge nothing more.
+    /// Stop merging.
     Stop,
 }
 
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Assembly {
-    /// Where it begins: the tip of the origin's master.
+    /// The first commit: the tip of the origin's master.
     pub base: Oid,
-    /// What the base is called in reports.
+    /// The name of the base in reports.
     pub base_name: String,
-    /// The branch that is built, as the merges' messages name it.
+    /// The branch that is built, for the messages of the merges.
     pub into: String,
     pub branches: Vec<Choice>,
     pub on_conflict: OnConflict,
     pub identity: Identity,
 }
 
-/// One branch, or the former tip of one, that is to be merged.
+/// One branch, or the former tip of a branch, to merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
-    /// What it is called in reports.
+    /// The name in reports.
     pub name: String,
     pub commit: Oid,
-    /// Whether the origin has it under that name. A deleted branch is merged by its commit, and
-    /// its merge's message says so.
+    /// Whether the origin has a branch of that name. A deleted branch is merged by its commit, as
+    /// the message of the merge says.
     pub on_origin: bool,
 }
 
@@ -63,14 +63,14 @@ impl From<Branch> for Choice {
     }
 }
 
-/// What became of the whole.
+/// The result of all merges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
-    /// The base with every branch that merged on top.
+    /// The base, with every branch that merged.
     pub tip: Oid,
-    /// One for each choice, in their order.
+    /// One outcome for each choice, in the same order.
     pub outcomes: Vec<BranchOutcome>,
-    /// Whether git itself was new enough to be asked about each merge.
+    /// Whether git was new enough to check each merge.
     pub confirmed_by_git: bool,
 }
 
@@ -80,28 +80,28 @@ pub struct BranchOutcome {
     pub outcome: Outcome,
 }
 
-/// What became of one branch.
+/// The result for one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Merged by this commit.
     Merged { commit: Oid },
-    /// All of its commits were there already.
+    /// All of its commits were already there.
     AlreadyThere,
-    /// Left out.
+    /// Skipped because of conflicts.
     Conflicts(Vec<Conflict>),
-    /// Not tried, because one before it did not merge.
+    /// Not tried, because an earlier branch did not merge.
     NotTried,
 }
 
 impl Assembled {
-    /// Whether every branch is in.
+    /// Whether every branch was merged.
     pub fn is_complete(&self) -> bool {
         self.outcomes
             .iter()
             .all(|branch| matches!(branch.outcome, Outcome::Merged { .. } | Outcome::AlreadyThere))
     }
 
-    /// The branches that are in, for the reports on what they brought.
+    /// The merged branches, for reports.
     pub fn merged(&self) -> impl Iterator<Item = &Choice> {
         let merged = |branch: &&BranchOutcome| matches!(branch.outcome, Outcome::Merged { .. });
         self.outcomes.iter().filter(merged).map(|branch| &branch.choice)
@@ -109,7 +109,7 @@ impl Assembled {
 }
 
 impl Repository {
-    /// Merges the branches. Only objects are written; [`Repository::keep`] gives the tip a name.
+    /// Merges the branches. Writes only objects: [`Repository::keep`] names the tip.
     pub async fn assemble(&self, assembly: &Assembly) -> Result<Assembled, GitError> {
         let asks_git = self.can_ask_git().await?;
         let mut assembled =
@@ -158,7 +158,7 @@ impl Repository {
         .await
     }
 
-    /// Merges two commits' trees, with git's attributes taken from our side as in a checkout.
+    /// Merges two commits' trees, with git's attributes from our side, as in a checkout.
     async fn merge_trees(&self, ours: Oid, theirs: Oid, ask: bool) -> Result<Merged, GitError> {
         let folder = TemporaryFolder::new(self.scratch())?;
         let (repository, path) = (self.clone(), folder.path().to_owned());
@@ -206,15 +206,15 @@ impl Repository {
     }
 }
 
-/// How two commits stand to each other.
+/// The relation of two commits.
 enum Relation {
-    /// Theirs is among our ancestors.
+    /// Theirs is one of our ancestors.
     Contained,
     Unrelated,
     Diverged,
 }
 
-/// What `git merge --no-ff origin/BRANCH`, the line of the runbook, writes.
+/// The message of `git merge --no-ff origin/BRANCH`, the runbook's command.
 fn message(origin: &str, choice: &Choice, into: &str) -> Result<String, GitError> {
     if choice.on_origin {
         names::branch_reference(&choice.name)?;
@@ -224,7 +224,7 @@ fn message(origin: &str, choice: &Choice, into: &str) -> Result<String, GitError
     }
 }
 
-/// Work with libgit2 is computing and reading files, which must not hold up the runtime.
+/// Runs work with libgit2 in a thread, because computing and reading files would block the runtime.
 async fn in_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
 ) -> Result<T, GitError> {

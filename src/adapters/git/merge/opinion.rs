@@ -1,4 +1,4 @@
-//! The same merge by git itself: `git merge-tree`, which writes objects and nothing else.
+//! Merges two commits with `git merge-tree`, which writes only objects.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ impl Repository {
         Ok(version >= version::MERGES_IN_MEMORY)
     }
 
-    /// Merges two commits. `attributes` is the folder that stands for a work tree.
+    /// Merges two commits. `attributes` is the folder that replaces a work tree.
     pub(super) async fn ask_git(
         &self,
         attributes: &Path,
@@ -33,7 +33,7 @@ impl Repository {
         let arguments = ["merge-tree", "--write-tree", "-z", "--messages", &ours, &theirs];
         let folder = Secret::hidden(attributes.display().to_string());
         let no_index = Secret::hidden(attributes.join("no-index").display().to_string());
-        // The drivers of a clone that this repository stands in for are among its settings.
+        // If this repository replaces a clone, these settings include the clone's merge drivers.
         let mut variables = self.variables();
         variables.push(("GIT_WORK_TREE".to_owned(), folder));
         variables.push(("GIT_INDEX_FILE".to_owned(), no_index));
@@ -61,7 +61,8 @@ impl Repository {
     }
 }
 
-/// What `git merge-tree -z` prints: a tree, the entries in conflict, an empty one, the messages.
+/// The output of `git merge-tree -z`: a tree, the entries in conflict, an empty entry, the
+/// messages.
 struct MergeTreeAnswer {
     tree: Oid,
     /// Path, and the modes of ancestor, ours and theirs.
@@ -93,12 +94,12 @@ impl MergeTreeAnswer {
         Some(MergeTreeAnswer { tree, entries, messages })
     }
 
-    /// One conflict for each path. Git's own words on the kind count for more than the modes.
+    /// One conflict for each path. Git's own words decide the kind, otherwise the modes do.
     fn conflicts(self) -> Vec<Conflict> {
         let mut found: BTreeMap<String, ConflictKind> = BTreeMap::new();
         let about = self.messages.iter().filter(|message| message.kind.starts_with("CONFLICT"));
         for message in about {
-            // The first is where it shows; others are former names.
+            // The first path shows the conflict. The others are former names.
             let first = message.paths.iter().find(|path| !found.contains_key(*path));
             if let Some(path) = first {
                 let sides = self.entries.get(path).copied().unwrap_or_default();
@@ -112,14 +113,14 @@ impl MergeTreeAnswer {
             }
         }
         if found.is_empty() {
-            // Git says that it is a conflict, so it is one.
-            found.insert(String::new(), ConflictKind::Other("git sees a conflict".to_owned()));
+            // Git reports a conflict without saying where.
+            found.insert(String::new(), ConflictKind::Other("git reports a conflict".to_owned()));
         }
         found.into_iter().map(|(path, kind)| Conflict::at(path, kind)).collect()
     }
 }
 
-/// Each is a count, as many paths, a kind, and a text.
+/// Each message is a count, as many paths, a kind, and a text.
 fn parse_messages<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Vec<Message> {
     let mut messages = Vec::new();
     while let Some(count) = fields.next().and_then(|field| field.trim().parse::<usize>().ok()) {

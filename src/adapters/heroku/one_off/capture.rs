@@ -1,4 +1,4 @@
-//! Somewhere to put the output of a command, up to a limit.
+//! Captures the output of a command, up to a limit.
 
 use std::io;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-/// Keeps the beginning and counts the rest.
+/// Keeps the beginning, and counts the bytes of the rest.
 #[derive(Debug)]
 pub struct Capture {
     pub kept: Vec<u8>,

@@ -1,7 +1,7 @@
-//! Commands that run without a connection, for networks that close the rendezvous's port.
+//! Runs commands without a connection, for networks that block the rendezvous's port.
 //!
-//! Their output and their exit status come through the log, which loses lines. A command has ended
-//! when its dyno is gone. If the log has not said its exit status by then, it is not known.
+//! Output and exit status come through the log, which loses lines. A command has ended when its
+//! dyno is gone. If the log has not shown the exit status by then, it is unknown.
 
 use std::time::{Duration, Instant};
 
@@ -15,34 +15,34 @@ use super::{Limits, OneOff, OneOffError, StopReason, line_for};
 use crate::adapters::heroku::timing::FailedPolls;
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 
-/// A command that runs by itself. It can be kept, and followed later.
+/// A command that runs without a connection. It can be saved, and followed later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detached {
     pub id: String,
     /// `run.1234`.
     pub dyno: String,
-    /// Tells its exit status from other output.
+    /// Marks the exit status among other output.
     word: String,
 }
 
-/// What the log has said so far.
+/// What the log has shown so far.
 struct Heard {
     reader: Reader,
     sentinel: Sentinel,
     exited: Option<u8>,
-    /// Output that has not been passed on yet.
+    /// Output that was not written yet.
     pending: Vec<u8>,
 }
 
-/// Why nobody listens any longer.
+/// Why bcops stopped reading the log.
 enum Unheard {
-    /// The output cannot be passed on.
+    /// The output cannot be written.
     Output(std::io::Error),
     Silent,
 }
 
 impl Heroku {
-    /// Starts a command and does not wait for it. It has no input.
+    /// Starts a command without input, and does not wait for it.
     pub async fn start_detached(
         &self,
         app: &DestinationApp,
@@ -55,7 +55,8 @@ impl Heroku {
         Ok(Detached { id: started.id, dyno: started.name, word })
     }
 
-    /// Passes on what the log says of a command until it has ended, and gives its exit status.
+    /// Copies the command's output from the log until the command ends, and returns its exit
+    /// status.
     pub async fn follow_detached(
         &self,
         app: &DestinationApp,
@@ -85,7 +86,7 @@ impl Heroku {
             None => return Err(self.give_up(app, dyno(), StopReason::TotalTime).await),
             Some(gone) => gone?,
         }
-        // The last lines may come after the dyno is gone.
+        // The last lines may arrive after the dyno is gone.
         let waited = Instant::now();
         while heard.status().is_none() && waited.elapsed() < self.timing.grace {
             let listening = self.listen(app, detached, &mut heard, output, None);
@@ -101,7 +102,7 @@ impl Heroku {
         }
     }
 
-    /// Waits until Heroku has often enough said that there is no such dyno.
+    /// Waits until the dyno has ended or is gone, and tolerates some failed polls.
     async fn until_gone(
         &self,
         app: &DestinationApp,
@@ -121,8 +122,8 @@ impl Heroku {
         }
     }
 
-    /// Reads one log stream after the other, until nothing was said for longer than may be. That
-    /// there is none to read is no error.
+    /// Reads one log stream after the other, until the log was silent for longer than `idle`. A
+    /// stream that cannot be opened is not an error.
     async fn listen(
         &self,
         app: &DestinationApp,
@@ -175,7 +176,7 @@ impl Heard {
         }
     }
 
-    /// Whoever waits for this may stop waiting at any moment: nothing is lost by it.
+    /// Can be cancelled at any moment without losing output.
     async fn pass_on(&mut self, output: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
         while !self.pending.is_empty() {
             let written = output.write(&self.pending).await?;
@@ -187,8 +188,8 @@ impl Heard {
         output.flush().await
     }
 
-    /// The command's own word, or else what Heroku says of the shell around it, unless that only
-    /// says that the shell went well.
+    /// The command's own exit status, else a failure that Heroku reports for the shell around it.
+    /// The shell's success says nothing about the command.
     fn status(&self) -> Option<u8> {
         self.sentinel.status().or(self.exited.filter(|status| *status != 0))
     }

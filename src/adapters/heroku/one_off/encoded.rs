@@ -1,8 +1,8 @@
-//! Input that arrives as it is, whatever bytes it holds.
+//! Sends input to a dyno unchanged, whatever bytes it holds.
 //!
-//! Without a terminal the byte 4 is how a dyno is told that there is no more input, so that a file
-//! with that byte in it would end there. The input is therefore sent as lines of Base64, and the
-//! dyno's shell decodes each of them as it comes. `base64`, `mkfifo` and `mktemp` are on every stack.
+//! Without a terminal the byte 4 means the end of input to a dyno, so a file with that byte would
+//! end there. The input is therefore sent as lines of Base64, and the dyno's shell decodes each
+//! line. Every stack has `base64`, `mkfifo` and `mktemp`.
 
 use std::io;
 use std::pin::Pin;
@@ -17,9 +17,9 @@ use super::quoting::quoted;
 /// How much is read for one line.
 const PIECE: usize = 12 << 10;
 
-/// The command line that runs `command` with its input decoded, and ends with its exit status.
+/// The command line that runs `command` with decoded input, and ends with its exit status.
 ///
-/// The decoder is ended with the command: somebody's input that never ends must not hold it up.
+/// The decoder stops with the command, because input that never ends must not keep it running.
 pub fn with_encoded_input(command: &str) -> String {
     let script = format!(
         "f=$(mktemp -u) && mkfifo -m 600 \"$f\" || exit 126\n\
@@ -35,11 +35,11 @@ pub fn with_encoded_input(command: &str) -> String {
     format!("sh -c {}", quoted(&script))
 }
 
-/// Reads another input as lines of Base64, each as soon as there is anything.
+/// Reads another input as lines of Base64, as soon as bytes arrive.
 pub struct EncodedInput<I> {
     input: I,
     line: Vec<u8>,
-    /// How much of the line has been given away.
+    /// How much of the line was already read.
     given: usize,
 }
 
@@ -112,9 +112,9 @@ mod tests {
         assert_eq!(encoded(b"").await, b"");
     }
 
-    /// Nobody closes the input here until the command has ended.
+    /// The test keeps the input open until the command has ended.
     #[test]
-    fn a_command_that_reads_nothing_waits_for_nobody() {
+    fn a_command_that_reads_nothing_does_not_wait() {
         let started = Instant::now();
         let mut shell = start("echo \"it's\" done; exit 3");
         let keyboard = shell.stdin.take();

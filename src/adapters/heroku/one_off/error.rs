@@ -1,4 +1,4 @@
-//! What can go wrong with a one-off dyno.
+//! Describes what can fail with a one-off dyno.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use crate::adapters::heroku::HerokuError;
 #[derive(Debug, Error)]
 pub enum OneOffError {
     #[error(
-        "the answer to the request for a one-off dyno was lost{}; try again",
+        "Heroku's answer to the request for a one-off dyno was lost{}; try again",
         stopped_in_words(.stopped)
     )]
     NotStarted {
@@ -19,18 +19,18 @@ pub enum OneOffError {
         cause: Box<HerokuError>,
     },
     #[error(
-        "the answer to the request for a one-off dyno was lost; the command may be running, so look at `heroku ps` before trying again"
+        "Heroku's answer to the request for a one-off dyno was lost; the command may be running, so look at `heroku ps` before you try again"
     )]
     StartUnclear {
         #[source]
         cause: Box<HerokuError>,
     },
     #[error(
-        "Heroku gives {dyno} no rendezvous that bcops can speak to, as in a private space; the dyno was asked to stop"
+        "cannot connect to {dyno}: Heroku offers no rendezvous for it, as in a private space; bcops asked the dyno to stop"
     )]
     NoRendezvous { dyno: String },
     #[error(
-        "cannot reach the rendezvous of {dyno} at {host}; is its port open for this network? The dyno was asked to stop"
+        "cannot reach the rendezvous of {dyno} at {host}: bcops asked the dyno to stop; check that this network allows its port"
     )]
     Unreachable {
         dyno: String,
@@ -38,47 +38,49 @@ pub enum OneOffError {
         #[source]
         cause: io::Error,
     },
-    #[error("the rendezvous closed before {dyno} was there; the dyno was asked to stop")]
+    #[error("the rendezvous closed before {dyno} connected; bcops asked the dyno to stop")]
     Refused { dyno: String },
-    #[error("{dyno} did not come to the rendezvous within {seconds} seconds; it was asked to stop")]
+    #[error(
+        "{dyno} did not connect to the rendezvous within {seconds} seconds; bcops asked the dyno to stop"
+    )]
     NeverCame { dyno: String, seconds: u64 },
-    #[error("the exit status of {dyno} is not known, because its output ended without one; {fate}")]
+    #[error("the exit status of {dyno} is unknown, because its output ended without one; {fate}")]
     ExitUnknown { dyno: String, fate: DynoFate },
-    #[error("{dyno} was given up: {reason}; {}", stop_in_words(.stop_failed))]
+    #[error("bcops stopped waiting for {dyno}: {reason}; {}", stop_in_words(.stop_failed))]
     GivenUp {
         dyno: String,
         reason: StopReason,
-        /// Why it could not be stopped: then it may go on until its time is up.
+        /// Why the dyno could not be stopped. It may then run until its time limit.
         #[source]
         stop_failed: Option<Box<HerokuError>>,
     },
-    #[error("the output of {dyno} cannot be passed on, so that it was asked to stop")]
+    #[error("cannot write the output of {dyno}; bcops asked the dyno to stop")]
     Output {
         dyno: String,
         #[source]
         cause: io::Error,
     },
-    #[error("the certificates for the rendezvous cannot be used: {reason}")]
+    #[error("cannot use the certificates for the rendezvous: {reason}")]
     Certificates { reason: String },
 }
 
-/// What is known of a dyno whose connection has ended.
+/// The state of a dyno whose connection has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DynoFate {
     Gone,
-    /// It is still there, in this state.
+    /// The dyno still exists, in this state.
     There(String),
-    /// Heroku could not be asked.
+    /// Heroku did not answer.
     Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// It took longer than it may.
+    /// The command took too long.
     TotalTime,
-    /// Nothing came or went for longer than may be.
+    /// There was no input and no output for too long.
     Silence,
-    /// Somebody wanted it to stop.
+    /// The user interrupted it.
     Interrupted,
 }
 
@@ -87,9 +89,9 @@ impl fmt::Display for DynoFate {
         match self {
             DynoFate::Gone => f.write_str("the dyno is gone"),
             DynoFate::There(state) => {
-                write!(f, "the dyno is still there ({state}) and the command may go on")
+                write!(f, "the dyno still exists ({state}) and the command may continue")
             }
-            DynoFate::Unknown => f.write_str("whether the dyno still runs could not be read"),
+            DynoFate::Unknown => f.write_str("bcops cannot read whether the dyno still runs"),
         }
     }
 }
@@ -97,23 +99,23 @@ impl fmt::Display for DynoFate {
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            StopReason::TotalTime => "it took too long",
-            StopReason::Silence => "it was silent for too long",
-            StopReason::Interrupted => "it was interrupted",
+            StopReason::TotalTime => "the command took too long",
+            StopReason::Silence => "the command was silent for too long",
+            StopReason::Interrupted => "the command was interrupted",
         })
     }
 }
 
 fn stopped_in_words(stopped: &Option<String>) -> String {
     match stopped {
-        Some(dyno) => format!(", and {dyno}, which had started, was asked to stop"),
-        None => ", and none has started".to_owned(),
+        Some(dyno) => format!("; {dyno} had started, and bcops asked it to stop"),
+        None => ", and no dyno has started".to_owned(),
     }
 }
 
 fn stop_in_words(stop_failed: &Option<Box<HerokuError>>) -> &'static str {
     match stop_failed {
-        None => "it was asked to stop",
-        Some(_) => "it could not be stopped and may go on",
+        None => "bcops asked the dyno to stop",
+        Some(_) => "bcops could not stop the dyno, which may continue",
     }
 }

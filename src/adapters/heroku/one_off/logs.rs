@@ -1,6 +1,6 @@
-//! The log of one dyno, as a stream of server-sent events.
+//! Reads the log of one dyno, a stream of server-sent events.
 //!
-//! Delivery is best effort: lines get lost and come twice. What a log does not say proves nothing.
+//! Delivery is best effort: lines get lost or arrive twice. A missing line proves nothing.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::adapters::heroku::{Heroku, HerokuError};
 use crate::adapters::transport;
 use crate::secret::Secret;
 
-/// As many as Heroku keeps.
+/// The number of lines that Heroku keeps.
 const LINES: u32 = 1500;
 const LONGEST_LINE: usize = 64 << 10;
 
@@ -23,16 +23,16 @@ struct LogSession {
     logplex_url: Secret,
 }
 
-/// One line of the log that was not there before.
+/// One new line of the log.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// What the command said.
+    /// A line of the command's output.
     Command(String),
-    /// `Process exited with status 1`: what Heroku says of it.
+    /// `Process exited with status 1`: the status that Heroku reports.
     Exited(u8),
 }
 
-/// Reads events, and passes over those that were seen before.
+/// Reads events, and skips those that were read before.
 pub struct Reader {
     dyno: String,
     buffer: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct Reader {
 }
 
 impl Heroku {
-    /// Opens the log of a dyno from its beginning on, as far as Heroku has kept it.
+    /// Opens the log of a dyno from the first line that Heroku kept.
     pub(super) async fn open_log(&self, app: &str, dyno: &str) -> Result<Response, HerokuError> {
         let what = format!("the log of {dyno}");
         let path = ["apps", app, "log-sessions"];
@@ -71,7 +71,7 @@ impl Reader {
         }
     }
 
-    /// Another stream begins, perhaps with what was read already.
+    /// Prepares for another stream, which may repeat lines.
     pub fn restart(&mut self) {
         self.buffer.clear();
         self.id.clear();
@@ -95,7 +95,7 @@ impl Reader {
             id.trim().clone_into(&mut self.id);
         }
         let data = line.strip_prefix("data:")?.trim_start();
-        // Without an id the line with its moment has to tell itself from others.
+        // Without an id, the line with its timestamp serves as the key.
         let key = if self.id.is_empty() { data.to_owned() } else { std::mem::take(&mut self.id) };
         if !self.seen.insert(key) {
             return None;

@@ -1,7 +1,7 @@
-//! One-off dynos: commands that run where an app runs.
+//! Runs commands in one-off dynos of an app.
 //!
-//! The output comes over the rendezvous, a bare TLS connection, and the exit status inside of it.
-//! Where the connection breaks, the exit status is not known, and that is what the error says.
+//! The output and the exit status come over the rendezvous, a bare TLS connection. If the
+//! connection breaks, the exit status is unknown, and the error says so.
 
 mod capture;
 mod detached;
@@ -40,20 +40,20 @@ use crate::secret::Secret;
 /// A command for a one-off dyno.
 #[derive(Debug, Clone)]
 pub struct OneOff {
-    /// For a shell: see [`command_line`].
+    /// A line for a shell: see [`command_line`].
     pub command: String,
-    /// With a terminal, output and error output come as a terminal shows them, and the terminal
-    /// echoes what it is sent. Without one they come as they are.
+    /// With a terminal, output and error output are mixed as a terminal shows them, and the
+    /// terminal echoes the input. Without one they are unchanged.
     pub terminal: Option<Window>,
     /// Added to the config vars of the app.
     pub environment: BTreeMap<String, String>,
-    /// `standard-2x`; the app's own size without it.
+    /// For example `standard-2x`. `None` means the app's own size.
     pub size: Option<String>,
-    /// After this time Heroku ends the dyno, whatever has become of bcops.
+    /// After this time Heroku stops the dyno, even if bcops is gone.
     pub time_to_live: Duration,
 }
 
-/// The terminal that the dyno has to draw for.
+/// The terminal that shows the dyno's output.
 #[derive(Debug, Clone)]
 pub struct Window {
     /// `xterm-256color`.
@@ -62,13 +62,13 @@ pub struct Window {
     pub rows: u16,
 }
 
-/// When to give a command up.
+/// When to stop waiting for a command.
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub total: Duration,
-    /// Without a byte either way.
+    /// The longest time without input and output.
     pub idle: Option<Duration>,
-    /// How much of the output is kept where it is captured.
+    /// How much output is kept when it is captured.
     pub output: usize,
 }
 
@@ -81,7 +81,7 @@ struct Started {
 }
 
 impl OneOff {
-    /// Without a terminal, for at most an hour.
+    /// A command without a terminal, for at most an hour.
     pub fn new(command: impl Into<String>) -> Self {
         OneOff {
             command: command.into(),
@@ -100,7 +100,7 @@ impl Default for Limits {
 }
 
 impl Heroku {
-    /// Starts a dyno for the command line `line`, which is unlike that of every other dyno.
+    /// Starts a dyno for the command line `line`, which is unique to this dyno.
     async fn start_one_off(
         &self,
         app: &DestinationApp,
@@ -117,8 +117,7 @@ impl Heroku {
         }
     }
 
-    /// A dyno whose request got no answer may run, but nobody can attach to it: it is looked for
-    /// and stopped.
+    /// Finds and stops a dyno whose request got no answer. It may run, but no one can attach to it.
     async fn end_lost_dyno(
         &self,
         app: &DestinationApp,
@@ -140,7 +139,7 @@ impl Heroku {
     }
 }
 
-/// The command line that runs a command on an app and tells its exit status.
+/// The command line that runs a command on an app and prints its exit status.
 fn line_for(app: &DestinationApp, one_off: &OneOff, sentinel: &Sentinel) -> String {
     match app.needs_launcher() {
         true => sentinel.appended_to(&format!("{LAUNCHER}{}", one_off.command)),

@@ -1,9 +1,9 @@
-//! The command line that a one-off dyno's shell is given.
+//! Builds the command line for the shell of a one-off dyno.
 
 use std::borrow::Cow;
 
-/// One argument is a command line already and stays as it is; several are the words of a command,
-/// each of which reaches it unchanged.
+/// One argument is already a command line and does not change. Several arguments are the words of a
+/// command, and each reaches the command unchanged.
 pub fn command_line<S: AsRef<str>>(arguments: &[S]) -> String {
     match arguments {
         [line] => line.as_ref().to_owned(),
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_every_word_as_it_was() {
+    fn a_shell_reads_every_word_unchanged() {
         let words = ["", " ", "it's", "a\"b", "$HOME", "`id`", "\\", "a\nb", "*", "~", "#x", "é;"];
         let mut command = vec!["printf", "[%s]"];
         command.extend(words);

@@ -1,4 +1,4 @@
-//! The way to a dyno: TLS to the host of its URL, its secret on a line, and a greeting back.
+//! Connects to a dyno: TLS to the host of its URL, its secret on a line, and a greeting back.
 
 use std::io;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::adapters::heroku::Heroku;
 
 const GREETING: &[u8] = b"rendezvous\r\n";
 const DEFAULT_PORT: u16 = 5000;
-/// After so much silence the network is asked whether it is still there.
+/// After this time without data, TCP checks that the connection still works.
 const QUIET: Duration = Duration::from_secs(30);
 
 pub type Connection = TlsStream<TcpStream>;
 
-/// Where to go, and what to say there.
+/// The address, and the secret to send.
 struct Place {
     host: String,
     port: u16,
@@ -33,14 +33,14 @@ struct Place {
 }
 
 impl Heroku {
-    /// Connects to a dyno and waits until it is there.
+    /// Connects to a dyno and waits for its greeting.
     pub(super) async fn meet(&self, started: &Started) -> Result<Connection, OneOffError> {
         let dyno = || started.name.clone();
         let place = place(started).ok_or_else(|| OneOffError::NoRendezvous { dyno: dyno() })?;
         let config = client_config(self.authority.as_deref())?;
         let connecting = async {
             let stream = TcpStream::connect((place.host.as_str(), place.port)).await?;
-            // Keys that a person types are not worth waiting for more of them.
+            // Sends each typed key at once.
             stream.set_nodelay(true)?;
             notice_loss(&stream)?;
             let name = ServerName::try_from(place.host.clone()).map_err(io::Error::other)?;
@@ -67,7 +67,8 @@ impl Heroku {
     }
 }
 
-/// A network that is gone says nothing. Someone who waits for a quiet command must hear of it.
+/// Turns on keepalive, because a lost network sends nothing, and a person who waits for a quiet
+/// command must learn of it.
 fn notice_loss(stream: &TcpStream) -> io::Result<()> {
     let often = TcpKeepalive::new().with_time(QUIET).with_interval(Duration::from_secs(10));
     SockRef::from(stream).set_tcp_keepalive(&often)
@@ -104,7 +105,7 @@ fn client_config(authority: Option<&[u8]>) -> Result<ClientConfig, OneOffError> 
         }
     }
     if roots.is_empty() {
-        return Err(unusable("this machine has none installed".to_owned()));
+        return Err(unusable("this machine has no certificates installed".to_owned()));
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)

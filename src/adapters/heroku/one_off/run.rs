@@ -1,4 +1,4 @@
-//! Running a command on a dyno to its end, with its exit status.
+//! Runs a command on a dyno to its end, and returns its exit status.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -8,15 +8,15 @@ use super::session::{self, Ending};
 use super::{DynoFate, Limits, OneOff, OneOffError, StopReason, line_for};
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 
-/// A command that has run to its end.
+/// A finished command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     pub dyno: String,
-    /// Zero or not: the status is the command's own.
+    /// The command's own exit status, which may be any number.
     pub exit_status: u8,
-    /// Output and error output together, as far as the limit goes.
+    /// Output and error output together, up to the limit.
     pub output: Vec<u8>,
-    /// How many bytes there were beyond the limit.
+    /// How many bytes exceeded the limit.
     pub left_out: u64,
 }
 
@@ -37,8 +37,8 @@ impl Heroku {
         Ok(Finished { dyno, exit_status, output: kept, left_out })
     }
 
-    /// Runs a command with input from one side and output to the other. Gives the dyno's name and
-    /// the exit status. When `stop` comes to its end the dyno is stopped, too.
+    /// Runs a command with input and output. Returns the dyno's name and the exit status. When
+    /// `stop` completes, the dyno is stopped.
     pub async fn run_streamed(
         &self,
         app: &DestinationApp,
@@ -59,7 +59,8 @@ impl Heroku {
         let connection = match met {
             Ok(connection) => connection,
             Err(error) => {
-                // Why the dyno could not be reached is the news; its time to live ends it anyway.
+                // A failure to stop is ignored: the connection error matters more, and the dyno's
+                // time limit ends it anyway.
                 let _ = self.stop_dyno(app, &dyno).await;
                 return Err(error.into());
             }

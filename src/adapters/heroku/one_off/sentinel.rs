@@ -1,19 +1,20 @@
-//! How the exit status of a command on a dyno comes back: the rendezvous has no place for it, so
-//! the dyno's shell writes it into the output.
+//! Reads the exit status of a command on a dyno. The rendezvous does not carry it, so the dyno's
+//! shell writes it into the output.
 //!
-//! The line is the one that Heroku's own CLI uses, with a random word at its end, so that no output
-//! of the command can be taken for it. It is taken out of the output however its bytes are split.
+//! The line is the one of Heroku's own CLI, plus a random word at its end, so that no output of the
+//! command can be mistaken for it. The line is removed from the output, however its bytes are
+//! split.
 
 use std::hash::{BuildHasher, RandomState};
 
 use memchr::memmem;
 
-/// U+FFFF is no character, so that hardly any output holds it.
+/// U+FFFF is not a character, so normal output does not hold it.
 const MARK: &str = "\u{FFFF} heroku-command-exit-status: ";
-/// What a command line that is to tell its status begins with.
+/// The beginning of a command line that prints its exit status.
 const BEFORE: &str = "trap : INT ; ( ";
-/// What runs a command on an app of Heroku's Fir generation, whose images are built by buildpacks of
-/// the Cloud Native kind.
+/// The program that runs a command on an app of Heroku's Fir generation, whose images are built by
+/// Cloud Native Buildpacks.
 pub(super) const LAUNCHER: &str = "launcher ";
 /// The longest status, and the end of the line: `255 ` and `\r\n`.
 const LONGEST_REST: usize = 6;
@@ -21,7 +22,7 @@ const LONGEST_REST: usize = 6;
 /// Finds the exit status of one command in its output.
 pub struct Sentinel {
     word: String,
-    /// What may be the beginning of the line.
+    /// Bytes that may be the beginning of the line.
     held: Vec<u8>,
     status: Option<u8>,
 }
@@ -38,30 +39,30 @@ impl Sentinel {
         Sentinel::with_word(&format!("{:016x}", RandomState::new().hash_one("bcops")))
     }
 
-    /// That of a command which was started before.
+    /// The sentinel of a command that was started earlier.
     pub fn with_word(word: &str) -> Self {
         Sentinel { word: word.to_owned(), held: Vec::new(), status: None }
     }
 
-    /// The command line that runs `command` and then tells its exit status.
+    /// The command line that runs `command` and then prints its exit status.
     pub fn appended_to(&self, command: &str) -> String {
-        // Ctrl-C reaches this shell as well as the command, and must not end it: the trap is its own
-        // and not the command's. The parentheses keep an `exit` in the command from ending the shell that has yet to tell
-        // the status. Where the end of the command would swallow what follows on its line (a
-        // comment, the end of a here-document), the line ends there.
+        // Ctrl-C reaches this shell as well as the command. The trap, which the command does not
+        // inherit, keeps the shell alive. The parentheses keep an `exit` in the command from ending
+        // the shell before it prints the status. A command that could swallow the rest of its line
+        // (a comment, the end of a here-document) gets its own line.
         let end = if command.contains(['\n', '#', '\\']) { "\n" } else { " " };
         format!("{BEFORE}{command}{end}) ; echo \"{MARK}$? {}\"", self.word)
     }
 
-    /// Whether a dyno's command line is one that was made of `command` by a sentinel, of this
-    /// process or of another: not what a person, a scheduler or a release phase started.
+    /// Whether a sentinel of any process made this command line from `command`. False for commands
+    /// of a person, a scheduler or a release phase.
     pub fn is_appended(line: &str, command: &str) -> bool {
         let own = line.strip_prefix(BEFORE).map(|own| own.strip_prefix(LAUNCHER).unwrap_or(own));
         let rest = own.and_then(|own| own.strip_prefix(command));
         rest.is_some_and(|rest| rest.trim_start().starts_with(&format!(") ; echo \"{MARK}")))
     }
 
-    /// What tells this command line from every other.
+    /// The word that makes this command line unique.
     pub fn word(&self) -> &str {
         &self.word
     }
@@ -70,7 +71,7 @@ impl Sentinel {
         self.status
     }
 
-    /// Takes the next bytes of the output and gives those that are the command's own.
+    /// Takes the next bytes of the output, and returns those of the command itself.
     pub fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         let mut own = Vec::new();
@@ -92,12 +93,12 @@ impl Sentinel {
         }
     }
 
-    /// What was held back and is no sentinel, at the end of the output.
+    /// The remaining bytes at the end of the output, which are not a sentinel.
     pub fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 
-    /// Reads the line whose mark is at the beginning of what is held.
+    /// Reads the line whose mark begins the held bytes.
     fn read_line(&self) -> Found {
         let rest = self.held.get(MARK.len()..).unwrap_or_default();
         let Some(end) = memchr::memchr(b'\n', rest) else {
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_around_it_is_kept() {
+    fn the_text_around_the_line_is_kept() {
         let mut sentinel = Sentinel::new();
         let all = [b"no line end".as_slice(), &line(&sentinel, "3"), b"said later"].concat();
         assert_eq!(through(&[&all], &mut sentinel), b"no line endsaid later");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_command_lines_are_told_from_others() {
+    fn own_command_lines_are_recognized() {
         let migrate = "python manage.py migrate";
         let sentinel = Sentinel::new();
         let launched = format!("{LAUNCHER}{migrate}");
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_output() {
+    fn text_that_only_resembles_the_line_is_output() {
         let mut sentinel = Sentinel::new();
         for other in [
             format!("{MARK}0\r\n"),
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_writes_it() {
+    fn a_shell_writes_the_line() {
         for (command, status, said) in [
             ("true", 0, ""),
             ("printf x; (exit 7)", 7, "x"),
@@ -213,7 +214,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn it_is_found_however_the_bytes_are_split(
+        fn the_line_is_found_however_the_bytes_are_split(
             before in proptest::collection::vec(any::<u8>(), 0..40),
             after in proptest::collection::vec(any::<u8>(), 0..40),
             marks in 0_usize..3,

@@ -1,4 +1,4 @@
-//! Bytes both ways between a dyno and whoever uses it.
+//! Copies bytes both ways between a dyno and its user.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::rendezvous::Connection;
 use super::sentinel::Sentinel;
 use super::{Limits, StopReason};
 
-/// End of transmission: how the dyno is told that there is no more input.
+/// End of transmission, which means the end of input to the dyno.
 const END: &[u8] = b"\x04";
 const BUFFER: usize = 32 << 10;
 
@@ -19,22 +19,23 @@ pub enum Ending {
     /// The dyno closed the connection, or was silent after the exit status.
     Closed,
     GivenUp(StopReason),
-    /// What the dyno said could not be written.
+    /// The dyno's output could not be written.
     Output(io::Error),
 }
 
-/// What both directions share.
+/// The state that both directions share.
 struct Session<'a> {
     limits: &'a Limits,
     grace: Duration,
     has_terminal: bool,
     started: Instant,
-    /// In milliseconds from the start on.
+    /// In milliseconds since the start.
     last_byte: AtomicU64,
     has_status: AtomicBool,
 }
 
-/// Passes input and output on until the dyno closes, a limit is reached, or `stop` says so.
+/// Copies input and output until the dyno closes the connection, a limit is reached, or `stop`
+/// completes.
 pub async fn relay(
     connection: Connection,
     input: impl AsyncRead + Unpin,
@@ -57,7 +58,7 @@ pub async fn relay(
         ending = session.pass_output(from_dyno, output, sentinel) => ending,
         () = session.pass_input(input, to_dyno) => Ending::Closed,
         reason = session.patience() => match session.has_status.load(Ordering::Relaxed) {
-            // The command has ended: whoever holds the connection open does not matter.
+            // The command has ended, so an open connection does not matter.
             true => Ending::Closed,
             false => Ending::GivenUp(reason),
         },
@@ -79,7 +80,7 @@ impl Session<'_> {
     ) -> Ending {
         let mut buffer = vec![0; BUFFER];
         loop {
-            // A connection that is cut ends like one that is closed: the exit status decides.
+            // A broken connection ends like a closed one: the exit status decides.
             let length = from_dyno.read(&mut buffer).await.unwrap_or(0);
             self.note();
             let own = match buffer.get(..length) {
@@ -96,7 +97,7 @@ impl Session<'_> {
         }
     }
 
-    /// Never returns: what ends a session is the end of the output.
+    /// Never returns, because only the end of the output ends a session.
     async fn pass_input(
         &self,
         mut input: impl AsyncRead + Unpin,
@@ -113,9 +114,9 @@ impl Session<'_> {
                 break;
             }
         }
-        // For a terminal the first one ends an unfinished line, and the second the input.
+        // In a terminal the first byte ends an unfinished line, and the second ends the input.
         let ends = if self.has_terminal && !ends_a_line { 2 } else { 1 };
-        // A connection that takes no input any longer shows in the output.
+        // A failure here is ignored, because a broken connection also ends the output.
         let _ = write(&mut to_dyno, &END.repeat(ends)).await;
         std::future::pending().await
     }
@@ -137,7 +138,7 @@ impl Session<'_> {
             if left.is_some_and(|left| left.is_zero()) {
                 return StopReason::Silence;
             }
-            // The exit status shortens the wait, so that it is looked at again before long.
+            // Short waits, because the exit status shortens the limit.
             let wait = left.unwrap_or(total).min(total).min(self.grace);
             tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
         }

@@ -1,5 +1,5 @@
-//! Commands that need nobody at the other end: over the rendezvous, or, where this network closes its
-//! port, by themselves and through the log.
+//! Runs commands without input: over the rendezvous, or without a connection and through the log if
+//! this network blocks the rendezvous's port.
 
 use std::pin::pin;
 
@@ -8,25 +8,25 @@ use tokio::io::AsyncWrite;
 use super::{Limits, OneOff, OneOffError};
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 
-/// How often it is looked whether a dyno that was stopped is gone.
+/// How often bcops checks whether a stopped dyno is gone.
 const LOOKS: u32 = 20;
 
-/// What whoever waits for the command is told.
+/// The message for a person who waits for the command.
 pub fn through_the_log(error: &OneOffError) -> String {
-    format!("{error}; it was begun once more by itself, and what it says comes through the log")
+    format!("{error}; bcops started the command again and reads its output from the log")
 }
 
 impl Heroku {
-    /// Runs a command that has no input. Gives the dyno's name and the exit status.
+    /// Runs a command without input. Returns the dyno's name and the exit status.
     ///
-    /// An attached dyno that nobody meets is an error to Heroku (R13), and is stopped here. Whether
-    /// it had begun its command, Heroku does not say, so that the command has to be one that may be
-    /// broken off and begun again, as a resumed run does as well. Only once that dyno is gone does
-    /// `told` hear why, and the command is started by itself: two are never at it at a time.
+    /// If no one attaches to an attached dyno, Heroku reports an error (R13), and bcops stops the
+    /// dyno. Heroku does not report whether the command had begun, so the command must be safe to
+    /// interrupt and repeat, as in a resumed run. Once that dyno is gone, `told` gets the reason,
+    /// and the command starts without a connection: two never run at once.
     ///
     /// # Errors
-    /// As with [`Heroku::run_streamed`] and [`Heroku::follow_detached`]; that the rendezvous could
-    /// not be reached where the dyno that waits there does not go.
+    /// As with [`Heroku::run_streamed`] and [`Heroku::follow_detached`]. The error of the
+    /// rendezvous, if the first dyno does not stop.
     pub async fn run_unattended(
         &self,
         app: &DestinationApp,
@@ -59,14 +59,14 @@ impl Heroku {
         Ok((started.dyno, status))
     }
 
-    /// Whether a dyno that was stopped is gone after a while.
+    /// Waits a while for a stopped dyno, and returns whether it is gone.
     async fn goes(&self, app: &DestinationApp, dyno: &str) -> bool {
         for _ in 0..LOOKS {
             match self.dyno(app.id(), dyno).await {
                 Ok(None) => return true,
                 Ok(Some(found)) if found.has_ended() => return true,
                 Ok(Some(_)) => tokio::time::sleep(self.timing.poll).await,
-                // It has been asked for as often as the timing says.
+                // The request was already repeated as often as the timing allows.
                 Err(_) => return false,
             }
         }

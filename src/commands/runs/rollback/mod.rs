@@ -1,4 +1,4 @@
-//! `runs rollback`: puts back what a run did, after showing what is lost with it.
+//! Rolls a run back, after showing what is lost with it: `runs rollback`.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ pub struct Planned<'a> {
     /// Always true.
     dry_run: bool,
     run: &'a str,
-    /// A line for each, in the order of the way back.
+    /// A line for each, in the order of the rollback.
     steps: &'a [String],
     backs_up_the_present: bool,
-    /// What came after the run and goes, by kind.
+    /// What was made after the run and is lost, by kind.
     #[schemars(with = "Value")]
     losses: &'a Losses,
 }
@@ -74,6 +74,7 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
         };
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }
+    confirm::print_origins(context);
     context.ui.question(&text);
     confirm::type_name(context, &app, &args.confirm)?;
     let result = go_back(setup, &runs, &past, &world, &back).await;
@@ -107,7 +108,7 @@ async fn go_back(
     engine.roll_back().await
 }
 
-/// What becomes of each step, the last one first.
+/// What the rollback does with each step, the last step first.
 fn ways(runbook: &Runbook<Reset>, past: &GoesBack) -> Vec<String> {
     let acted = |step: &&StepEntry<Reset>| runbook.is_to_be_put_back(step, &past.history);
     runbook.steps().iter().rev().filter(acted).filter_map(way).collect()
@@ -117,9 +118,9 @@ fn way(step: &StepEntry<Reset>) -> Option<String> {
     match step.undo_way {
         UndoWay::Nothing => None,
         UndoWay::Own(_) => Some(format!("  {}: put back", step.id)),
-        UndoWay::With(other) => Some(format!("  {}: goes with {other}", step.id)),
+        UndoWay::With(other) => Some(format!("  {}: put back with {other}", step.id)),
         UndoWay::Impossible(why) | UndoWay::Stays(why) => {
-            Some(format!("  {}: stays, as {why}", step.id))
+            Some(format!("  {}: stays, because {why}", step.id))
         }
     }
 }
@@ -127,9 +128,9 @@ fn way(step: &StepEntry<Reset>) -> Option<String> {
 fn text(past: &GoesBack, world: &Reset, lines: &[String], back: &WayBack) -> String {
     let (run, app) = (&past.id, world.app_name());
     if lines.is_empty() {
-        return format!("the run {run} has left nothing to put back");
+        return format!("run {run} left nothing to put back");
     }
-    let mut text = format!("the run {run} is put back on {app}:\n{}\n", lines.join("\n"));
+    let mut text = format!("Rolling back run {run} on {app}:\n{}\n", lines.join("\n"));
     // Writing to a string does not fail.
     let _ = match back.captures {
         true => writeln!(text, "first {app} is backed up as it is now"),
@@ -140,7 +141,7 @@ fn text(past: &GoesBack, world: &Reset, lines: &[String], back: &WayBack) -> Str
     }
     if let Some(tip) = &back.gives_up {
         let branch = &world.branches.staging;
-        let _ = writeln!(text, "{branch} is at {tip} now, which is given up");
+        let _ = writeln!(text, "{branch} is at {tip} now, and loses that commit");
     }
     text.push_str(&back.losses.text());
     text

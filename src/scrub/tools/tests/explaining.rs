@@ -1,4 +1,4 @@
-//! What `explain` says about tables of the site.
+//! Tests what `explain` says about tables of the site.
 
 use super::super::explain;
 use super::{schema, schema_of, table};
@@ -28,7 +28,7 @@ fn a_table_is_explained_with_and_without_a_database() {
     for words in [
         "  email         personal, character varying(254)\n",
         "  is_staff      operational, boolean\n",
-        "what points to it\n",
+        "tables that point to it\n",
         "wagtailcore_page.owner_id -> users_user.id",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
@@ -36,7 +36,7 @@ fn a_table_is_explained_with_and_without_a_database() {
     assert_eq!(document(&explained)["in_database"], true);
     let explained = explain(&manifest, Some(&schema), "wagtailcore_revision").unwrap();
     let text = explained.to_string();
-    assert!(text.contains("other rules look into it\n"), "{text}");
+    assert!(text.contains("other rules that look into it\n"), "{text}");
     assert!(text.contains("rows kept where "), "{text}");
 }
 
@@ -54,12 +54,12 @@ fn tables_that_one_side_lacks_are_explained() {
 }
 
 #[test]
-fn unknown_tables_have_similar_names_offered() {
+fn similar_names_are_offered_for_an_unknown_table() {
     let manifest = Manifest::built_in().unwrap();
     let error = explain(&manifest, None, "user_user").unwrap_err();
     assert!(error.to_string().contains("did you mean users_user"), "{error}");
     let error = explain(&manifest, None, "jobalert").unwrap_err();
     assert!(error.to_string().contains("recruitment_jobalertsubscription"), "{error}");
     let error = explain(&manifest, None, "entirely different").unwrap_err();
-    assert_eq!(error.to_string(), "there is no table entirely different");
+    assert_eq!(error.to_string(), "cannot explain entirely different: there is no such table");
 }

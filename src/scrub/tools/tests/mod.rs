@@ -1,4 +1,4 @@
-//! The manifest tools against small schemas and against the real one.
+//! Tests the manifest tools with small schemas and with the real one.
 
 mod explaining;
 mod suggesting;
@@ -21,7 +21,7 @@ fn schema_of(archive: &str) -> Option<Schema> {
     Some(read_schema(ArchiveReader::open(file).unwrap().toc()).unwrap())
 }
 
-/// A column whose type is followed by `!` where it is NOT NULL.
+/// A column. Its type ends in `!` if it is NOT NULL.
 fn column((name, type_name): &(&str, &str)) -> Column {
     Column {
         name: (*name).into(),
@@ -31,7 +31,7 @@ fn column((name, type_name): &(&str, &str)) -> Column {
     }
 }
 
-/// A table with the primary key `id` and the columns given.
+/// A table with the primary key `id` and the given columns.
 fn table(columns: &[(&str, &str)]) -> Table {
     let mut all = vec![column(&("id", "integer!"))];
     all.extend(columns.iter().map(column));

@@ -1,4 +1,4 @@
-//! Drafts parse, leave nothing unclassified, and never make a hole look mended.
+//! Tests that drafts parse, leave nothing unclassified, and never hide a gap.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn parse(text: &str) -> Manifest {
     Manifest::parse("draft.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Errors that are left once the draft is in, none of which may be about a missing class.
+/// The errors that remain with the draft. None may be about a missing class.
 #[track_caller]
 fn errors_left(manifest: &Manifest, schema: &Schema, draft: &str) -> Vec<String> {
     let problems = validate(manifest, schema);
@@ -38,7 +38,7 @@ fn errors_left(manifest: &Manifest, schema: &Schema, draft: &str) -> Vec<String>
 }
 
 #[test]
-fn nothing_to_draft_is_a_manifest_too() {
+fn an_empty_draft_is_a_valid_manifest() {
     let Some(schema) = schema_of("bc-small.dump") else { return };
     let built_in = Manifest::built_in().unwrap();
     let text = suggest(&schema, &built_in, &none_sampled());
@@ -65,28 +65,28 @@ fn a_table_and_a_column_of_a_new_release_are_drafted_over_the_built_in_manifest(
         "\"contact_email\", # by its name, an e-mail address",
         "\"slug\", # no sign of personal data in 200 values: confirm",
         "[tables.notices_notice.policy.any]\ndelete = true",
-        "# Takes the place of the entry at built-in manifest:",
+        "# Replaces the entry at built-in manifest:",
         "\"mobile\", # by its name, a telephone number",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
-    let mended = parse(&text);
-    let errors = errors_left(&mended, &schema, &text);
+    let fixed = parse(&text);
+    let errors = errors_left(&fixed, &schema, &text);
     assert!(errors.is_empty(), "{errors:#?}\n{text}");
-    // What the entry said before, it says still.
+    // The entry keeps everything that it said before.
     let rules = |manifest: &Manifest, policy| {
         let users = manifest.tables.get(&TableName::public("users_user")).unwrap();
         users.rule(policy).unwrap().columns.clone()
     };
     for policy in ["local", "staging"] {
-        let mut drafted = rules(&mended, policy);
+        let mut drafted = rules(&fixed, policy);
         assert!(drafted.remove("mobile").is_some(), "{text}");
         assert_eq!(drafted, rules(&Manifest::built_in().unwrap(), policy));
     }
 }
 
 #[test]
-fn entries_of_the_built_in_manifest_are_spelt_as_they_were() {
+fn entries_of_the_built_in_manifest_are_written_unchanged() {
     let Some(mut schema) = schema_of("bc-small.dump") else { return };
     for table in schema.tables.values_mut() {
         table.columns.push(column(&("new_thing", "character varying(20)")));
@@ -99,7 +99,7 @@ fn entries_of_the_built_in_manifest_are_spelt_as_they_were() {
         let again = &drafted.tables[name];
         assert_eq!(again.class, entry.class);
         assert_eq!(again.columns.len(), entry.columns.len() + 1, "{name}");
-        // The name of some tables alone makes their new column personal, which then needs a rule.
+        // The names of some tables make the new column personal, so it needs a rule.
         let personal = drafted.tables[name].columns["new_thing"].0 == Class::Personal;
         for policy in &built_in.policies {
             let rule = entry.rule(policy);
@@ -125,10 +125,10 @@ fn the_whole_site_and_another_database_can_be_drafted_from_nothing() {
         for rows in [0, 100] {
             let text = suggest(&schema, &empty, &Sampled(rows, BTreeMap::new()));
             let errors = errors_left(&parse(&text), &schema, &text);
-            // Keys that cannot be rewritten are left to a person.
+            // A person decides about keys that cannot be rewritten.
             for error in &errors {
                 assert!(
-                    error.contains("leaves it as it is") || error.contains("without a rule"),
+                    error.contains("does not change it") || error.contains("has no rule"),
                     "{error}\n{text}"
                 );
             }
@@ -161,9 +161,9 @@ fn rows_that_others_point_to_are_rewritten_instead() {
     let schema = schema(vec![("person", person), ("page", page), ("note", note)]);
     let own = manifest("[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n");
     let text = suggest(&schema, &own, &Sampled(5, BTreeMap::new()));
-    assert!(text.starts_with("# To be added to your manifest."), "{text}");
+    assert!(text.starts_with("# Add these entries to your manifest."), "{text}");
     for words in [
-        "# Rows stay, as other tables point to them: note, page.",
+        "# Rows stay, because other tables point to them: note, page.",
         "# No rule fits signature (bytea)",
         "set = { answers = \"{{}}\", email = \"removed-{id}\", surname = \"\" }",
         "null = [\"phone\"]\nunusable_password = [\"password\"]",
@@ -175,7 +175,9 @@ fn rows_that_others_point_to_are_rewritten_instead() {
         manifest(&format!("[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n{text}"));
     let errors = errors_left(&both, &schema, &text);
     assert_eq!(errors.len(), 1, "{errors:#?}");
-    assert!(errors[0].contains("signature: the column is personal and the rule leaves it"));
+    assert!(
+        errors[0].contains("signature: the column is personal and the rule does not change it")
+    );
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn a_chain_of_personal_tables_is_deleted_as_a_whole() {
 }
 
 #[test]
-fn what_is_published_and_parts_of_other_rows_are_not_deleted() {
+fn published_rows_and_parts_of_other_rows_are_not_deleted() {
     let mut person = pointing_to(table(&[("email", "text!")]), "id", "page");
     person.columns.push(column(&("notes", "text")));
     let schema = schema(vec![
@@ -199,9 +201,9 @@ fn what_is_published_and_parts_of_other_rows_are_not_deleted() {
     ]);
     let text = suggest(&schema, &manifest(""), &Sampled(30, BTreeMap::new()));
     for words in [
-        "# Rows stay, as they also hold what is published.\n[tables.page]",
-        "# Rows stay, as each is a part of a row of page.\n[tables.personpage]",
-        "\"value\", # cached values, which can be anything",
+        "# Rows stay, because they also hold published content.\n[tables.page]",
+        "# Rows stay, because each is a part of a row of page.\n[tables.personpage]",
+        "\"value\", # cached values, which can hold anything",
         "[tables.cache.policy.any]\ndelete = true",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
@@ -219,7 +221,7 @@ fn names_cannot_break_out_of_a_draft() {
 }
 
 #[test]
-fn members_of_revisions_at_hand_are_drafted_by_model_and_path() {
+fn members_of_sampled_revisions_are_drafted_by_model_and_path() {
     let mut home = pointing_to(table(&[("title", "text"), ("mail", "text")]), "id", "page");
     home.columns.push(column(&("owner_id", "integer")));
     let schema = schema(vec![

@@ -1,4 +1,4 @@
-//! What `validate` finds, and that it finds nothing in the built-in manifest.
+//! Tests what `validate` finds, and that it finds nothing in the built-in manifest.
 
 use super::super::{Problem, ProblemKind, Severity, validate};
 use super::{manifest, pointing_to, schema, schema_of, table};
@@ -19,17 +19,17 @@ fn small_schema() -> Schema {
     ])
 }
 
-/// (line, kind, problem begins with)
+/// (line, kind, beginning of the problem)
 #[track_caller]
 fn assert_problems(text: &str, expected: &[(Option<usize>, ProblemKind, Severity, &str)]) {
     let problems = validate(&manifest(text), &small_schema());
-    let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
-    assert_eq!(problems.len(), expected.len(), "{told}");
+    let listed: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    assert_eq!(problems.len(), expected.len(), "{listed}");
     for (problem, (line, kind, severity, words)) in problems.iter().zip(expected) {
-        // `manifest` puts two lines before the text.
+        // `manifest` adds two lines before the text.
         let place = problem.place.as_ref().map(|place| place.line - 2);
-        assert_eq!((place, problem.kind, problem.severity), (*line, *kind, *severity), "{told}");
-        assert!(problem.to_string().contains(words), "{words}: {told}");
+        assert_eq!((place, problem.kind, problem.severity), (*line, *kind, *severity), "{listed}");
+        assert!(problem.to_string().contains(words), "{words}: {listed}");
     }
 }
 
@@ -47,7 +47,7 @@ fn a_manifest_that_fits_has_no_problems() {
 }
 
 #[test]
-fn what_has_no_class_is_told_once_for_all_policies() {
+fn a_missing_class_is_reported_once_for_all_policies() {
     assert_problems(PAGE, &[(None, Unclassified, Error, "person: the table is not classified")]);
     let problems = validate(&manifest(PAGE), &small_schema());
     assert_eq!(problems[0].policies, ["local", "staging"]);
@@ -57,7 +57,7 @@ fn what_has_no_class_is_told_once_for_all_policies() {
 }
 
 #[test]
-fn misspelt_names_are_told_from_those_that_have_gone() {
+fn misspelt_names_are_separated_from_missing_names() {
     let gone = "[tables.recruitment]\nclass = \"operational\"\noperational = [\"x\"]\n";
     let text = format!("{PERSON}{RULE}{PAGE}{gone}");
     assert_problems(&text, &[(Some(11), Stale, Warning, "recruitment: the database lacks")]);
@@ -89,27 +89,27 @@ fn rules_that_the_checks_refuse_are_contradictory() {
     assert_problems(
         &format!("{PAGE}{PERSON}{text}"),
         &[
-            (Some(8), Contradictory, Error, "rows are dropped that page.owner_id may point to"),
+            (Some(8), Contradictory, Error, "the rule drops rows that page.owner_id may point to"),
             (Some(10), Contradictory, Error, "person.email: the column is NOT NULL"),
         ],
     );
     assert_problems(
         &format!("{PAGE}{PERSON}"),
         &[
-            (Some(4), Contradictory, Error, "without a rule under the policy `local`"),
-            (Some(4), Contradictory, Error, "without a rule under the policy `staging`"),
+            (Some(4), Contradictory, Error, "has no rule for the policy `local`"),
+            (Some(4), Contradictory, Error, "has no rule for the policy `staging`"),
         ],
     );
 }
 
 #[test]
-fn what_is_said_in_vain_is_a_warning() {
+fn statements_without_effect_are_warnings() {
     let page = "[tables.page.policy.any]\nset = { title = \"x\" }\naudit_allow = [\"title\"]\n";
     assert_problems(
         &format!("{PAGE}{page}{PERSON}{RULE}"),
         &[
             (Some(4), Contradictory, Warning, "page.title: the column is classed content"),
-            (Some(4), Contradictory, Warning, "audit_allow is in vain"),
+            (Some(4), Contradictory, Warning, "audit_allow has no effect"),
         ],
     );
     let page = "[tables.page.policy.any]\nkeep_where = [{ column = \"title\", not_null = true }, { column = \"owner_id\", is_null = true }, { column = \"owner_id\", one_of = [1] }]\n";
@@ -117,14 +117,14 @@ fn what_is_said_in_vain_is_a_warning() {
         &format!("{PAGE}{page}{PERSON}{RULE}"),
         &[
             (Some(4), Contradictory, Warning, "page.owner_id: no row is kept"),
-            (Some(4), Contradictory, Warning, "page.title: the condition says nothing"),
+            (Some(4), Contradictory, Warning, "page.title: the condition has no effect"),
         ],
     );
     let page = "[tables.page.policy.any]\nnull_unless = { owner_id = { in = \"person.id\" } }\n";
     let person = "[tables.person.policy.any]\ndelete = true\n";
     assert_problems(
         &format!("{PAGE}{page}{PERSON}{person}"),
-        &[(Some(4), Contradictory, Warning, "always null: nothing is kept of person.id")],
+        &[(Some(4), Contradictory, Warning, "always null: no value of person.id is kept")],
     );
     let rules = RULE.replace("any", "local") + &RULE.replace("any", "staging") + RULE;
     assert_problems(
@@ -138,12 +138,12 @@ fn the_built_in_manifest_fits_the_site() {
     let Some(schema) = schema_of("bc-small.dump") else { return };
     let manifest = Manifest::built_in().unwrap();
     let problems = validate(&manifest, &schema);
-    let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    assert!(told.is_empty(), "{told:#?}");
+    let listed: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert!(listed.is_empty(), "{listed:#?}");
 }
 
 #[test]
-fn a_release_that_changes_the_site_is_told() {
+fn a_release_that_changes_the_site_is_reported() {
     let Some(mut schema) = schema_of("bc-small.dump") else { return };
     let users = crate::schema::TableName::public("users_user");
     let user = schema.tables.get_mut(&users).unwrap();
@@ -152,11 +152,11 @@ fn a_release_that_changes_the_site_is_told() {
     schema.tables.remove(&crate::schema::TableName::public("postgres_search_indexentry"));
     let manifest = Manifest::built_in().unwrap();
     let problems = validate(&manifest, &schema);
-    let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let listed: Vec<String> = problems.iter().map(Problem::to_string).collect();
     let of = |kind| problems.iter().filter(|problem| problem.kind == kind).count();
-    assert_eq!((of(Unclassified), of(Stale)), (1, 1), "{told:#?}");
-    assert!(of(Unknown) >= 2, "{told:#?}");
-    assert!(told.iter().any(|line| line.contains("did you mean firstname?")), "{told:#?}");
+    assert_eq!((of(Unclassified), of(Stale)), (1, 1), "{listed:#?}");
+    assert!(of(Unknown) >= 2, "{listed:#?}");
+    assert!(listed.iter().any(|line| line.contains("did you mean firstname?")), "{listed:#?}");
     for policy in &manifest.policies {
         let error = ScrubPlan::new(&manifest, policy, &schema, &[]).unwrap_err();
         for finding in error.findings {

@@ -1,4 +1,4 @@
-"""A page of every day, a form, and a model with a history."""
+"""An ordinary page, a form, and a model with a history."""
 
 from django.db import models
 from modelcluster.fields import ParentalKey
