@@ -73,6 +73,19 @@ impl Release {
         fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap()
     }
 
+    /// Runs `scripts/sign-release.sh` with this key and a list that holds the other one.
+    fn sign_by_script(&self, key: &str, listed: &str) -> Output {
+        let line = format!("bcops namespaces=\"bcops-release\" {listed}");
+        fs::write(self.path("listed"), line).unwrap();
+        Command::new("bash")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/sign-release.sh"))
+            .env("BCOPS_DIST", self.path("dist"))
+            .env("BCOPS_RELEASE_SIGNERS", self.path("listed"))
+            .env("BCOPS_SIGNING_KEY", self.path(key))
+            .output()
+            .unwrap()
+    }
+
     fn sign(&self, key: &str, namespace: &str) {
         let _ = fs::remove_file(self.path("dist/SHA256SUMS.sig"));
         self.ssh_keygen(&["-Y", "sign", "-q", "-f", key, "-n", namespace, "dist/SHA256SUMS"]);
@@ -163,4 +176,29 @@ fn a_signature_of_other_sums_or_for_another_purpose_installs_nothing() {
     let more = fs::read_to_string(&sums).unwrap() + &format!("{}  more\n", "0".repeat(64));
     fs::write(&sums, more).unwrap();
     release.assert_refused_with(&["--key", &key], unsigned);
+}
+
+#[test]
+fn the_script_signs_a_release_with_a_listed_key_alone() {
+    if !is_linux() {
+        return;
+    }
+    let release = Release::new();
+    let key = release.new_key("key");
+    let other = release.new_key("other");
+    let refused = release.sign_by_script("key", &other);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("does not list the key. Add the line: bcops"), "{said}");
+    assert!(!release.path("dist/SHA256SUMS.sig").exists());
+
+    let signed = release.sign_by_script("key", &key);
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    let installed = release.install_with(&["--key", "listed"]);
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+
+    fs::write(release.path("dist/more"), "a file without a sum").unwrap();
+    let refused = release.sign_by_script("key", &key);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("holds files that its SHA256SUMS does not name"), "{said}");
 }
