@@ -186,6 +186,10 @@ WHERE c.relkind IN ('r', 'p', 'm', 'v') AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 
+class Failed(Exception):
+    """A target that cannot be collected. The others still can."""
+
+
 def say(text):
     print(f"collect: {text}", file=sys.stderr, flush=True)
 
@@ -194,7 +198,7 @@ def run(command, **more):
     done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           **more)
     if done.returncode:
-        raise SystemExit(f"collect: {' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
@@ -368,7 +372,7 @@ def collect(target, server, work, dumps):
         say(f"{target.name}: changes columns of what it builds on: {sorted(changed)}")
     lines = sorted(after - before)
     if not lines:
-        raise SystemExit(f"collect: {target.name} created no table")
+        raise Failed(f"{target.name} created no table")
     stem = target.project.removeprefix("django-") if target.project.startswith("django-") else target.project
     for old in HERE.glob(f"{stem}-[0-9]*.txt"):
         # Django and Wagtail have a file for each series.
@@ -382,7 +386,7 @@ def collect(target, server, work, dumps):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--work", type=Path)
     parser.add_argument("--dumps", type=Path)
@@ -394,6 +398,8 @@ def main():
     chosen = [target for target in TARGETS if not arguments.names or target.name in arguments.names]
     work = (arguments.work or Path(tempfile.mkdtemp(prefix="bcops-schemas-work-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
+    # The server has to stop with this script, however that ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("collect: stopped"))
     server = Server()
     failed = []
     try:
@@ -401,8 +407,8 @@ def main():
         for target in chosen:
             try:
                 collect(target, server, work, arguments.dumps)
-            except SystemExit as error:
-                print(error, file=sys.stderr, flush=True)
+            except Failed as error:
+                say(error)
                 failed.append(target.name)
     finally:
         server.stop()
@@ -413,4 +419,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as error:
+        raise SystemExit(f"collect: {error}") from None
