@@ -1,24 +1,25 @@
-# make test       everything that proves bcops, in one run
-# make rehearse   a whole site on this machine, and a command run against it:
+# make test       all tests, in one run
+# make rehearse   a made-up site on this machine, and a command against it:
 #                   make rehearse CMD="pull-data production --dry-run"
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
-# make docs       docs/commands.md, docs/json.md and the table of docs/configuration.md, from the definitions
-# make pictures   docs/pictures, from runs of the sandbox on this machine
-# make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
+# make docs       writes docs/commands.md, docs/json.md and the table of docs/configuration.md
+# make pictures   writes docs/pictures, from runs of the sandbox on this machine
+# make book       the pages of docs/ as a site, in target/book
+# make bench      bcops against pg_restore on the large database (BENCH="--help" has more)
 
 CMD ?= pull-production-data --yes
 CONFIG ?=
 KEEP ?=
 BENCH ?=
 
-.PHONY: test rehearse docs pictures bench prerequisites
+.PHONY: test rehearse docs pictures book bench prerequisites
 
 prerequisites:
 	@scripts/install-prerequisites.sh
 
-# The second and third run are resets of apps whose releases have slugs or images: the council's app is on
-# the container stack, which has neither. Many tests wait for something most of the time: twice as many threads as cores are a third faster.
+# The second and third run reset apps whose releases have slugs or images. The council's app is on the
+# container stack, which has neither. Most tests wait: two threads for each core are a third faster.
 test: prerequisites
 	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))}; set -ex; \
 	cargo test; \
@@ -35,6 +36,9 @@ docs:
 pictures: prerequisites
 	cargo build --bins --example sandbox
 	BCOPS_DRAW_PICTURES=1 cargo test --test end_to_end pictures::
+
+book:
+	@scripts/build-book.sh
 
 bench: prerequisites
 	cargo build --release

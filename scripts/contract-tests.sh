@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The stand-ins against the real clients of the services that they stand in for. Other than in
-# `.ci/run`, a client that cannot be installed is a failure here, and so is a test that does not run.
+# Tests the stand-ins with the real clients of their services. Unlike in `.ci/run`, a client that cannot
+# be installed is a failure here, and so is a skipped test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf 'contract tests: %s\n' "$*" >&2; }
 scripts/install-prerequisites.sh --heroku-cli
 
-# The Heroku CLI needs a newer Node.js than some Debian releases have: npm has that as well.
+# The Heroku CLI needs a newer Node.js than some Debian releases have. npm has one.
 node=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
 if [[ $node -lt 20 ]]; then
     npm install --prefix target/node --no-audit --no-fund --no-save node@22
@@ -26,11 +26,11 @@ for module in "${modules[@]}"; do
     grep -q "^test clients::$module" "$log" || { say "no test of $module ran"; exit 1; }
 done
 if grep -i 'skipped: ' "$log"; then
-    say "a test was skipped although its client is there"
+    say "a test was skipped although its client is installed"
     exit 1
 fi
 
-# What pull-data loads, on servers of other versions: their archives, and older ones.
+# Loads archives on servers of other versions.
 while read -r programs; do
     say "$("$programs/postgres" --version)"
     BCOPS_PG_BINDIR=$programs cargo test --test end_to_end -- pull_data::equal

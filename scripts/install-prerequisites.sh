@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building and testing bcops needs and this machine lacks. It says what it does,
-# asks nothing, and changes nothing where all is there.
+# Installs the packages that building and testing bcops needs and this machine lacks. It says what it
+# does and asks nothing. If everything is installed, it changes nothing.
 #
 # usage: scripts/install-prerequisites.sh [--heroku-cli]
 #   --heroku-cli   also Node.js and npm, for the tests that run the real Heroku CLI
@@ -16,7 +16,7 @@ case "${1:-}" in
     *) say "unknown option $1"; exit 2 ;;
 esac
 
-# The tests look for the server's programs in the same places: see tests/support/postgres.rs.
+# The tests look in the same places: see tests/support/postgres.rs.
 has_postgres_server() {
     local folder
     for folder in "${BCOPS_PG_BINDIR:-}" /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin \
@@ -26,7 +26,7 @@ has_postgres_server() {
     has initdb && has postgres
 }
 
-# pg_stat_statements, part of contrib, is what a backup of Heroku's asks for.
+# A backup of Heroku's needs pg_stat_statements, which is part of contrib.
 has_postgres_contrib() {
     local file
     for file in /usr/share/postgresql/*/extension/pg_stat_statements.control \
@@ -36,8 +36,8 @@ has_postgres_contrib() {
     return 1
 }
 
-# pg_partman is an extension whose own tables are part of a backup. Its package is small, and of one
-# major version of the server: that of the newest server here.
+# pg_partman is an extension whose own tables are part of a backup. Its package fits one major version
+# of the server: here the newest one.
 has_partman() {
     local file
     for file in /usr/share/postgresql/*/extension/pg_partman.control \
@@ -57,16 +57,16 @@ postgres_packages=()
 if ! has_postgres_server || { [[ "$(uname -s)" = Linux ]] && ! has_postgres_contrib; }; then
     postgres_packages=(postgresql postgresql-client postgresql-contrib)
 fi
-# Redis comes as a service with Debian's package; the tests start servers of their own.
+# Debian's package starts Redis as a service. The tests start their own servers.
 redis_packages=()
 has redis-server || redis_packages=(redis-server)
-# PgBouncer comes as a service, too; the tests put one in front of a database of theirs.
+# Debian's package starts PgBouncer as a service too. The tests put their own before a database.
 pgbouncer_packages=()
 has pgbouncer || [[ -x /usr/sbin/pgbouncer || "$(uname -s)" = Darwin ]] || pgbouncer_packages=(pgbouncer)
 partman=no
 has_partman || [[ "$(uname -s)" = Darwin ]] || partman=yes
 if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
-# The aws CLI of the same proofs lives in a Python environment of its own.
+# The aws CLI of the same proofs has its own Python environment.
 if [[ $heroku_cli = yes ]] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     packages+=(python3 python3-venv)
 fi
@@ -89,8 +89,8 @@ install_packages() {
         "${apt[@]}" install "${packages[@]}" >&2 </dev/null
     fi
     if [[ ${#postgres_packages[@]} -gt 0 ]]; then
-        # Debian makes a cluster and starts it as a service unless told not to: the tests start
-        # servers of their own, and none should be left running because of them.
+        # Debian makes a cluster and starts it as a service by default. The tests start their own
+        # servers, and no service should stay because of them.
         say "installing ${postgres_packages[*]-}, without a server that runs as a service"
         "${apt[@]}" install postgresql-common >&2 </dev/null
         if [[ -z "$(ls -A /var/lib/postgresql 2>/dev/null)" ]]; then
@@ -116,7 +116,7 @@ install_packages() {
     if [[ ${#redis_packages[@]} -gt 0 ]]; then
         say "installing ${redis_packages[*]-}, without a server that runs as a service"
         "${apt[@]}" install "${redis_packages[@]}" >&2 </dev/null
-        # It was not there before, so nobody uses the service that the package has just started.
+        # The package has just started this service, so no other program uses it.
         if has systemctl; then
             "${as_root[@]}" systemctl disable --now redis-server >&2 2>/dev/null || true
         fi

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs a released bcops for Linux, without Rust: downloads the static binary of this machine's kind, checks its
-# sum, and puts it where programs of a user live.
+# Installs a released bcops on Linux, without Rust: downloads the static binary of this machine's kind, checks its
+# sum, and puts it in the user's folder of programs.
 #
 # usage: scripts/install.sh --from PLACE [--version 1.2.3] [--to FOLDER]
 #   --from      a folder with the files of a release, or the address of the project on GitLab, such as
-#               https://gitlab.example.org/web/bcops; BCOPS_RELEASES does the same
-#   --version   unless given: the newest release of the project
-#   --to        unless given: ~/.local/bin
+#               https://gitlab.example.org/web/bcops; BCOPS_RELEASES names it too
+#   --version   default: the newest release of the project
+#   --to        default: ~/.local/bin
 #
-# A private project needs a token that may read its packages, in GITLAB_TOKEN.
+# A private project needs a token with permission to read its packages, in GITLAB_TOKEN.
 set -eu
 
 say() { printf 'install: %s\n' "$*" >&2; }
@@ -78,14 +78,14 @@ case $from in
         cp "$from/SHA256SUMS" "$from/$name" "$work/" ;;
 esac
 
-# The file has to be listed: --ignore-missing would pass a list that does not name it.
+# The list must name the file: --ignore-missing would pass a list without it.
 (cd "$work" && grep -F "  $name" SHA256SUMS | grep -x "[0-9a-f]\{64\}  $name" >one && sha256sum --check --quiet one) ||
     fail "$name is not what SHA256SUMS says; nothing was installed"
 chmod 0755 "$work/$name"
 "$work/$name" --version >/dev/null || fail "$name does not run on this machine; nothing was installed"
 mkdir -p "$to"
 to=$(cd "$to" && pwd)
-# A rename: a bcops that is running keeps its old file.
+# A rename, so a running bcops keeps its old file.
 mv "$work/$name" "$to/.bcops.new" && mv "$to/.bcops.new" "$to/bcops"
 say "installed $("$to/bcops" --version) as $to/bcops"
 case ":$PATH:" in

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what scripts/release.sh needs, into target/release-tools and the Rust toolchain.
+# Installs the tools of scripts/release.sh into target/release-tools and the Rust toolchain.
 #
-# Zig brings a C compiler and musl for every target, so that one machine builds all of them; the
-# versions are fixed, and so is with them the libc that is in the binary.
+# Zig brings a C compiler and musl for every target, so one machine builds all of them. The fixed
+# versions also fix the libc in the binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds the static binaries of a release with their sums and the list of what is in them.
+# Builds the static binaries of a release, their sums and the lists of their crates.
 #
 # usage: scripts/release.sh VERSION [TARGET...]
-#   VERSION   has to be that of Cargo.toml; a tag v1.2.3 is the version 1.2.3
-#   TARGET    x86_64-unknown-linux-musl and aarch64-unknown-linux-musl unless told
+#   VERSION   the version in Cargo.toml; a tag v1.2.3 is the version 1.2.3
+#   TARGET    x86_64-unknown-linux-musl and aarch64-unknown-linux-musl by default
 #
-# Everything goes to target/dist. scripts/release-tools.sh installs what this needs.
+# The result is in target/dist. scripts/release-tools.sh installs the tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +26,7 @@ for tool in cargo-zigbuild cargo-cyclonedx; do
     command -v "$tool" >/dev/null || { say "no $tool: run scripts/release-tools.sh"; exit 1; }
 done
 
-# A binary that needs a library of the machine is none that can be copied anywhere.
+# A binary that needs a library of the machine cannot be copied to another one.
 assert_static() {
     local headers
     headers=$(readelf --wide --program-headers --dynamic "$1")
@@ -37,19 +37,19 @@ assert_static() {
     fi
 }
 
-# usage: assert_version FILE MACHINE. One of another machine is run where qemu-user is installed.
+# usage: assert_version FILE MACHINE. Runs a binary of another machine if qemu-user is installed.
 assert_version() {
     local runner=()
     if [[ $2 != "$(uname -m)" ]]; then
         runner=("$(command -v "qemu-$2" || command -v "qemu-$2-static" || true)")
         if [[ -z ${runner[0]} ]]; then
-            say "$1 is for another machine and there is no qemu-$2, so that it is not run here"
+            say "not run: $1 is for another machine, and qemu-$2 is not installed"
             return
         fi
     fi
     local answer
     answer=$("${runner[@]}" "$1" --version)
-    [[ $answer = "bcops $version" ]] || { say "$1 says that it is $answer"; exit 1; }
+    [[ $answer = "bcops $version" ]] || { say "$1 reports the version $answer"; exit 1; }
 }
 
 dist=target/dist
@@ -62,9 +62,9 @@ for target in "${targets[@]}"; do
     install -m 0755 "${CARGO_TARGET_DIR:-target}/$target/release/bcops" "$dist/$name"
     assert_static "$dist/$name"
     assert_version "$dist/$name" "${target%%-*}"
-    say "listing what is in it"
+    say "listing its crates"
     cargo cyclonedx --format json --spec-version 1.5 --target "$target" --override-filename bcops-sbom
-    # Where it was built is nobody's business.
+    # The list does not name the folder of the build.
     sed "s|file://$PWD||g" bcops-sbom.json > "$dist/$name.cdx.json"
     rm bcops-sbom.json
 done

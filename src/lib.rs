@@ -17,6 +17,8 @@ pub mod deployment;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+#[cfg(test)]
+mod hints;
 mod json;
 #[cfg(test)]
 mod layers;
@@ -36,4 +38,6 @@ pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;
+#[cfg(test)]
+mod wording;
 pub mod words;

@@ -17,6 +17,10 @@ use bcops::ui::{self, Document, Options, Ui};
 fn main() -> ExitCode {
     bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.len() <= 1 && std::env::var_os(cli::complete::VARIABLE).is_none() {
+        ui::print_completions(cli::overview().as_bytes());
+        return ExitCode::from(FailureKind::Usage.exit_code());
+    }
     // A relative folder would lie in the clone of the working directory.
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let completed_for = std::env::var_os(cli::complete::VARIABLE);

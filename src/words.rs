@@ -60,24 +60,40 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
-/// Levenshtein's distance, for short names.
+/// How many characters differ, where two that changed places count as one.
 pub fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut previous = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
-            let value = (diagonal + usize::from(a != *b)).min(previous + 1).min(*cell + 1);
-            diagonal = *cell;
-            previous = value;
-            *cell = value;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    strsim::osa_distance(left, right)
+}
+
+/// At most this many names are suggested.
+const MOST_SUGGESTED: usize = 3;
+
+/// The names that a misspelt one may stand for, or is the beginning of, the nearest first. They are
+/// only suggested: bcops never assumes one of them.
+pub fn likely<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let typed = typed.to_lowercase();
+    let allowed = (typed.chars().count() / 3).clamp(1, 3);
+    let distance = |name: &str| {
+        let name = name.to_lowercase();
+        let is_beginning = typed.chars().count() > 2 && name.starts_with(&typed);
+        if is_beginning { 1 } else { edit_distance(&typed, &name) }
+    };
+    let mut near: Vec<(usize, &str)> = names
+        .into_iter()
+        .map(|name| (distance(name), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    let nearest = near.first().map_or(0, |(distance, _)| *distance);
+    let near = near.into_iter().filter(|(distance, _)| *distance == nearest);
+    near.map(|(_, name)| name).take(MOST_SUGGESTED).collect()
+}
+
+/// `did you mean staging?`, as a hint. `None` where no name is near.
+pub fn did_you_mean<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let likely = likely(typed, names);
+    (!likely.is_empty()).then(|| format!("did you mean {}?", likely.join(" or ")))
 }
 
 #[cfg(test)]
@@ -106,5 +122,20 @@ mod tests {
         assert_eq!(edit_distance("kitten", "sitting"), 3);
         assert_eq!(edit_distance("", "abc"), 3);
         assert_eq!(edit_distance("abc", ""), 3);
+        assert_eq!(edit_distance("stagign", "staging"), 1);
+    }
+
+    #[test]
+    fn likely_names_are_the_nearest_ones() {
+        let names = ["content-prep", "dev", "production", "staging"];
+        assert_eq!(likely("prodcution", names), ["production"]);
+        assert_eq!(likely("prod", names), ["production"]);
+        assert_eq!(likely("Staging", names), ["staging"]);
+        assert_eq!(likely("dve", names), ["dev"]);
+        assert!(likely("nowhere", names).is_empty());
+        assert!(likely("", names).is_empty());
+        assert_eq!(likely("b10", ["b101", "b102", "b103", "b104"]), ["b101", "b102", "b103"]);
+        assert_eq!(did_you_mean("stagin", names).as_deref(), Some("did you mean staging?"));
+        assert_eq!(did_you_mean("qa", names), None);
     }
 }

@@ -95,6 +95,17 @@ fn configured_environments_are_offered() {
     let built_in = ["content-prep", "dev", "production", "staging"];
     assert_eq!(offered(&bcops, &["pull-data", ""]), built_in);
     assert_eq!(offered(&bcops, &["run", "st"]), ["staging"]);
+    // Names of fab tasks are offered where they can work: a protected environment is only read.
+    assert_eq!(
+        offered(&bcops, &["pull-production-"]),
+        ["pull-production-data", "pull-production-media", "pull-production-images"]
+    );
+    assert_eq!(offered(&bcops, &["push-staging-"]), ["push-staging-media", "push-staging-images"]);
+    assert_eq!(offered(&bcops, &["reset-"]), ["reset-staging", "reset-dev"]);
+    for refused in ["push-production-", "push-content-prep-", "production-sh", "reset-prod"] {
+        assert!(offered(&bcops, &[refused]).is_empty(), "{refused}");
+    }
+    assert_eq!(offered(&bcops, &["push-media", ""]), ["dev", "staging"]);
     bcops.write("bcops.toml", "inherit = false\n[environments.qa]\napp = \"a\"\n");
     assert_eq!(offered(&bcops, &["pull-data", ""]), ["qa"]);
     assert_eq!(offered(&bcops, &["backups", "list", ""]), ["qa"]);

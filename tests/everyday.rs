@@ -1,6 +1,7 @@
-//! Tests the small commands: `addons`, `config`, `completions`, `man`.
+//! Tests the small commands: `addons`, `config`, `completions`, `man`, and bcops alone.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -174,7 +175,113 @@ fn completions_and_manuals_know_every_command() {
     assert!(page.contains(".TH bcops 1") && page.contains("pull\\-data"), "{page}");
     let page = bcops.run(&["man", "scrub-pii"]).exits(0).stdout;
     assert!(page.contains("scrub\\-pii") && page.contains("\\-\\-check"), "{page}");
-    bcops.run(&["man", "no-such"]).fails(2, &["no command no-such"]);
+    let page = bcops.run(&["man", "runs", "resume"]).exits(0).stdout;
+    assert!(page.contains(".TH bcops-runs-resume 1") && page.contains("\\-\\-attest"), "{page}");
+    let page = bcops.run(&["man", "pull-production-data"]).exits(0).stdout;
+    assert!(page.contains("pull\\-data production"), "{page}");
+    bcops.run(&["man", "no-such"]).fails(2, &["no command no-such", "bcops --help"]);
+    bcops.run(&["man", "doctr"]).fails(2, &["did you mean doctor?"]);
+    bcops.run(&["man", "runs", "resum"]).fails(2, &["did you mean resume?"]);
+}
+
+#[test]
+fn alone_it_shows_where_to_start() {
+    let bcops = Bcops::new();
+    let run = bcops.run(&[]).exits(2);
+    assert_eq!(run.stderr, "");
+    assert!(run.stdout.ends_with("\nstart here: bcops doctor\n"), "{}", run.printed());
+    assert!(run.stdout.lines().count() <= 30, "{}", run.printed());
+    for line in run.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    // Broken settings are no obstacle.
+    bcops.write("bcops.toml", "colour = 1\n");
+    assert_eq!(bcops.run(&[]).exits(2).stdout, run.stdout);
+}
+
+/// The files below a folder, by their paths from there.
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            files.extend(files_below(&entry.path()).iter().map(|file| format!("{name}/{file}")));
+        } else {
+            files.push(name);
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn completions_and_manuals_are_installed_into_the_users_folders() {
+    let mut bcops = Bcops::new();
+    let home = bcops.directory().join("home");
+    let install = ["completions", "--install"];
+    bcops.run(&install).fails(2, &["SHELL is not set", "--shell bash"]);
+    bcops.set("SHELL", "/bin/tcsh");
+    bcops.run(&install).fails(2, &["SHELL names tcsh", "--shell bash"]);
+    bcops.set("SHELL", "/usr/bin/bash");
+    let dry_run = bcops.run(&[&install[..], &["--dry-run"]].concat()).exits(0);
+    assert!(dry_run.stdout.contains("nothing was changed"), "{}", dry_run.printed());
+    assert!(files_below(&home).is_empty(), "a dry run changes nothing");
+
+    let run = bcops.run(&install).exits(0);
+    let files = files_below(&home);
+    for file in [
+        ".local/share/bash-completion/completions/bcops",
+        ".local/share/man/man1/bcops.1",
+        ".local/share/man/man1/bcops-pull-data.1",
+        ".local/share/man/man1/bcops-runs-resume.1",
+    ] {
+        assert!(files.iter().any(|one| one == file), "{file}: {files:?}");
+    }
+    assert!(!files.iter().any(|file| file.ends_with(".new")), "{files:?}");
+    assert!(run.stdout.contains("bash-completion/completions/bcops"), "{}", run.printed());
+    assert!(run.stdout.contains("bash-completion is installed"), "{}", run.printed());
+    let text = |file: &str| fs::read_to_string(home.join(file)).expect("the file");
+    assert!(text(".local/share/bash-completion/completions/bcops").contains("BCOPS_COMPLETE"));
+    // Once more changes nothing.
+    let before: Vec<String> = files.iter().map(|file| text(file)).collect();
+    bcops.run(&install).exits(0);
+    assert_eq!(files_below(&home), files);
+    assert_eq!(files.iter().map(|file| text(file)).collect::<Vec<_>>(), before);
+
+    let run = bcops.run(&[&install[..], &["--shell", "zsh", "--json"]].concat()).exits(0);
+    let result = run.json()["result"].clone();
+    let line = result["line_to_add"].as_str().expect("a line");
+    assert!(line.starts_with("source ") && line.ends_with("bcops/completions.zsh"), "{line}");
+    assert_eq!(result["shell"], "zsh");
+    bcops.set("XDG_CONFIG_HOME", home.join("elsewhere").to_str().expect("a path"));
+    bcops.run(&[&install[..], &["--shell", "fish"]].concat()).exits(0);
+    assert!(home.join("elsewhere/fish/completions/bcops.fish").is_file());
+}
+
+#[test]
+fn a_file_of_someone_else_is_not_replaced() {
+    let mut bcops = Bcops::new();
+    bcops.set("SHELL", "/usr/bin/bash");
+    let data = bcops.directory().join("data");
+    bcops.set("XDG_DATA_HOME", data.to_str().expect("a path"));
+    let install = ["completions", "--install"];
+    let page = data.join("man/man1/bcops-run.1");
+    fs::create_dir_all(page.parent().expect("a folder")).expect("a folder");
+    fs::write(&page, "of someone else").expect("a file");
+    bcops.run(&install).fails(4, &["bcops-run.1", "hint: move it away: mv "]);
+    assert_eq!(files_below(&data), ["man/man1/bcops-run.1"], "nothing is installed by half");
+    // A link leads to a file that is not bcops' own.
+    fs::remove_file(&page).expect("removed");
+    let target = bcops.write("target", "BCOPS_COMPLETE");
+    std::os::unix::fs::symlink(&target, &page).expect("a link");
+    bcops.run(&install).fails(4, &["bcops-run.1"]);
+    assert_eq!(fs::read_to_string(&target).expect("the file"), "BCOPS_COMPLETE");
+    fs::remove_file(&page).expect("removed");
+    // A script that was printed into its place is bcops' own.
+    let script = data.join("bash-completion/completions/bcops");
+    fs::create_dir_all(script.parent().expect("a folder")).expect("a folder");
+    fs::write(&script, bcops.run(&["completions", "bash"]).exits(0).stdout).expect("a file");
+    bcops.run(&install).exits(0);
 }
 
 #[test]

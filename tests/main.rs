@@ -39,6 +39,7 @@ mod gitlab;
 mod hardening;
 mod hostile_names;
 mod install;
+mod links;
 mod pictures;
 mod reference;
 mod screen;

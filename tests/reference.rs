@@ -63,24 +63,40 @@ fn key_table() -> String {
 
 fn commands() -> String {
     let mut text = String::from(
-        "# Commands\n\nMade by `make docs` from the definitions of the command line. The names of the fab tasks\n\
-         (`pull-production-data`, `push-staging-images`, `staging-shell`, …) are made from the configured\n\
-         environments; `bcops --help` lists them.\n",
+        "# Commands\n\nMade by `make docs` from the definitions of the command line. The options of every command are\n\
+         listed once, under `bcops`. The fab names (`pull-production-data`, `push-staging-images`,\n\
+         `staging-shell`, …) are made from the configured environments.\n",
     );
     let mut whole = bcops::cli::command(&[]).term_width(100);
     whole.build();
-    add(&mut text, &mut whole);
+    let global = whole.get_arguments().find(|argument| argument.is_global_set());
+    let heading = global.and_then(|argument| argument.get_help_heading());
+    let heading = heading.map(|heading| format!("{heading}:")).unwrap_or_default();
+    add(&mut text, &mut whole, None);
+    add_inner(&mut text, &mut whole, &heading);
     text
 }
 
-fn add(text: &mut String, command: &mut clap::Command) {
+fn add_inner(text: &mut String, command: &mut clap::Command, heading: &str) {
+    for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+        add(text, inner, Some(heading));
+        add_inner(text, inner, heading);
+    }
+}
+
+/// Adds the help of one command, without the options below the heading `skipped`.
+fn add(text: &mut String, command: &mut clap::Command, skipped: Option<&str>) {
     let name = command.get_bin_name().unwrap_or("bcops").to_owned();
     let help = command.render_long_help().to_string();
-    let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
-    let _ = write!(text, "\n## {name}\n\n```\n{}\n```\n", help.join("\n"));
-    for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
-        add(text, inner);
-    }
+    let mut is_skipped = false;
+    let lines = help.trim_end().lines().map(str::trim_end).filter(|line| {
+        if !line.is_empty() && !line.starts_with(' ') {
+            is_skipped = skipped == Some(*line);
+        }
+        !is_skipped
+    });
+    let lines: Vec<&str> = lines.collect();
+    let _ = write!(text, "\n## {name}\n\n```\n{}\n```\n", lines.join("\n").trim_end());
 }
 
 #[cfg(test)]
@@ -95,24 +111,24 @@ mod tests {
         }
     }
 
-    /// The errors on the troubleshooting page are the program's own.
+    /// What docs/when-it-stops.md quotes as a message is what the program prints.
     #[test]
-    fn the_errors_of_the_troubleshooting_page_are_in_the_source() {
+    fn the_messages_of_when_it_stops_are_in_the_source() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(root.join("docs/troubleshooting.md")).expect("the page");
+        let page = fs::read_to_string(root.join("docs/when-it-stops.md")).expect("the page");
         let mut source = String::new();
         collect(&root.join("src"), &mut source);
         let source = plain(&source);
-        let mut count = 0;
-        for heading in page.lines().filter_map(|line| line.strip_prefix("### ")) {
-            for part in heading.trim_matches('`').split('…').map(str::trim) {
-                if !part.is_empty() {
-                    count += 1;
-                    assert!(source.contains(&plain(part)), "nothing in src says `{part}`");
-                }
+        let (mut count, mut in_messages) = (0, false);
+        for line in page.lines() {
+            in_messages = line.starts_with("| message |") || (in_messages && line.starts_with('|'));
+            let cell = line.split(" | ").next().filter(|_| in_messages).unwrap_or_default();
+            for quoted in cell.split('`').skip(1).step_by(2) {
+                count += 1;
+                assert!(source.contains(&plain(quoted)), "nothing in src says `{quoted}`");
             }
         }
-        assert!(count > 15, "only {count} texts were found in the page");
+        assert!(count > 20, "only {count} texts were found in the page");
     }
 
     /// Every proof that a page names is a test, or a module of tests.

@@ -1,15 +1,15 @@
-//! Arbitrary bytes as an archive, in every way that the reader offers. Nothing may panic, hang or take
-//! memory that the input does not account for.
+//! Reads arbitrary bytes as an archive, in every way that the reader offers. Nothing may panic, hang or
+//! take more memory than the input justifies.
 
 use bcops::archive::{
     ArchiveError, ArchiveReader, Block, CopyStatement, DetachedTableData, read_schema,
 };
 
-/// A small input can be a huge table: a decompression bomb is the loader's business.
+/// A small input can be a huge table: the loader limits decompression bombs.
 const ENOUGH: usize = 1 << 20;
 
 pub fn run(bytes: &[u8]) {
-    // Which inputs are errors does not matter here.
+    // Errors are fine here.
     let _ = read(bytes);
 }
 
@@ -42,7 +42,7 @@ fn read(bytes: &[u8]) -> Result<(), ArchiveError> {
                 let mut again = Vec::new();
                 let first = read_some(&mut out, |out| first.read_into(out, 1000));
                 let second = read_some(&mut again, |out| second.read_into(out, 777));
-                // Within the limit, both ways give the same rows.
+                // Within the limit both ways give the same rows.
                 if first.is_ok() && second.is_ok() && out.len().max(again.len()) < ENOUGH {
                     assert_eq!(out, again);
                 }

@@ -1,6 +1,6 @@
-//! Arbitrary bytes as the rows of a table that rules of most kinds are applied to. What comes out must
-//! not depend on how the rows were divided, must be rows of the same width, and must hold nothing
-//! in the columns that a rule sets but what it sets.
+//! Applies rules of most kinds to arbitrary bytes as the rows of a table. The result must not depend on
+//! how the bytes are divided, must be rows of the same width, and must have only the rule's value in
+//! each column that a rule sets.
 
 use std::sync::LazyLock;
 
@@ -69,7 +69,7 @@ static PLAN: LazyLock<ScrubPlan> = LazyLock::new(|| {
     ScrubPlan::new(&manifest, "local", &schema, &[]).expect("a plan")
 });
 
-/// What becomes of the bytes if they come in portions of this size. `None` if they are no rows.
+/// Rewrites the bytes in portions of this size. `None` if they are not rows.
 fn rewritten(bytes: &[u8], portion: usize) -> Option<(Vec<u8>, RowCounts)> {
     let name = table();
     let mut framer = Framer::new(&name);

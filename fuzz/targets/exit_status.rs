@@ -1,9 +1,9 @@
-//! Arbitrary bytes as what a one-off dyno says over its rendezvous: the exit status is found or not,
-//! and the output is the same, however the bytes are divided. Nothing but that line is taken out.
+//! Reads arbitrary bytes as a one-off dyno's output over its rendezvous. The exit status and the output
+//! are the same however the bytes are divided. Only the status line is removed.
 
 use bcops::adapters::heroku::Sentinel;
 
-/// The word of the seeds.
+/// The mark that the seeds use.
 const WORD: &str = "0123456789abcdef";
 
 fn passed(bytes: &[u8], portion: usize) -> (Vec<u8>, Option<u8>) {

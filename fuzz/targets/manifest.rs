@@ -1,5 +1,5 @@
-//! Arbitrary text as a manifest, and a plan of it for a small schema. Neither may panic, and whatever
-//! is wrong has to be told in words.
+//! Reads arbitrary text as a manifest and plans it for a small schema. Neither may panic, and every error
+//! must have a message.
 
 use bcops::schema::{Column, Schema, Table, TableName};
 use bcops::scrub::{Manifest, ScrubPlan};

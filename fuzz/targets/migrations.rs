@@ -1,8 +1,7 @@
-//! Arbitrary text as the migrations that somebody's branch brings. Nothing may panic, and in which
-//! order the files come must not matter.
+//! Reads arbitrary text as the migrations of a branch. Nothing may panic, and the order of the files must
+//! not matter.
 //!
-//! An input is files one after the other with a zero byte in between: a line with the path, and the
-//! text.
+//! An input is a list of files with a zero byte between them: a line with the path, and the text.
 
 use std::collections::BTreeMap;
 

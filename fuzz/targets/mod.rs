@@ -1,4 +1,4 @@
-//! What is fuzzed: every parser of what others wrote. Each is an ordinary function, so that libFuzzer
+//! Fuzzes every parser of foreign input. Each target is an ordinary function, so libFuzzer
 //! (`fuzz_targets/`) and the tests (`tests/fuzzing.rs`) run the same ones.
 
 pub mod archive_reader;

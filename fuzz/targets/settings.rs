@@ -1,5 +1,5 @@
-//! Arbitrary text as a `bcops.toml` that was found in a clone, and that nobody has trusted. Whatever it
-//! says, it sets nothing that needs trust, and an app that is protected without it stays so.
+//! Reads arbitrary text as an untrusted `bcops.toml` of a clone. It sets nothing that needs trust, and
+//! protected apps stay protected.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bcops::settings::keys::{self, Trust};
 use bcops::settings::{Origin, ProcessEnv, Settings};
 
-/// A folder of this process. It is small, and the next run of the same number writes over it.
+/// A small folder of this process. A later process with the same id overwrites it.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("bcops-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

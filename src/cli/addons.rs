@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// An environment's add-ons and their plans.
+/// List an environment's add-ons and their plans.
 #[derive(Debug, Clone, Args)]
 pub struct AddonsArgs {
     /// The environment

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::reason;
 
-/// Heroku Postgres backups of an environment.
+/// List, capture, show or download Heroku Postgres backups.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops backups list production\n  bcops backups capture staging\n  \
@@ -19,15 +19,15 @@ pub struct BackupsArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum BackupsWork {
-    /// Every backup, restore and copy, newest first
+    /// List every backup, restore and copy, the newest first
     List(ListArgs),
-    /// Take a backup now, and follow it to its end; asks for the app's name
+    /// Capture a backup now, and wait for its end; asks for the app's name
     Capture(CaptureArgs),
-    /// One backup with its log; by default the newest
+    /// Show one backup with its log; by default the newest
     Info(OneBackupArgs),
-    /// A URL from which anybody can fetch the backup, personal data included, for about an hour
+    /// Print a URL from which anyone can fetch the backup for about an hour, personal data included
     Url(UrlArgs),
-    /// Write a backup into a file, scrubbed on the way
+    /// Download a backup into a file, scrubbed on the way
     Download(DownloadArgs),
 }
 
@@ -60,7 +60,7 @@ pub struct CaptureArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Answer the question for this Heroku app
+    /// Confirm with the name of this Heroku app, instead of typing it
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 }
@@ -81,8 +81,7 @@ pub struct UrlArgs {
     #[command(flatten)]
     pub backup: OneBackupArgs,
 
-    /// Why personal data is needed; asked for where the environment is protected, and kept in the
-    /// journal
+    /// Why you need personal data; kept in the journal. A protected environment needs a reason
     #[arg(long, value_name = "REASON", value_parser = reason::parse)]
     pub i_need_personal_data: Option<String>,
 }
@@ -101,23 +100,23 @@ pub struct DownloadArgs {
     #[arg(long, value_name = "BACKUP")]
     pub backup: Option<String>,
 
-    /// The policy of the manifest
+    /// The policy of the scrub manifest
     #[arg(long, value_name = "NAME", default_value = "local", conflicts_with = "no_scrub")]
     pub policy: String,
 
-    /// Replace OUT if it is there
+    /// Replace OUT if it exists
     #[arg(long)]
     pub force: bool,
 
-    /// Show what would be written, and write nothing; a scrubbed backup is read to its end for it
+    /// Show what would be written, and write nothing; a scrubbed backup is read to its end
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Write the backup as it is; needs --i-need-personal-data
+    /// Write the backup unscrubbed; needs --i-need-personal-data
     #[arg(long, requires = "i_need_personal_data")]
     pub no_scrub: bool,
 
-    /// Why personal data is needed in this file; kept in the journal
+    /// Why you need personal data in this file; kept in the journal
     #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = reason::parse)]
     pub i_need_personal_data: Option<String>,
 }

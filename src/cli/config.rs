@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// The effective configuration, and where each value comes from.
+/// Show, create or trust the configuration.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
     #[command(subcommand)]
@@ -13,33 +13,34 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigWork {
-    /// Every setting with its value and its origin
+    /// Show every setting with its value and its origin
     Show,
-    /// The files that are read, the strongest first
+    /// List the files that are read, the strongest first
     Path,
     Init(InitArgs),
     Trust(TrustArgs),
-    /// Take the trust in a bcops.toml back
+    /// Withdraw the trust in a bcops.toml
     Untrust(UntrustArgs),
 }
 
-/// Show what a bcops.toml sets, and trust it as it is.
+/// Show what a bcops.toml sets, and trust it.
 ///
-/// A bcops.toml that is found on the way up from the working directory may come from anyone who can
-/// push to the repository. Until you trust it, it may set times and limits only. The trust is recorded
-/// in your own configuration folder, with a digest of the file and of every file that it names: a
-/// change asks again. A file that --config or BCOPS_CONFIG names needs no trust.
+/// A bcops.toml that bcops finds in the working directory or above it may come from anyone who can
+/// push to the repository. Until you trust it, it can set times and limits only. The trust is
+/// recorded in your own configuration folder, with a digest of the file and of every file that it
+/// names. After a change, bcops asks again. A file that --config or BCOPS_CONFIG names needs no
+/// trust.
 #[derive(Debug, Clone, Args)]
 pub struct TrustArgs {
     /// The file; the nearest bcops.toml from here upwards by default
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Trust it without a question
-    #[arg(long)]
+    /// Trust it without asking
+    #[arg(short, long)]
     pub yes: bool,
 
-    /// Show what it sets, and trust nothing
+    /// Show what it sets, and change nothing
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
 }
@@ -53,8 +54,8 @@ pub struct UntrustArgs {
 
 /// Write a bcops.toml for another site.
 ///
-/// On a terminal it asks what differs from site to site. Without one, or with --no-input, it writes
-/// every setting as a comment. A file that is there is never replaced.
+/// At a terminal it asks for what differs from site to site. Without one, or with --no-input, it
+/// writes every setting as a comment. An existing file is never replaced.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// The file to write

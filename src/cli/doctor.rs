@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-/// Check every credential, server and permission that the commands need.
+/// Check every credential, server and permission.
 ///
-/// Each check is a line: pass, warn, fail or skip, with what fixes it. doctor only reads. A permission
-/// that only an attempt would show is a skip. With ENV, doctor looks at what the commands of ENV need,
-/// and at production where they take something from it.
+/// Each check is a line: pass, warn, fail or skip, with the command that fixes it. doctor only
+/// reads, so a permission that only an attempt would show is a skip. With ENV, doctor checks what
+/// the commands for ENV need, and production where they read from it.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
     /// Check this environment only

@@ -10,8 +10,8 @@ use super::{command, parse};
 /// Those of the built-in configuration, and those of the second site's.
 const ENVIRONMENTS: [&str; 6] = ["production", "staging", "content-prep", "dev", "live", "preview"];
 
-/// The command lines in the blocks of code of a Markdown file. A line that goes on after a backslash,
-/// or further indented as YAML allows, is one.
+/// The command lines in the blocks of code of a Markdown file. A line that goes on after a
+/// backslash, or further indented as YAML allows, is one.
 fn lines_of_markdown(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let (mut in_code, mut indent) = (false, None);
@@ -39,7 +39,8 @@ fn lines_of_markdown(text: &str) -> Vec<String> {
     lines
 }
 
-/// The words of a command line, without what a shell keeps for itself: comments, pipes, redirections.
+/// The words of a command line, without what a shell keeps for itself: comments, pipes,
+/// redirections.
 fn words(line: &str) -> Vec<OsString> {
     let words = shell_words::split(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     let ends = |word: &&String| {

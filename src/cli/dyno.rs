@@ -1,21 +1,21 @@
-//! `run` and `shell`: one-off dynos.
+//! `run` and `shell`: work on one-off dynos.
 
 use std::time::Duration;
 
 use clap::Args;
 
-/// Run a command on a one-off dyno, with its input, output and exit status.
+/// Run a command on a one-off dyno.
 ///
-/// One word after `--` is a line for the dyno's shell; several are a command and its arguments, each
-/// of which arrives as it is. With a terminal on both sides the command has one, too. Otherwise
-/// standard input is passed on byte by byte, and standard output holds nothing but the command's.
-/// A protected environment is refused.
+/// Its input, output and exit code are those of bcops. One word after `--` is a line for the dyno's
+/// shell. Several words are a command and its arguments, which arrive unchanged. At a terminal the
+/// command has a terminal too. Otherwise standard input is passed on byte by byte, and standard
+/// output holds only the command's output. A protected environment is refused.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  bcops run staging -- python manage.py showmigrations\n  \
 bcops run staging -- 'echo $SITE; ls | wc -l'\n  \
 bcops run staging -- python manage.py loaddata --format json - < pages.json\n  \
 bcops run staging --json -- python manage.py check\n\n\
-The exit code is the command's own. Where bcops itself fails (3, 4, 8, 130), there is an `error:` line.")]
+The exit code is that of the command. If bcops itself fails (3, 4, 8, 130), it prints an `error:` line.")]
 pub struct RunArgs {
     /// The environment, which must not be protected
     #[arg(value_name = "ENV")]
@@ -24,7 +24,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub dyno: DynoArgs,
 
-    /// No terminal on the dyno: output arrives as the command writes it
+    /// Use no terminal on the dyno: the output arrives as the command writes it
     #[arg(long)]
     pub no_tty: bool,
 
@@ -33,9 +33,9 @@ pub struct RunArgs {
     pub command: Vec<String>,
 }
 
-/// A shell on a one-off dyno.
+/// Open a shell on a one-off dyno.
 ///
-/// Keys go to the dyno as they are, Ctrl-C included. `Enter ~ .` leaves a dyno that does not answer.
+/// Every key goes to the dyno, Ctrl-C included. `Enter ~ .` leaves a dyno that does not answer.
 /// A protected environment is refused.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  bcops shell staging\n  bcops staging-shell --django\n  \
@@ -48,23 +48,23 @@ pub struct ShellArgs {
     #[command(flatten)]
     pub dyno: DynoArgs,
 
-    /// Django's shell instead: `python manage.py shell`
+    /// Open Django's shell instead: `python manage.py shell`
     #[arg(long)]
     pub django: bool,
 }
 
-/// What a dyno is started with.
+/// How a dyno is started.
 #[derive(Debug, Clone, Args)]
 pub struct DynoArgs {
-    /// The dyno's size, for example standard-2x; the app's own without it
+    /// The dyno's size, for example standard-2x; by default the app's own
     #[arg(long, value_name = "SIZE")]
     pub size: Option<String>,
 
-    /// A variable for the dyno besides the app's config vars; can be given several times
+    /// A variable for the dyno besides the app's config vars; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub variables: Vec<(String, String)>,
 
-    /// After so long the dyno is stopped: 90s, 30m, 12h, up to 24h
+    /// Stop the dyno after this time: 90s, 30m, 12h, up to 24h
     #[arg(long, value_name = "TIME", value_parser = time_limit, default_value = "24h")]
     pub time_limit: Duration,
 
@@ -73,7 +73,7 @@ pub struct DynoArgs {
     pub dry_run: bool,
 }
 
-/// Heroku lets no one-off dyno live longer.
+/// Heroku stops every one-off dyno after this time.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 fn time_limit(text: &str) -> Result<Duration, String> {
@@ -91,7 +91,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     };
     match text.split_once('=') {
         Some((name, value)) if sound(name) => Ok((name.to_owned(), value.to_owned())),
-        // The text may be a secret that was given without its name.
+        // The text may be a secret without its name, so the message does not repeat it.
         _ => Err("write NAME=VALUE".to_owned()),
     }
 }

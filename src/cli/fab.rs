@@ -1,35 +1,46 @@
-//! The names of the old fab tasks: `pull-production-data` is `pull-data production`.
+//! Reads the names of the old fab tasks: `pull-production-data` is `pull-data production`.
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs, ResetArgs, ShellArgs};
 
-/// Adds the names of every environment to the command.
-pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::Command {
+/// Adds the names of each environment to the command, hidden from its list. `wanted` decides about
+/// a name by its environment, and by whether the command writes there.
+pub fn add_names(
+    mut command: clap::Command,
+    environments: &[String],
+    wanted: impl Fn(&str, bool) -> bool,
+) -> clap::Command {
     for environment in environments {
-        let name = pull_data_name(environment);
-        let subcommand = PullDataArgs::augment_args(clap::Command::new(name))
-            .about(format!("The same as `pull-data {environment}`"))
-            // Nothing is left of the argument but its place: the name itself gives the value.
-            .mut_arg("environment", |_| clap::Arg::new("environment").hide(true))
-            .mut_arg("undo", |argument| argument.hide(true))
-            .mut_arg("file", |argument| argument.hide(true));
-        command = command.subcommand(subcommand);
-        for images in [false, true] {
-            command = add_media_names(command, environment, images);
-        }
-        let shell = ShellArgs::augment_args(clap::Command::new(shell_name(environment)))
-            .about(format!("The same as `shell {environment}`"))
-            .mut_arg("environment", |_| clap::Arg::new("environment").hide(true));
-        command = command.subcommand(shell);
-        // `reset-staging` is there in any case.
-        if environment != "staging" {
-            let reset = ResetArgs::augment_args(clap::Command::new(reset_name(environment)))
-                .about(format!("The same as `reset-staging`, of {environment}"));
-            command = command.subcommand(reset);
-        }
+        let mut names = names_of(environment);
+        names.retain(|(_, writes)| wanted(environment, *writes));
+        command = command.subcommands(names.into_iter().map(|(name, _)| name.hide(true)));
     }
     command
+}
+
+/// The names of one environment, each with whether its command writes there.
+fn names_of(environment: &str) -> Vec<(clap::Command, bool)> {
+    let pull = PullDataArgs::augment_args(clap::Command::new(pull_data_name(environment)))
+        .about(format!("The same as `pull-data {environment}`"))
+        // The name itself gives the environment.
+        .mut_arg("environment", |_| clap::Arg::new("environment").hide(true))
+        .mut_arg("undo", |argument| argument.hide(true))
+        .mut_arg("file", |argument| argument.hide(true));
+    let shell = ShellArgs::augment_args(clap::Command::new(shell_name(environment)))
+        .about(format!("The same as `shell {environment}`"))
+        .mut_arg("environment", |_| clap::Arg::new("environment").hide(true));
+    let mut names = vec![(pull, false), (shell, true)];
+    for images in [false, true] {
+        names.extend(media_names(environment, images));
+    }
+    // `reset-staging` is a command of its own.
+    if environment != "staging" {
+        let reset = ResetArgs::augment_args(clap::Command::new(reset_name(environment)))
+            .about(format!("The same as `reset-staging`, of {environment}"));
+        names.push((reset, true));
+    }
+    names
 }
 
 /// The command that a fab name stands for, if one was used.
@@ -69,8 +80,8 @@ pub fn command(
     Ok(None)
 }
 
-/// `pull-ENV-media` and `push-ENV-media`; with `-images` at the end they are `--images`.
-fn add_media_names(command: clap::Command, environment: &str, images: bool) -> clap::Command {
+/// `pull-ENV-media` and `push-ENV-media`; `-images` at the end is `--images`.
+fn media_names(environment: &str, images: bool) -> [(clap::Command, bool); 2] {
     let flag = if images { " --images" } else { "" };
     let hide = |subcommand: clap::Command| {
         let hidden =
@@ -83,7 +94,7 @@ fn add_media_names(command: clap::Command, environment: &str, images: bool) -> c
     let push =
         PushMediaArgs::augment_args(clap::Command::new(media_name("push", environment, images)))
             .about(format!("The same as `push-media {environment}{flag}`"));
-    command.subcommand(hide(pull)).subcommand(hide(push))
+    [(hide(pull), false), (hide(push), true)]
 }
 
 fn media_command(
@@ -111,7 +122,7 @@ fn media_command(
     }
 }
 
-/// A fab name takes no environment: it has one.
+/// A fab name takes no environment: the name gives it.
 fn unexpected(given: &str) -> clap::Error {
     let text = format!("unexpected argument '{given}' found\n");
     clap::Error::raw(clap::error::ErrorKind::UnknownArgument, text)

@@ -1,4 +1,4 @@
-//! What `pull-media` and `push-media` have in common.
+//! Defines the flags that `pull-media` and `push-media` share.
 
 use clap::Args;
 
@@ -6,7 +6,7 @@ use crate::media::MaxDelete;
 
 #[derive(Debug, Clone, Args)]
 pub struct TransferArgs {
-    /// Originals only; afterwards the rows of renditions are deleted
+    /// Copy originals only, then delete the rows of renditions, so that Wagtail makes them again
     #[arg(long)]
     pub images: bool,
 
@@ -15,23 +15,23 @@ pub struct TransferArgs {
     pub no_delete: bool,
 
     /// Refuse to delete more than this: a number, or a share such as 30%; by default 20 % of the
-    /// destination, and 50 objects in any case
+    /// destination, but always up to 50 objects
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<MaxDelete>,
 
-    /// Read every file instead of trusting what is remembered of it
+    /// Read every file again, instead of trusting its remembered checksum
     #[arg(long)]
     pub checksum: bool,
 
-    /// Transfer only the keys of this file, one a line, and delete nothing
+    /// Transfer only the keys in this file, one a line, and delete nothing
     #[arg(long, value_name = "FILE", conflicts_with = "max_delete")]
     pub only: Option<std::path::PathBuf>,
 
-    /// End with exit code 8 if archived or missing objects were skipped
+    /// Exit with 8 if archived or missing objects were skipped
     #[arg(long)]
     pub strict: bool,
 
-    /// How many objects are under way at once, at most
+    /// Transfer at most this many objects at once
     #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub jobs: u16,
 

@@ -1,7 +1,7 @@
-//! The command line: clap definitions, and nothing else.
+//! Reads the command line: clap definitions, and nothing else.
 //!
 //! The names of the old fab tasks (`pull-production-data`) are made from the configured
-//! environments, so that they appear in help and completion like any other command.
+//! environments. Help names them in one line, and completion offers those that can work.
 
 mod addons;
 mod backups;
@@ -15,6 +15,9 @@ mod dyno;
 mod fab;
 mod generated;
 mod media;
+mod names;
+mod overview;
+mod password;
 mod pull_data;
 mod pull_media;
 mod purge_cache;
@@ -37,8 +40,10 @@ pub use check::CheckArgs;
 pub use config::{ConfigArgs, ConfigWork, InitArgs, TrustArgs, UntrustArgs};
 pub use doctor::DoctorArgs;
 pub use dyno::{DynoArgs, RunArgs, ShellArgs};
-pub use generated::{CompletionsArgs, ManArgs, manual};
+pub use generated::{CompletionsArgs, ManArgs, manual, pages};
 pub use media::TransferArgs;
+pub use overview::short as overview;
+pub use password::PasswordArgs;
 pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
 pub use purge_cache::PurgeCacheArgs;
@@ -77,11 +82,11 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Tell more, requests to APIs among it; twice: their headers and bodies, without secrets
+    /// Print more, such as requests to APIs; -vv adds their headers and bodies, without secrets
     #[arg(short, long, global = true, conflicts_with = "quiet", action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Tell warnings and errors only
+    /// Print warnings and errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
@@ -89,7 +94,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
 
-    /// Never ask: fail where a question would be needed
+    /// Never ask: fail where an answer is needed
     #[arg(long, global = true)]
     pub no_input: bool,
 }
@@ -101,9 +106,8 @@ pub enum Command {
     PullMedia(PullMediaArgs),
     PushMedia(PushMediaArgs),
     PurgeCache(PurgeCacheArgs),
-    /// Bring staging back to production: code, data, media, in planned and reversible steps
+    Password(PasswordArgs),
     ResetStaging(Box<ResetArgs>),
-    /// The journals of past runs: list, report, resume, roll back, unlock
     Runs(RunsArgs),
     Backups(BackupsArgs),
     Search(SearchArgs),
@@ -126,6 +130,7 @@ impl Command {
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
             Command::PurgeCache(_) => "purge-cache",
+            Command::Password(_) => "password",
             Command::ResetStaging(_) => "reset-staging",
             Command::Runs(_) => "runs",
             Command::Backups(_) => "backups",
@@ -141,7 +146,7 @@ impl Command {
         }
     }
 
-    /// Whether it can do its work whatever is wrong with the configuration.
+    /// Whether it works whatever is wrong with the configuration.
     pub fn works_without_configuration(&self) -> bool {
         match self {
             Command::Completions(_) | Command::Man(_) => true,
@@ -158,13 +163,12 @@ impl Command {
         )
     }
 
-    /// Whether it shows what is wrong where a file is not trusted.
+    /// Whether it runs, and reports the problem, where a file is not trusted.
     pub fn shows_missing_trust(&self) -> bool {
         matches!(self, Command::Config(_) | Command::Doctor(_))
     }
 
-    /// The environment that it is about, where it is about one alone: a reset and its runs are
-    /// about two.
+    /// The environment of a command that works on one only: a reset and its runs work on two.
     pub fn environment(&self) -> Option<&str> {
         match self {
             Command::PullData(args) => args.environment.as_deref(),
@@ -179,6 +183,7 @@ impl Command {
             Command::Run(args) => Some(&args.environment),
             Command::Addons(args) => Some(&args.environment),
             Command::ResetStaging(_)
+            | Command::Password(_)
             | Command::Runs(_)
             | Command::Doctor(_)
             | Command::Config(_)
@@ -195,9 +200,22 @@ pub struct Invocation {
     pub command: Command,
 }
 
+/// The commands alone, each listed like any other.
+fn bare() -> clap::Command {
+    Cli::command()
+}
+
 /// The whole command, with the fab names of these environments.
 pub fn command(environments: &[String]) -> clap::Command {
-    fab::add_names(Cli::command(), environments)
+    let commands = overview::grouped(bare(), environments);
+    names::with_underscores(fab::add_names(commands, environments, |_, _| true))
+}
+
+/// The command for completion: a fab name that always refuses is not part of it.
+fn offered(environments: &[String], is_protected: impl Fn(&str) -> bool) -> clap::Command {
+    let can_work = |environment: &str, writes: bool| !(writes && is_protected(environment));
+    let command = fab::add_names(bare(), environments, can_work);
+    names::with_underscores(command.mut_subcommands(|one| one.hide(false)))
 }
 
 /// Reads the command line. The error prints itself, and knows whether it is one: `--help` is not.
@@ -205,7 +223,9 @@ pub fn parse<I>(arguments: I, environments: &[String]) -> Result<Invocation, cla
 where
     I: IntoIterator<Item = std::ffi::OsString>,
 {
-    let matches = command(environments).try_get_matches_from(arguments)?;
+    let command = command(environments);
+    let matches = command.clone().try_get_matches_from(arguments);
+    let matches = matches.map_err(|error| names::with_likely_commands(error, &command))?;
     let global = GlobalArgs::from_arg_matches(&matches)?;
     if let Some(command) = fab::command(&matches, environments)? {
         return Ok(Invocation { global, command });
@@ -214,11 +234,11 @@ where
     Ok(Invocation { global: cli.global, command: cli.command })
 }
 
-/// `--config FILE`, found before the command line can be understood: its commands depend on it.
+/// `--config FILE`, read before the rest of the command line: which commands exist depends on it.
 pub fn config_file(arguments: &[std::ffi::OsString]) -> Option<PathBuf> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        // What follows is a command for a dyno, with flags of its own.
+        // A command for a dyno follows, with flags of its own.
         if argument == "--" {
             return None;
         }

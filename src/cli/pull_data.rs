@@ -7,11 +7,11 @@ use clap::{ArgGroup, Args};
 use super::reason;
 use crate::settings::Unclassified;
 
-/// Load an environment's latest backup into the local database, scrubbed on the way.
+/// Load a backup into the local database, scrubbed on the way.
 ///
-/// The newest completed backup is streamed over HTTP. Personal data is dropped or rewritten while
-/// the bytes pass through memory, and what is written is audited. The database is built beside the
-/// one in use and takes its place when it is complete; the old one is kept as NAME_previous.
+/// The newest completed backup is streamed over HTTP. Personal data is dropped or rewritten in
+/// memory, and the written rows are audited. The new database is built beside the one in use, and
+/// takes its place when it is complete. The old one is kept as NAME_previous.
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("personal_data").args(["no_scrub", "undo"]),
@@ -28,7 +28,7 @@ pub struct PullDataArgs {
     #[arg(long, value_name = "BACKUP", conflicts_with_all = ["capture", "file", "undo"])]
     pub backup: Option<String>,
 
-    /// Take a fresh backup first; asks for the app's name
+    /// Capture a fresh backup first; asks for the app's name
     #[arg(long, conflicts_with_all = ["file", "undo"])]
     pub capture: bool,
 
@@ -36,12 +36,12 @@ pub struct PullDataArgs {
     #[arg(long, value_name = "DUMP", conflicts_with = "undo")]
     pub file: Option<PathBuf>,
 
-    /// Exchange the local database and the one before; a database that was pulled with --no-scrub
-    /// needs --i-need-personal-data
+    /// Exchange the local database and NAME_previous; one that was pulled with --no-scrub needs
+    /// --i-need-personal-data
     #[arg(long)]
     pub undo: bool,
 
-    /// Drop the database that an earlier pull kept as NAME_previous, and do nothing else
+    /// Drop NAME_previous, the database that an earlier pull kept, and do nothing else
     #[arg(long, conflicts_with_all = ["file", "undo", "backup", "capture", "no_scrub", "set_password"])]
     pub drop_previous: bool,
 
@@ -49,21 +49,20 @@ pub struct PullDataArgs {
     #[arg(long)]
     pub allow_old: bool,
 
-    /// How many sessions load rows, and as many build indexes; by default the number of cores,
-    /// but 2 to 4
+    /// Load rows and build indexes in this many sessions each; by default one a core, but 2 to 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 
-    /// Load personal data as it is; needs --i-need-personal-data
+    /// Load personal data unscrubbed; needs --i-need-personal-data
     #[arg(long, requires = "i_need_personal_data", conflicts_with = "undo")]
     pub no_scrub: bool,
 
-    /// Why personal data is needed on this machine; kept in the journal
+    /// Why you need personal data on this machine; kept in the journal
     #[arg(long, value_name = "REASON", requires = "personal_data", value_parser = reason::parse)]
     pub i_need_personal_data: Option<String>,
 
-    /// What to do with tables and columns that the scrub manifest does not class: stop, or load
-    /// them without their contents
+    /// What to do with tables and columns without a class in the scrub manifest: stop, or load them
+    /// empty
     #[arg(long, value_name = "WHAT", value_enum, conflicts_with_all = ["no_scrub", "undo"])]
     pub unclassified: Option<Unclassified>,
 
@@ -79,7 +78,8 @@ pub struct PullDataArgs {
     #[arg(long, overrides_with = "keep_previous")]
     pub no_keep_previous: bool,
 
-    /// Give the superusers a password, asked for or read from BCOPS_LOCAL_PASSWORD
+    /// Set a password for all superusers, asked for or read from BCOPS_LOCAL_PASSWORD; later:
+    /// bcops password
     #[arg(long)]
     pub set_password: bool,
 
@@ -87,15 +87,16 @@ pub struct PullDataArgs {
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub target: Option<String>,
 
-    /// Show the backup and what would happen to each table, and change nothing
+    /// Show the backup and the rule for each table, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Replace the local database without asking
-    #[arg(long)]
+    /// Replace the local database without asking; --capture still needs --confirm
+    #[arg(short, long)]
     pub yes: bool,
 
-    /// Answer the question for this name; may be repeated
+    /// Confirm with this name instead of typing it: the local database, or with --capture the app;
+    /// may be repeated
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 }

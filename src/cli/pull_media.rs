@@ -6,9 +6,10 @@ use super::media::TransferArgs;
 
 /// Copy an environment's media into the local media folder.
 ///
-/// Only what is missing or differs is fetched, and verified on the way. What the bucket no longer
-/// has is deleted, within limits. With --images only originals come, and the rows of renditions in
-/// the local database are deleted, so that they are made again on request.
+/// Only missing and different files are fetched, and each is verified. Files that the bucket no
+/// longer has are deleted, within --max-delete. With --images only originals are fetched. The rows
+/// of renditions are then deleted from the local database, so that Wagtail makes them again on
+/// request.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops pull-media production --images\n  bcops pull-media production --dry-run\n  \
@@ -23,6 +24,6 @@ pub struct PullMediaArgs {
     pub transfer: TransferArgs,
 
     /// Replace and delete local media without asking
-    #[arg(long)]
+    #[arg(short, long)]
     pub yes: bool,
 }

@@ -4,11 +4,11 @@ use clap::{ArgGroup, Args};
 
 use crate::caches::CacheScope;
 
-/// Purge an environment's pages from Cloudflare, or clear Django's cache.
+/// Purge pages from Cloudflare, or clear Django's cache.
 ///
-/// The zone and the login are those of the app's config vars. A zone that belongs to a protected
-/// environment is purged only when its name was typed, or given with --confirm; so is a whole zone.
-/// Django's cache of a protected environment is never cleared.
+/// The app's config vars give the zone and its login. A zone of a protected environment, or a whole
+/// zone, is purged only after you type its name or give it with --confirm. Django's cache of a
+/// protected environment is never cleared.
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("what").required(true).multiple(true)
     .args(["url", "host", "prefix", "tag", "everything", "backend"]))]
@@ -24,35 +24,36 @@ pub struct PurgeCacheArgs {
     #[arg(value_name = "ENV")]
     pub environment: String,
 
-    /// This URL, query included; may be repeated; - reads them from stdin, one a line
+    /// Purge this URL, query included; may be repeated; - reads URLs from stdin, one a line
     #[arg(long, value_name = "URL")]
     pub url: Vec<String>,
 
-    /// Everything of this host; may be repeated
+    /// Purge everything of this host; may be repeated
     #[arg(long, value_name = "HOST")]
     pub host: Vec<String>,
 
-    /// Everything whose URL begins with this host and path; may be repeated
+    /// Purge every URL that begins with this host and path; may be repeated
     #[arg(long, value_name = "HOST/PATH")]
     pub prefix: Vec<String>,
 
-    /// Everything that the site sent with this Cache-Tag; may be repeated
+    /// Purge everything that the site sent with this Cache-Tag; may be repeated
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
 
-    /// The whole zone
+    /// Purge the whole zone
     #[arg(long, conflicts_with_all = ["url", "host", "prefix", "tag"])]
     pub everything: bool,
 
-    /// Clear Django's cache, in Redis or in its table: all of it, or what Wagtail remembers of its sites
+    /// Clear Django's cache, in Redis or in its table: all, or Wagtail's site root paths only
+    /// (sites)
     #[arg(long, value_name = "PART", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     pub backend: Option<CacheScope>,
 
-    /// Say what would be done, and do nothing
+    /// Show what would be purged, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Answer the question for this zone; may be repeated
+    /// Confirm with the name of this zone, instead of typing it; may be repeated
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 }

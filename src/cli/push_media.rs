@@ -4,10 +4,11 @@ use clap::Args;
 
 use super::media::TransferArgs;
 
-/// Copy local media, or another environment's, into an environment's bucket.
+/// Copy media into an environment's bucket.
 ///
-/// A protected environment is never a destination, and neither is its bucket under another name.
-/// With --from the objects go from bucket to bucket, on the server where that is possible.
+/// The media come from the local folder, or with --from from another environment's bucket, copied
+/// by the server where possible. A protected environment is never a destination, and neither is its
+/// bucket under another name.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops push-media staging\n  bcops push-media staging --from production --images\n  \
@@ -26,7 +27,7 @@ pub struct PushMediaArgs {
     #[command(flatten)]
     pub transfer: TransferArgs,
 
-    /// Answer the question for this Heroku app; may be repeated
+    /// Confirm with the name of this Heroku app, instead of typing it. A bucket has no --yes
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 }

@@ -1,13 +1,13 @@
-//! Reads the reason for which somebody needs personal data.
+//! Reads the reason why someone needs personal data.
 
-/// Letters by their category that are drawn as a blank: the fillers of Hangul.
+/// The fillers of Hangul: Unicode calls them letters, and they are drawn as blanks.
 const BLANK_LETTERS: [char; 4] = ['\u{115F}', '\u{1160}', '\u{3164}', '\u{FFA0}'];
 
 /// The reason without the blanks around it.
 ///
 /// # Errors
 ///
-/// A text without any letter or digit that a reader could see is not a reason.
+/// The text has no letter or digit that a reader can see.
 pub fn parse(text: &str) -> Result<String, String> {
     let is_seen = |one: char| one.is_alphanumeric() && !BLANK_LETTERS.contains(&one);
     if text.chars().any(is_seen) {

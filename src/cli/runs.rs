@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+/// List, show, resume, roll back or unlock past runs.
 #[derive(Debug, Clone, Args)]
 pub struct RunsArgs {
     #[command(subcommand)]
@@ -14,11 +15,11 @@ pub enum RunsWork {
     List,
     /// Print a short summary of a run, or its whole report
     Show(ShowArgs),
-    /// Go on with a run after a kill, a failure or a decision
+    /// Continue a run after a kill, a failure or a decision
     Resume(ResumeArgs),
-    /// Put back what a run did: branch, database, dynos, maintenance
+    /// Put back what a run changed: branch, database, dynos, maintenance
     Rollback(RollbackArgs),
-    /// Break the lock of a run that nobody will resume, after showing whose it is
+    /// Break the lock of a run that nobody will resume, after showing its holder
     Unlock(UnlockArgs),
 }
 
@@ -43,15 +44,15 @@ pub struct ResumeArgs {
     #[arg(value_name = "RUN")]
     pub run: String,
 
-    /// `agreed`: the client and the other developers know of it
+    /// `agreed`: the client and the other developers know about the reset
     #[arg(long, value_name = "WORD", value_parser = ["agreed"])]
     pub attest: Option<String>,
 
-    /// A branch in conflict: skip leaves it out, stop pauses the run
+    /// For a branch in conflict: skip the branch, or stop the run
     #[arg(long, value_name = "WHAT", value_parser = ["skip", "stop"])]
     pub on_conflict: Option<String>,
 
-    /// How many objects may be deleted from staging's bucket: a number or a share
+    /// Refuse to delete more than this from staging's bucket: a number, or a share such as 30%
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<crate::media::MaxDelete>,
 
@@ -59,11 +60,11 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "WHICH")]
     pub media: Option<crate::reset::MediaChoice>,
 
-    /// Leave a stage out that has not begun; may be given several times
+    /// Skip a stage that has not begun; may be repeated
     #[arg(long, value_name = "STAGE")]
     pub skip: Vec<String>,
 
-    /// Open staging at the end if someone closed it before the run: yes or no
+    /// Whether to open staging at the end, if someone closed it before the run: yes or no
     #[arg(long, value_name = "yes|no")]
     pub open: Option<crate::reset::OpenAtEnd>,
 }
@@ -78,30 +79,31 @@ pub struct RollbackArgs {
     #[arg(long, conflicts_with = "confirm")]
     pub dry_run: bool,
 
-    /// Answer the question for the app's name
+    /// Confirm with the app's name, instead of typing it
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 
-    /// Give up what later runs and later commits did to the same staging
+    /// Also lose what later runs and later commits changed on the same staging
     #[arg(long)]
     pub past_later_runs: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct UnlockArgs {
-    /// The run that holds the lock, by its whole name
+    /// The run that holds the lock, by its full name
     #[arg(value_name = "RUN")]
     pub run: String,
 
-    /// The environment whose branch is locked, where the run is another machine's
+    /// The environment with the locked branch, for a run of another machine
     #[arg(long, value_name = "ENV", default_value = "staging")]
     pub environment: String,
 
-    /// Answer the question for the run's name
+    /// Confirm with the run's name, instead of typing it
     #[arg(long, value_name = "RUN")]
     pub confirm: Vec<String>,
 
-    /// Break the lock although the run was heard of a few minutes ago, or its process runs
+    /// Break the lock even if the run was active a few minutes ago, or its process still runs. This
+    /// answers no question: --confirm does
     #[arg(long)]
     pub force: bool,
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
-/// Take personal data out of a database or a backup file, and prove that it is gone.
+/// Remove personal data from a database or a backup file.
 ///
-/// Without ENV it is the local database. Everything happens in one transaction, which is committed
-/// only when every rule holds and the audit finds nothing; otherwise nothing has changed and the
-/// exit code is 9. A protected environment is never scrubbed; --check only reads, and may read any.
+/// Without ENV, bcops scrubs the local database. It works in one transaction, and commits only when
+/// every rule holds and the audit finds nothing. Otherwise the database is unchanged and the exit
+/// code is 9. A protected environment is never scrubbed. --check only reads, from any environment.
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("work").args(["check", "dump", "manifest"]),
@@ -19,7 +19,7 @@ bcops scrub-pii --dump latest.dump scrubbed.dump\n  bcops scrub-pii --manifest v
 bcops scrub-pii --manifest suggest --file latest.dump\n  bcops scrub-pii --manifest explain users_user"
 )]
 pub struct ScrubPiiArgs {
-    /// The environment whose database to scrub, instead of the local one
+    /// Scrub this environment's database instead of the local one
     #[arg(value_name = "ENV", conflicts_with_all = ["dump", "manifest"])]
     pub environment: Option<String>,
 
@@ -31,11 +31,11 @@ pub struct ScrubPiiArgs {
     #[arg(long, num_args = 2, value_names = ["IN", "OUT"])]
     pub dump: Option<Vec<PathBuf>>,
 
-    /// Look after the manifest: `validate [ENV]`, `suggest [ENV]` or `explain TABLE`
+    /// Work on the manifest: `validate [ENV]`, `suggest [ENV]` or `explain TABLE`
     #[arg(long, num_args = 1..=2, value_names = ["TOOL", "ENV|TABLE"])]
     pub manifest: Option<Vec<String>>,
 
-    /// With --manifest: look at this backup file instead of a database
+    /// With --manifest: read this backup file instead of a database
     #[arg(long, value_name = "DUMP", requires = "manifest")]
     pub file: Option<PathBuf>,
 
@@ -47,31 +47,32 @@ pub struct ScrubPiiArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["environment", "dump"], value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub target: Option<String>,
 
-    /// Give up when a table cannot be locked for this long
+    /// Stop if a table cannot be locked within this time
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub lock_timeout: Duration,
 
-    /// Give up when a statement takes this long
+    /// Stop if a statement takes longer than this
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub statement_timeout: Duration,
 
-    /// Afterwards rewrite the files of the changed tables, so that no old row is left on the disk
+    /// Rewrite the files of the changed tables afterwards, so that no old row stays on the disk
     #[arg(long, conflicts_with_all = ["work", "dry_run"])]
     pub vacuum: bool,
 
-    /// With --dump: replace OUT if it is there
+    /// With --dump: replace OUT if it exists. This answers no question: --yes and --confirm do
     #[arg(long, requires = "dump")]
     pub force: bool,
 
-    /// Count what would be done, and change nothing
+    /// Count what would be changed, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Scrub the local database without asking
-    #[arg(long, conflicts_with = "work")]
+    /// Scrub the local database without asking; an environment needs --confirm
+    #[arg(short, long, conflicts_with = "work")]
     pub yes: bool,
 
-    /// Answer the question for this name; may be repeated
+    /// Confirm with this name instead of typing it: the environment's app, or the local database;
+    /// may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "work")]
     pub confirm: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-/// The search cluster of an environment: how it is, its console, its indices built anew.
+/// Show or rebuild an environment's search indices.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops search status production\n  bcops search open production --url\n  \
@@ -15,11 +15,11 @@ pub struct SearchArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum SearchWork {
-    /// Health, version, shards, and each index with its documents against the database's rows
+    /// Show the cluster's health, and compare each index with the database
     Status(SearchStatusArgs),
     /// Open the add-on's console in a browser
     Open(SearchOpenArgs),
-    /// Build the indices anew on a one-off dyno, and compare them with the database
+    /// Rebuild the indices on a one-off dyno, and compare them with the database
     Reindex(SearchReindexArgs),
 }
 
@@ -46,7 +46,7 @@ pub struct SearchOpenArgs {
     #[arg(value_name = "ENV")]
     pub environment: String,
 
-    /// Print the console's URL and open nothing
+    /// Print the console's URL, and open nothing
     #[arg(long)]
     pub url: bool,
 }
@@ -61,7 +61,7 @@ pub struct SearchReindexArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Answer the question for this Heroku app
+    /// Confirm with the name of this Heroku app, instead of typing it
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
 }

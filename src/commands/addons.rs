@@ -1,4 +1,4 @@
-//! `addons`: an app's add-ons and their plans.
+//! `addons`: lists an app's add-ons and their plans.
 
 use std::fmt;
 

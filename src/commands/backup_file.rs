@@ -1,4 +1,4 @@
-//! A scrubbed copy of a backup, for `scrub-pii --dump` and `backups download`.
+//! Writes a scrubbed copy of a backup, for `scrub-pii --dump` and `backups download`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,32 +20,32 @@ use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output
 use crate::scrub::{DroppedMember, RowCounts};
 use crate::words;
 
-/// With `--dump`, and of `backups download`.
+/// The result of `--dump` and of `backups download`.
 #[derive(Serialize, JsonSchema)]
 pub struct Dumped<'a> {
     dry_run: bool,
-    /// The backup: the file, or the one that was downloaded in words.
+    /// The file, or a description of the downloaded backup.
     from: &'a str,
     /// The file, or `-`.
     to: String,
     policy: &'a str,
     bytes_read: u64,
-    /// With `--dry-run` how much it would be.
+    /// With `--dry-run`, the size that the file would have.
     bytes_written: u64,
     tables: Vec<TableReport>,
-    /// What the audit saw, allowed or not.
+    /// What the audit found, allowed or not.
     audit: Vec<Audited<'a>>,
     /// Members of JSON documents that the manifest does not name.
     dropped_members: &'a [DroppedMember],
-    /// What a restore runs after the rows.
+    /// The statements that a restore runs after the rows.
     after_statements: &'a [String],
     notes: &'a [String],
 }
 
-/// How long a thread may take to notice that it is to stop.
+/// How long a thread may take to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Rewrites a backup by the manifest in force. Ctrl-C ends it.
+/// Rewrites a backup by the manifest in force. Ctrl-C stops it.
 pub async fn rewrite(
     context: &Context,
     policy: &str,
@@ -78,8 +78,8 @@ pub async fn rewrite(
     Ok(report)
 }
 
-/// Does the work on a backup file on a thread of its own: it reads, compresses and writes. Ctrl-C
-/// ends it, and nothing of the file is left.
+/// Runs the work on a backup file on a thread of its own, because it reads, compresses and writes.
+/// Ctrl-C stops it and removes the unfinished file.
 pub async fn on_a_thread<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce(&Watch) -> Result<T, CommandError> + Send + 'static,
@@ -102,14 +102,17 @@ pub async fn on_a_thread<T: Send + 'static>(
         () = context.interrupt.pressed() => {
             interrupted.store(true, Ordering::SeqCst);
             tokio::time::timeout(PATIENCE, working).await.map_err(|_| {
-                // A read that does not return cannot be told.
+                // A thread that waits for a read cannot stop by itself.
                 backup_file::discard_unfinished();
                 CommandError::from(BackupFileError::Interrupted)
             })?
         }
     };
     ended.map_err(|_| {
-        CommandError::new(FailureKind::Unexpected, "the work on the backup file ended early")
+        CommandError::new(
+            FailureKind::Unexpected,
+            "cannot finish the backup file: its thread ended early",
+        )
     })?
 }
 
@@ -128,15 +131,17 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
     text.push_str(&dropped::lines(&report.dropped_members));
     text.push_str(&findings::passed(&report.audit));
     for statement in &report.after_statements {
-        text.push_str(&format!("after its rows, a restore runs: {statement}\n"));
+        text.push_str(&format!("a restore runs after the rows: {statement}\n"));
     }
     let (written, read) = (words::bytes(report.bytes_written), words::bytes(report.bytes_read));
     text.push_str(&match to.as_os_str() {
-        _ if dry_run => format!("dry run: nothing was written; it would be {written} of {read}"),
-        name if name == "-" => {
-            format!("the backup is written ({written}; the original has {read})")
+        _ if dry_run => {
+            format!("dry run: nothing was written; the file would have {written} of {read}")
         }
-        _ => format!("{} is written ({written}; the original has {read})", to.display()),
+        name if name == "-" => {
+            format!("wrote the backup ({written}; the original has {read})")
+        }
+        _ => format!("wrote {} ({written}; the original has {read})", to.display()),
     });
     let result = Dumped {
         dry_run,

@@ -1,4 +1,4 @@
-//! A fresh backup, which touches the environment and is therefore confirmed.
+//! Captures a fresh backup, after a confirmation, because it works on the environment.
 
 use crate::adapters::heroku::Transfer;
 use crate::commands::{Context, confirm};
@@ -16,7 +16,7 @@ pub async fn capture(
     environment.check_something_is_protected()?;
     let app = &environment.app.value;
     context.ui.question(&format!(
-        "A backup of {} will be captured on {app} ({}).",
+        "bcops will capture a backup of {} on {app} ({}).",
         database.addon_name, environment.name
     ));
     confirm::type_name(context, app, confirmed)?;
@@ -28,12 +28,14 @@ pub async fn capture(
     let waiting =
         async { Ok(heroku.wait_for_transfer(owner, &started, step, &*context.ui).await?) };
     let done = context.interrupt.guard(waiting).await.map_err(|error| match error.kind {
-        FailureKind::Interrupted => {
-            error.hint(format!("backup {} goes on at Heroku by itself", started.name()))
-        }
+        FailureKind::Interrupted => error.hint(format!(
+            "see whether Heroku finished backup {}: bcops backups list {}",
+            started.name(),
+            environment.name
+        )),
         _ => error,
     })?;
-    let summary = format!("Backup {} captured", done.name());
+    let summary = format!("Captured backup {}", done.name());
     context.ui.emit(Event::StepFinished { step, summary });
     Ok(done)
 }

@@ -1,8 +1,9 @@
-//! What completion offers that only the configuration and the journals know.
+//! Finds what completion offers from the configuration and the journals.
 //!
-//! It answers while somebody types, so that no server is asked: the backups are those that
-//! `backups list` showed last.
+//! It answers while a person types, so it asks no server: the backups are those that `backups list`
+//! showed last.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +11,14 @@ use std::sync::Arc;
 use crate::cli::complete::{self, BackupName, RunName, Values};
 use crate::deployment::known_backups;
 use crate::runbook::{RunSummary, Runs};
+use crate::settings::keys::built_in_values;
 use crate::settings::{Settings, SettingsError};
 
-/// Older runs are hardly what somebody wants to name, and each is a journal to read.
+/// Each run is a journal to read, and people seldom name older ones.
 const MOST_RUNS: usize = 20;
 
-/// The answer for the shell: nothing where nothing fits, or where the configuration is broken and it
-/// is a run that is to be named.
+/// The answer for the shell. It is empty where nothing fits; with a broken configuration no run is
+/// offered, because the state folder is unknown.
 pub fn answer(
     shell: &str,
     arguments: &[OsString],
@@ -25,11 +27,12 @@ pub fn answer(
     let (environments, state): (Vec<String>, _) = match settings {
         Ok(settings) => (
             settings.environments.keys().cloned().collect(),
-            // What another user has put there is not offered.
+            // Another user may have written what is in this folder.
             settings.check_state_folder().ok().map(|()| settings.state_directory.value.clone()),
         ),
         Err(error) => (error.known_environments(), None),
     };
+    let protected = protected(settings, &environments);
     let (names, folder) = (environments.clone(), state.clone());
     let backups = move |environment: Option<&str>| {
         let asked = names.iter().filter(|name| environment.is_none_or(|one| one == *name));
@@ -39,9 +42,26 @@ pub fn answer(
             .collect()
     };
     let runs = move || runs_in(state.as_ref());
-    let values = Values { environments, backups: Arc::new(backups), runs: Arc::new(runs) };
+    let (backups, runs) = (Arc::new(backups), Arc::new(runs));
+    let values = Values { environments, protected, backups, runs };
     // A message would land in the middle of the line that is being typed.
     complete::answer(shell, arguments, values).unwrap_or_default()
+}
+
+/// The environments that bcops never writes to. With a broken configuration these are all that are
+/// not known to be unprotected.
+fn protected(
+    settings: &Result<Settings, SettingsError>,
+    environments: &[String],
+) -> BTreeSet<String> {
+    let built_in = built_in_values();
+    let is_protected = |name: &&String| match settings {
+        Ok(settings) => settings.environments.get(*name).is_none_or(|one| one.protected),
+        Err(_) => {
+            built_in.get(&format!("environments.{name}.protected")).is_none_or(|one| one != "false")
+        }
+    };
+    environments.iter().filter(is_protected).cloned().collect()
 }
 
 fn backups_of(state: &Path, environment: &str) -> Vec<BackupName> {

@@ -1,4 +1,4 @@
-//! `config`: what is in force, where it comes from, and a file to begin with.
+//! `config`: shows the configuration and its origins, writes a first file, and keeps trust.
 
 mod init;
 mod site;
@@ -32,39 +32,39 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<Outcome, CommandError
     }
 }
 
-/// Of `config show`.
+/// The result of `config show`.
 #[derive(Serialize, JsonSchema)]
 pub struct Shown {
-    /// In the order of their names, those without a value at the end.
+    /// Sorted by name, those without a value last.
     settings: Vec<Setting>,
-    /// Why the file that was found is not in force.
+    /// Why the found file is not in force.
     problem: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Setting {
     key: String,
-    /// `[secret]` where it is one, and `null` where there is none.
+    /// `[secret]` for a secret, and `null` for no value.
     value: Option<RawValue>,
-    /// Where it comes from.
+    /// The file and line, the variable, or the built-in default.
     origin: String,
 }
 
-/// Of `config path`.
+/// The result of `config path`.
 #[derive(Serialize, JsonSchema)]
 pub struct Files<'a> {
-    /// Those that were read, the strongest first.
+    /// The files that were read, the strongest first.
     files: Vec<Cow<'a, str>>,
-    /// Why each is believed.
+    /// Why each file is trusted.
     trust: Vec<FileTrust>,
-    /// Why the file that was found is not in force.
+    /// Why the found file is not in force.
     problem: Option<String>,
 }
 
 fn show(context: &Context) -> Outcome {
     let all = context.settings.effective_with_defaults();
     let mut settings: Vec<Setting> = all.into_iter().map(Setting::from).collect();
-    // Of environments, whatever has no value is left out: there would be lines for each.
+    // Settings of environments without a value are skipped: each environment would have many.
     for key in KEYS.iter().filter(|key| !key.name.contains('*')) {
         if !settings.iter().any(|one| one.key == key.name) {
             let (key, origin) = (key.name.to_owned(), "not set".to_owned());
@@ -77,7 +77,7 @@ fn show(context: &Context) -> Outcome {
     shown.settings.iter().for_each(|setting| table.row(setting.cells()));
     let mut lines = vec![table.to_string()];
     if let Some(problem) = &shown.problem {
-        context.ui.emit(Event::Warning(format!("{problem}; nothing of it is in force")));
+        context.ui.emit(Event::Warning(format!("{problem}; none of its settings is in force")));
         lines.extend(trust::lines_of_found_file(context));
     }
     Outcome::done(shown, lines.join("\n"))
@@ -91,7 +91,7 @@ impl From<Effective> for Setting {
     fn from(one: Effective) -> Self {
         let value = match one.value {
             _ if one.secret => RawValue::Text("[secret]".to_owned()),
-            // A password may stand in the URL of a setting that needs none.
+            // The URL of a setting can hold a password.
             RawValue::Text(text) => RawValue::Text(shown(text)),
             RawValue::TextList(items) => RawValue::TextList(items.into_iter().map(shown).collect()),
             RawValue::Boolean(value) => RawValue::Boolean(value),
@@ -100,7 +100,7 @@ impl From<Effective> for Setting {
     }
 }
 
-/// The user beside a password may be read: it helps to see which login is meant.
+/// Hides passwords, but not the user names beside them, which show the login that is meant.
 pub(super) fn shown(text: String) -> String {
     redacted(&without_matches(text))
 }
@@ -116,7 +116,7 @@ impl Setting {
     }
 }
 
-/// The files, with why each is believed, and the one that is not.
+/// The files with the reason for their trust, and the file without trust.
 fn path(context: &Context) -> Outcome {
     let read = &context.settings.files;
     let files = Files {
@@ -135,7 +135,7 @@ impl fmt::Display for Files<'_> {
         let lines: Vec<String> = files.chain(problem).collect();
         match lines.is_empty() {
             true => f.write_str(
-                "no file is read: the built-in defaults and the environment are all there is",
+                "no file is read: only built-in defaults and environment variables are in force",
             ),
             false => f.write_str(&lines.join("\n")),
         }

@@ -1,4 +1,4 @@
-//! Confirmation of what destroys something: by typing the destination's name, or by `--confirm`.
+//! Confirms what destroys something: the user types the destination's name, or gives `--confirm`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +7,8 @@ use crate::failure::{CommandError, FailureKind};
 use crate::ui::Answer;
 use crate::words::shell_word;
 
-/// Refuses a `--confirm` for something that will not be asked: whoever wrote it has another
-/// destination in mind than this command.
+/// Refuses a `--confirm` for a name that will not be asked for: the user means another destination
+/// than this command.
 pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), CommandError> {
     let is_asked = |given: &String| asked.iter().flatten().any(|name| name == given);
     let Some(given) = confirmed.iter().find(|given| !is_asked(given)) else { return Ok(()) };
@@ -17,10 +17,10 @@ pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), C
         FailureKind::NotConfirmed,
         format!("--confirm {given} does not match {}; nothing was changed", names.join(" or ")),
     )
-    .hint("look with --dry-run at what would be changed, then give its name"))
+    .hint("see what would be changed: add --dry-run"))
 }
 
-/// Fails before anything is done where the question could not be answered later.
+/// Fails before any work where a later question could not be answered.
 pub fn check_can_be_asked(
     context: &Context,
     name: &str,
@@ -34,12 +34,12 @@ pub fn check_can_be_asked(
 
 fn cannot_ask(name: &str) -> CommandError {
     no_terminal(&format!("this needs a confirmation for {name}"))
-        .hint(format!("to go on: --confirm {}", shell_word(name)))
+        .hint(format!("confirm without a terminal: --confirm {}", shell_word(name)))
 }
 
-/// Something has to be asked, and nobody can be.
+/// A question has to be asked, and there is no terminal.
 pub fn no_terminal(what: &str) -> CommandError {
-    let text = format!("{what} and there is no terminal to ask on; nothing was changed");
+    let text = format!("{what}, and there is no terminal to ask on; nothing was changed");
     CommandError::new(FailureKind::NotConfirmed, text)
 }
 
@@ -59,8 +59,8 @@ pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<
     }
 }
 
-/// Prints once where the configuration and the manifest come from, where they are not built in: what
-/// is about to be confirmed depends on them.
+/// Prints once which configuration and manifest are in force, unless they are built in: the work to
+/// confirm depends on them.
 pub fn print_origins(context: &Context) {
     static PRINTED: AtomicBool = AtomicBool::new(false);
     if PRINTED.swap(true, Ordering::SeqCst) {
@@ -85,7 +85,7 @@ pub fn yes(context: &Context, question: &str, flag: &str) -> Result<(), CommandE
     yes_alone(context, question, flag)
 }
 
-/// The same, for what does not depend on the configuration.
+/// The same, for a question that does not depend on the configuration.
 pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), CommandError> {
     let prompter = context.ui.prompter();
     match tokio::task::block_in_place(|| prompter.yes(question)) {
@@ -94,6 +94,6 @@ pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), Co
             Err(CommandError::new(FailureKind::NotConfirmed, "declined; nothing was changed"))
         }
         Answer::CannotAsk => Err(no_terminal(&format!("{question} No answer was given"))
-            .hint(format!("to go on: {flag}"))),
+            .hint(format!("answer without a terminal: {flag}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! What every command works with.
+//! Holds what every command works with: settings, screen, interrupt.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::ui::Ui;
 #[derive(Clone)]
 pub struct Context {
     pub settings: Settings,
-    /// Why a configuration file is not in force, for the few commands that work all the same.
+    /// Why a configuration file is not in force, for the few commands that work without it.
     pub problem: Option<Arc<SettingsError>>,
     pub ui: Arc<Ui>,
     pub interrupt: Interrupt,
@@ -41,7 +41,7 @@ impl Context {
     /// The database on this machine, with libpq's defaults.
     ///
     /// # Errors
-    /// A configuration error where none is configured, or its URL cannot be used.
+    /// No local database is configured, or its URL cannot be used.
     pub fn local_database(&self) -> Result<DatabaseUrl, CommandError> {
         let hint = "set BCOPS_LOCAL_DATABASE_URL, or local.database_url in bcops.toml, for example to \
                     postgres:///site";
@@ -55,7 +55,7 @@ impl Context {
             ssl_mode: SslMode::Prefer,
         };
         DatabaseUrl::parse(configured.value.expose(), &defaults).map_err(|error| {
-            let text = format!("the local database's URL ({}) is not usable", configured.origin);
+            let text = format!("cannot use the URL of the local database ({})", configured.origin);
             CommandError::new(FailureKind::Configuration, text).with_cause(error).hint(hint)
         })
     }
@@ -79,7 +79,7 @@ impl Interrupt {
         Interrupt(receiver)
     }
 
-    /// The wish to stop, for a run that stops between its steps.
+    /// The same for a run, which stops between its steps.
     pub fn of_a_run(&self) -> runbook::Interrupt {
         runbook::Interrupt::new(self.0.clone())
     }
@@ -88,13 +88,13 @@ impl Interrupt {
     pub async fn pressed(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|interrupted| *interrupted).await.is_err() {
-            // Nobody is left who could press it.
+            // The sender is gone, so the key can no longer be pressed.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Does the work unless Ctrl-C comes first. The work is then dropped where it stands, so that
-    /// only work that can be dropped at any point may be given here.
+    /// Does the work unless Ctrl-C comes first. The work is then dropped where it stands, so give
+    /// only work that can be dropped at any point.
     pub async fn guard<T>(
         &self,
         work: impl Future<Output = Result<T, CommandError>>,

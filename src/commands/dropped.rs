@@ -1,5 +1,5 @@
-//! Members of JSON that went because nothing names them, in words. Names and counts
-//! only: what was in them is gone.
+//! Lists the members of JSON documents that were dropped because the manifest does not name them.
+//! Names and counts only: their values are gone.
 
 use crate::scrub::DroppedMember;
 use crate::words;
@@ -11,7 +11,7 @@ pub fn lines<'a>(members: impl IntoIterator<Item = &'a DroppedMember>) -> String
     }
     format!(
         "dropped: members of JSON documents that the manifest does not name\n{lines}       \
-         to have them drafted for it: bcops scrub-pii --manifest suggest\n"
+         draft rules for them: bcops scrub-pii --manifest suggest\n"
     )
 }
 

@@ -1,4 +1,4 @@
-//! What an audit saw, in words and for programs.
+//! Writes what an audit found, for people and programs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::events::{Event, Reporter};
 use crate::scrub::{AuditCount, UnreadValues, Verdict};
 use crate::words;
 
-/// A place that the audit saw something in, and what it makes of it.
+/// A place where the audit found something, and its verdict.
 #[derive(Serialize, JsonSchema)]
 pub struct Judged<'a, T> {
     #[serde(flatten)]
@@ -28,7 +28,7 @@ pub fn judged_unread(values: &[UnreadValues]) -> Vec<Judged<'_, UnreadValues>> {
     values.iter().map(|place| Judged { place, verdict: place.verdict }).collect()
 }
 
-/// The lines about an audit that found nothing wrong.
+/// The lines of an audit without findings.
 pub fn passed(audit: &[AuditCount]) -> String {
     let mut text = "audit: no e-mail address, telephone number, National Insurance number or postcode\n       \
                     outside published content and what the manifest allows\n"
@@ -45,7 +45,7 @@ pub fn passed(audit: &[AuditCount]) -> String {
     text
 }
 
-/// Warns of what was replaced in published content: the page shows it to everybody.
+/// Warns about values that were replaced in published content, because the live page shows them.
 pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
     for count in audit.iter().filter(|count| count.verdict == Verdict::Replaced) {
         let numbers = words::plural(count.count, &count.kind.to_string());
@@ -57,7 +57,7 @@ pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
     }
 }
 
-/// Warns of what may be personal data in places where nothing objects to it.
+/// Warns about values that may be personal data, in places where they are allowed.
 pub fn warn_of_doubts(context: &Context, audit: &[AuditCount]) {
     let mut places: BTreeMap<String, u64> = BTreeMap::new();
     for count in audit.iter().filter(|count| count.is_a_doubt()) {
@@ -73,7 +73,7 @@ pub fn warn_of_doubts(context: &Context, audit: &[AuditCount]) {
     let values = words::plural(total, "value");
     if total > 0 {
         context.ui.emit(Event::Warning(format!(
-            "{values} in loose writing may be personal data; look at {named}{more}"
+            "{values} in an unusual form may be personal data; check {named}{more}"
         )));
     }
 }

@@ -1,5 +1,5 @@
-//! The journal of what was done to databases: JSON lines with counts and names, and no value of any
-//! row.
+//! Writes the journal of what was done to databases: JSON lines with counts and names, without a
+//! value of any row.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), C
     })
 }
 
-/// Appends in one write and waits for the disk. Nobody else may read it.
+/// Appends in one write and waits for the disk. Only the user can read the file.
 fn write_line(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
     crate::private_folder::create(folder)?;
     let mut options = OpenOptions::new();

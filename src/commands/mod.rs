@@ -1,4 +1,4 @@
-//! One file or folder per command: its arguments come from `cli`, its work is here.
+//! Runs the commands: one file or folder each. Their arguments come from `cli`.
 
 pub mod addons;
 mod backup_file;
@@ -16,6 +16,7 @@ mod findings;
 mod generated;
 mod journal;
 pub mod media;
+pub mod password;
 pub mod pull_data;
 pub mod purge_cache;
 mod reason;
@@ -25,6 +26,7 @@ pub mod runs;
 pub mod schemas;
 pub mod scrub_pii;
 pub mod search;
+mod superusers;
 pub(crate) mod unfinished;
 mod unscrubbed;
 
@@ -39,14 +41,14 @@ use crate::cli::Command;
 use crate::failure::CommandError;
 use crate::json;
 
-/// What a command that did its work has to say.
+/// The result of a command that did its work.
 #[derive(Debug)]
 pub struct Outcome {
     /// For programs.
     pub result: Value,
     /// For people, on stdout.
     pub text: String,
-    /// 0, but where a finding is the result and not a failure.
+    /// 0, except where a finding is the result and not a failure.
     pub exit_code: u8,
 }
 
@@ -55,7 +57,7 @@ impl Outcome {
         Outcome { result: json::document(result), text: text.into(), exit_code: 0 }
     }
 
-    /// With the text that the result itself makes, so that the two say the same.
+    /// With the text that the result itself makes, so that both have the same content.
     pub fn of<T: Serialize + fmt::Display>(result: &T) -> Self {
         Outcome::done(result, result.to_string())
     }
@@ -67,8 +69,8 @@ impl Outcome {
 
 /// Runs the command.
 ///
-/// An adapter's error does not know which environment it came from: the commands that it names to
-/// mend things get the environment here.
+/// An adapter's error does not know its environment, so the commands in its hints get the name
+/// here.
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
     if command.uses_state_folder() {
         context.settings.check_state_folder()?;
@@ -87,6 +89,7 @@ async fn run_command(context: &Context, command: &Command) -> Result<Outcome, Co
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
         Command::PurgeCache(args) => purge_cache::run(context, args).await,
+        Command::Password(args) => password::run(context, args).await,
         Command::ResetStaging(args) => reset_staging::run(context, args).await,
         Command::Runs(args) => runs::run(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
@@ -96,7 +99,7 @@ async fn run_command(context: &Context, command: &Command) -> Result<Outcome, Co
         Command::Run(args) => dyno::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,
         Command::Config(args) => config::run(context, args),
-        Command::Completions(args) => generated::completions(args),
+        Command::Completions(args) => generated::completions(context, args),
         Command::Man(args) => generated::manual(context, args),
         Command::Doctor(args) => doctor::run(context, args).await,
     }

@@ -1,4 +1,4 @@
-//! Asks why personal data is needed. The reason goes on record.
+//! Asks why personal data is needed, and gives the reason to the journal.
 
 use crate::cli::reason::parse;
 use crate::commands::Context;
@@ -9,7 +9,7 @@ use crate::ui::Answer;
 /// The flag that answers the question.
 pub const FLAG: &str = "--i-need-personal-data REASON";
 
-/// Fails before anything is done where the question could not be answered later.
+/// Fails before any work where a later question could not be answered.
 pub fn check_can_be_asked(
     context: &Context,
     what: &str,
@@ -21,7 +21,7 @@ pub fn check_can_be_asked(
     }
 }
 
-/// The reason that was given with the flag, or that is typed now.
+/// The reason from the flag, or from the question.
 pub fn ask(context: &Context, what: &str, given: Option<&str>) -> Result<String, CommandError> {
     if let Some(reason) = given {
         return Ok(reason.to_owned());
@@ -36,10 +36,10 @@ pub fn ask(context: &Context, what: &str, given: Option<&str>) -> Result<String,
 }
 
 fn cannot_ask(what: &str) -> CommandError {
-    no_terminal(&format!("{what}: this needs a reason")).hint(format!("to continue: {FLAG}"))
+    no_terminal(&format!("{what}: this needs a reason")).hint(format!("give a reason: {FLAG}"))
 }
 
 fn missing(what: &str) -> CommandError {
-    let text = format!("{what}: this needs a reason, and no reason was given; nothing was changed");
-    CommandError::new(FailureKind::NotConfirmed, text).hint(format!("to continue: {FLAG}"))
+    let text = format!("{what}: this needs a reason, and none was given; nothing was changed");
+    CommandError::new(FailureKind::NotConfirmed, text).hint(format!("give a reason: {FLAG}"))
 }

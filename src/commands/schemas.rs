@@ -1,11 +1,11 @@
-//! What stands in `result` of each command's `--json`, for docs/json.md.
+//! Lists the schema of `result` in each command's `--json`, for docs/json.md.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    addons, backup_file, backups, config, doctor, dyno, generated, media, pull_data, purge_cache,
-    reset_staging, runs, scrub_pii, search,
+    addons, backup_file, backups, config, doctor, dyno, generated, media, password, pull_data,
+    purge_cache, reset_staging, runs, scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
@@ -28,6 +28,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("backups download ENV --no-scrub", schema::<backups::AsItIs>()),
         ("check ENV", schema::<ReportDocument>()),
         ("completions SHELL", schema::<generated::Completions>()),
+        ("completions --install", schema::<generated::Installed>()),
         ("config init", schema::<config::Written>()),
         ("config path", schema::<config::Files>()),
         ("config show", schema::<config::Shown>()),
@@ -35,6 +36,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("config untrust", schema::<config::Untrusted>()),
         ("doctor", schema::<doctor::Examined>()),
         ("man", schema::<generated::ManualPage>()),
+        ("password", schema::<password::PasswordSet>()),
         ("pull-media ENV, push-media ENV", schema::<media::Transfer>()),
         ("pull-data ENV", schema::<pull_data::Pulled>()),
         ("pull-data ENV --dry-run", schema::<pull_data::Planned>()),

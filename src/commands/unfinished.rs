@@ -1,4 +1,4 @@
-//! The unfinished run, which commands speak of before anything else.
+//! Finds the unfinished run of an environment, which commands report before anything else.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::reset::unfinished::{Unfinished, unfinished};
 use crate::reset::{ForgetsPlanning, open_repository, values_of_takeover};
 use crate::settings::Environment;
 
-/// Nobody waits longer for what is said beside the answer.
+/// How long a command waits for this report, which is not what the user asked for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// An unfinished run with what the app says of itself.
+/// An unfinished run with the state of its app.
 pub struct Found {
     pub unfinished: Unfinished,
     pub state: Option<AppState>,
@@ -30,11 +30,11 @@ pub struct Found {
 #[derive(Serialize, JsonSchema)]
 pub struct UnfinishedRun<'a> {
     run: &'a str,
-    /// What is so.
+    /// What is unfinished, in one sentence.
     sentence: String,
-    /// What to type.
+    /// The commands to type.
     hints: Vec<String>,
-    /// Whether it still holds its lock.
+    /// Whether the run still holds its lock.
     locked: bool,
 }
 
@@ -53,12 +53,12 @@ impl Found {
         self.unfinished.hints(Timestamp::now())
     }
 
-    /// The line that fixes it.
+    /// The commands that fix it, in one line.
     pub fn fix(&self) -> String {
         self.hints().join(", ")
     }
 
-    /// One line: what is so, and what to type.
+    /// One line: what is unfinished, and the commands to type.
     pub fn line(&self) -> String {
         format!("{}; {}", self.sentence(), self.fix())
     }
@@ -72,7 +72,7 @@ impl Found {
         }
     }
 
-    /// The values that a run begins with which takes this one over.
+    /// The first values of a run that takes this one over.
     fn values(&self) -> BTreeMap<&'static str, Value> {
         let before = self.unfinished.before();
         let state = self.state.as_ref();
@@ -81,8 +81,7 @@ impl Found {
     }
 }
 
-/// Looks for the unfinished run of an environment. `None` also where there is no clone to ask
-/// through.
+/// Looks for the unfinished run of an environment. `None` also without a clone to ask through.
 pub async fn look(
     context: &Context,
     environment: &Environment,
@@ -115,8 +114,7 @@ async fn look_at(
     Ok(all)
 }
 
-/// The same for a command that has another question to answer: what cannot be seen is not said, and
-/// nothing is waited for.
+/// The same for a command with another purpose: a failure is ignored, and the wait is short.
 pub async fn glance(context: &Context, environments: &[&Environment]) -> Vec<Found> {
     let is_in_clone = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
     if !is_in_clone && context.settings.git.url.is_none() {
@@ -135,8 +133,8 @@ pub async fn app_state(context: &Context, environment: &Environment) -> Option<A
     Some(AppState { maintenance, formation: heroku.formation(app).await.ok()? })
 }
 
-/// Before a reset: refuses while the lock is held, and gives what a run has to know that takes an
-/// unfinished one over. A reset that only looks is told, and goes on.
+/// Refuses a reset while the lock is held. Otherwise returns the values for a run that takes over
+/// an unfinished one. A dry run only warns.
 pub async fn before_reset(
     context: &Context,
     environment: &Environment,

@@ -1,7 +1,7 @@
 //! Remembers which databases of this machine were loaded without a scrub.
 //!
-//! Two records say so, and one is enough: a comment on the database itself, and a file in the state
-//! folder that is named after the server and the number of the database. A rename changes neither.
+//! There are two records, and one is enough: a comment on the database itself, and a file in the
+//! state folder, named after the server and the number of the database. A rename changes neither.
 
 use std::fs;
 use std::io;
@@ -16,10 +16,13 @@ use crate::private_folder;
 use crate::restore::databases::Databases;
 use crate::restore::unscrubbed::{Identity, unmark_own};
 
-/// Notes the new database before its first row comes. Without the note no row comes.
+/// Records the new database before its first row is loaded. Without the record no row is loaded.
 pub async fn mark_incoming(context: &Context, databases: &Databases) -> Result<(), CommandError> {
     let Some(identity) = databases.mark_incoming().await? else {
-        return Err(CommandError::new(FailureKind::Unexpected, "the new database is gone"));
+        return Err(CommandError::new(
+            FailureKind::Unexpected,
+            "cannot mark the new database: it is gone",
+        ));
     };
     forget_dropped(context, databases, &identity.server).await?;
     let line = json!({
@@ -37,19 +40,19 @@ pub async fn mark_incoming(context: &Context, databases: &Databases) -> Result<(
     })
 }
 
-/// Whether the database holds rows of real people as they are. One that does not exist does not.
+/// Whether the database holds unscrubbed rows of real people. A missing database holds none.
 pub async fn holds_personal_data(
     context: &Context,
     databases: &Databases,
     name: &str,
 ) -> Result<bool, CommandError> {
     let (marked, identity) = databases.mark_of(name).await?;
-    // A folder that cannot be looked into may hold the record.
+    // A folder that cannot be read may hold the record.
     let recorded = |identity| record(context, &identity).try_exists().unwrap_or(true);
     Ok(identity.is_some_and(|identity| marked || recorded(identity)))
 }
 
-/// Takes both records back once the database of this session was scrubbed and verified.
+/// Removes both records after this session's database was scrubbed and verified.
 pub async fn scrubbed(
     context: &Context,
     session: &Session,
@@ -60,8 +63,7 @@ pub async fn scrubbed(
     remove(record(context, &identity))
 }
 
-/// Removes the files of databases that are no longer there: a server may give the number of a
-/// dropped database to another one some day.
+/// Removes the files of dropped databases: a server may give their numbers to new databases.
 async fn forget_dropped(
     context: &Context,
     databases: &Databases,
@@ -95,7 +97,7 @@ fn record(context: &Context, identity: &Identity) -> PathBuf {
     folder(context).join(format!("{}-{oid}.json", file_stem(server)))
 }
 
-/// An address of a server may hold what cannot be in the name of a file.
+/// A server's address may hold characters that a file name cannot.
 fn file_stem(server: &str) -> String {
     server.chars().map(|one| if one.is_ascii_alphanumeric() { one } else { '_' }).collect()
 }

@@ -140,7 +140,7 @@ pub fn named(
 ) -> Result<Transfer, CommandError> {
     let app = &environment.app.value;
     let Some((transfer, of)) = backups.named(name) else {
-        return Err(unknown(app, name, backups));
+        return Err(unknown(environment, name, backups));
     };
     let database = &backups.database;
     match of {
@@ -189,11 +189,15 @@ pub fn named_and_complete(
 }
 
 /// The error for an unknown backup. It lists the existing backups.
-fn unknown(app: &str, name: &str, backups: &Backups) -> CommandError {
+fn unknown(environment: &Environment, name: &str, backups: &Backups) -> CommandError {
+    let app = &environment.app.value;
     let own = backups.own();
     let mut known: Vec<String> =
         own.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
     known.sort();
+    let near = words::did_you_mean(name, known.iter().map(String::as_str));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     CommandError::new(FailureKind::Usage, format!("{app} has no backup {name}; it has: {known}"))
+        .with_hints(near)
+        .hint(format!("bcops backups list {}", environment.name))
 }

@@ -115,11 +115,14 @@ impl From<MediaError> for CommandError {
             ),
             MediaError::NoFolder { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
-            MediaError::BadState { .. }
-            | MediaError::Gone { .. }
+            MediaError::BadState { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("move the file away, then run the same command again"),
+            MediaError::Disk { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("check the permissions and the free space, then run the same command again"),
+            MediaError::Gone { .. }
             | MediaError::Missing { .. }
-            | MediaError::Disk { .. }
-            | MediaError::BadListing { .. } => CommandError::wrap(FailureKind::Unexpected, error),
+            | MediaError::BadListing { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("run the same command again; if it fails again: bcops doctor"),
         }
     }
 }

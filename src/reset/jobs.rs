@@ -218,7 +218,7 @@ impl Reset {
             _ => {
                 let names: Vec<String> = found.iter().map(Transfer::name).collect();
                 let text = format!(
-                    "cannot tell which of the transfers {} this run started",
+                    "cannot find out which of the transfers {} this run started",
                     names.join(", ")
                 );
                 let error = CommandError::new(FailureKind::RemoteJob, text)

@@ -50,7 +50,7 @@ mod world;
 pub use answers::{Answers, ChosenBackup, MediaChoice, OpenAtEnd, Options, RestoreVia};
 pub use book::runbook;
 pub use closed::{Closed, Preset};
-pub use git::{InConflict, Preview, preview, refuse_replaced, short};
+pub use git::{InConflict, Preview, conflicting, preview, refuse_replaced, short};
 pub use guard::LookAgain;
 pub use lock::{OriginLock, SeenLock};
 pub use media::{MediaNumbers, NotCopied, media_left_behind, media_numbers};

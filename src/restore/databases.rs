@@ -394,6 +394,7 @@ impl From<DatabaseError> for CommandError {
             }
             DatabaseError::NothingToUndo { .. } | DatabaseError::NothingToDrop { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
+                    .hint("list the databases of your server: psql --list")
             }
             DatabaseError::NotOwner { ref name, ref role } => {
                 let (name, role) = (quote_identifier(name), quote_identifier(role));

@@ -14,7 +14,7 @@ use super::databases::DatabaseError;
 use super::omissions::Loss;
 use crate::activity::STALLED;
 use crate::adapters::postgres::quote_literal;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, FailureKind, Hint};
 use crate::scrub::personal_data;
 
 #[derive(Debug, Error)]
@@ -187,7 +187,8 @@ impl From<RestoreError> for CommandError {
                 );
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
-            RestoreError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error),
+            RestoreError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("make the backup without --inserts: pg_dump -Fc"),
             RestoreError::CannotLookBack { .. } => {
                 CommandError::wrap(FailureKind::Refused, error).hint("name the file instead of `-`")
             }
@@ -201,6 +202,7 @@ impl From<RestoreError> for CommandError {
             // Whatever the reason, the load has not shown that no personal data is left.
             RestoreError::Scrub(_) | RestoreError::Audit(_) => {
                 CommandError::wrap(FailureKind::PersonalData, error)
+                    .hint("check the manifest: bcops scrub-pii --manifest validate")
             }
             RestoreError::Framing(FramingError::RowTooLong { ref table, .. }) => {
                 let hint = format!("load without its rows: --exclude-data {}", table.short());
@@ -209,13 +211,21 @@ impl From<RestoreError> for CommandError {
             RestoreError::Stalled(_) => {
                 CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED)
             }
-            RestoreError::Archive(_)
-            | RestoreError::Source(_)
-            | RestoreError::Copy { .. }
+            RestoreError::Archive(ref reason) => {
+                let hints = reason.hints(None);
+                CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
+            }
+            RestoreError::Source(_)
             | RestoreError::RowCount { .. }
-            | RestoreError::Framing(_)
-            | RestoreError::Cycle { .. }
             | RestoreError::Incomplete(_)
+            | RestoreError::Framing(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(Hint::run(
+                    "run the same command again, or capture a fresh backup",
+                    "bcops backups capture",
+                ))
+            }
+            RestoreError::Copy { .. }
+            | RestoreError::Cycle { .. }
             | RestoreError::After { .. }
             | RestoreError::PartEnded => CommandError::wrap(FailureKind::Unexpected, error),
         }

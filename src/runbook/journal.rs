@@ -198,13 +198,15 @@ impl Durable for File {
 impl From<JournalError> for CommandError {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error),
+            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("use the configuration that the run began with: bcops config show"),
             JournalError::Version { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("use the bcops that began the run"),
-            JournalError::Write { .. }
-            | JournalError::Read { .. }
-            | JournalError::Broken
-            | JournalError::Unclean { .. }
+            JournalError::Write { .. } | JournalError::Read { .. } | JournalError::Broken => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+                    .hint("check the state folder and the free space on its disk: bcops doctor")
+            }
+            JournalError::Unclean { .. }
             | JournalError::Damaged { .. }
             | JournalError::Gap { .. }
             | JournalError::NoBeginning => CommandError::wrap(FailureKind::Unexpected, error),

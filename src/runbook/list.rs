@@ -371,7 +371,10 @@ impl From<RunbookError> for CommandError {
     fn from(error: RunbookError) -> Self {
         match error {
             RunbookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
-            RunbookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            RunbookError::Unbracketed { ref inner, ref around } => {
+                let hint = format!("skip both, or neither: --skip {inner} --skip {around}");
+                CommandError::wrap(FailureKind::Refused, error).hint(hint)
+            }
             RunbookError::Twice { .. } | RunbookError::Reference { .. } => {
                 CommandError::wrap(FailureKind::Unexpected, error)
             }

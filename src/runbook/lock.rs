@@ -212,7 +212,8 @@ impl From<LockError> for CommandError {
                 let hints = held_by(holder);
                 CommandError::wrap(FailureKind::Locked, error).with_hints(hints)
             }
-            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error),
+            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("see how the runs stand: bcops runs list"),
             LockError::NotThere { .. } => {
                 CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
             }
@@ -220,7 +221,8 @@ impl From<LockError> for CommandError {
                 let hint = format!("once you are sure that no reset is running: {removal}");
                 CommandError::wrap(FailureKind::Locked, error).hint(hint)
             }
-            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("check git and its remotes: bcops doctor"),
         }
     }
 }

@@ -282,8 +282,11 @@ impl From<PlanError> for CommandError {
                 CommandError::wrap(FailureKind::Configuration, error)
                     .hint("make a new plan and read it: --plan-out FILE")
             }
-            PlanError::Write { .. } | PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
+            PlanError::Write { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("name a file in a folder that you may write to: --plan-out FILE"),
+            PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("write a plan first: bcops reset-staging --plan-out FILE")
             }
         }
     }

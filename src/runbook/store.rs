@@ -15,13 +15,14 @@ use super::journal::{FILE_NAME, Journal, JournalError};
 use super::run_id::RunId;
 use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
+use crate::words::did_you_mean;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
     #[error("cannot use the folder of runs {}", .path.display())]
     Folder { path: PathBuf, source: io::Error },
     #[error("there is no run {given}")]
-    Unknown { given: String },
+    Unknown { given: String, likely: Option<String> },
     #[error("{given} matches several runs: {}", names(.matches))]
     Ambiguous { given: String, matches: Vec<RunId> },
     #[error("cannot use the run {run}: another process on this machine is working on it")]
@@ -245,9 +246,10 @@ impl Runs {
     /// The one run whose name begins with the given text.
     pub fn find(&self, given: &str) -> Result<RunId, StoreError> {
         let mut matches = self.names()?;
+        let likely = did_you_mean(given, matches.iter().map(RunId::as_str));
         matches.retain(|name| !given.is_empty() && name.as_str().starts_with(given));
         match matches.as_slice() {
-            [] => Err(StoreError::Unknown { given: given.to_owned() }),
+            [] => Err(StoreError::Unknown { given: given.to_owned(), likely }),
             [one] => Ok(one.clone()),
             _ => Err(StoreError::Ambiguous { given: given.to_owned(), matches }),
         }
@@ -257,11 +259,18 @@ impl Runs {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unknown { .. } => {
+            StoreError::Unknown { ref likely, .. } => {
+                let likely = likely.clone();
+                let error = CommandError::wrap(FailureKind::Usage, error).with_hints(likely);
+                error.hint("bcops runs list")
+            }
+            StoreError::Ambiguous { .. } => {
                 CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
             }
-            StoreError::Ambiguous { .. } => CommandError::wrap(FailureKind::Usage, error),
-            StoreError::Busy { .. } => CommandError::wrap(FailureKind::Locked, error),
+            StoreError::Busy { ref run } => {
+                let hint = format!("see how far it is: bcops runs show {run}");
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+            }
             StoreError::Folder { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("point BCOPS_STATE_DIR at a folder that you can write to"),
             StoreError::Journal { source, .. } => source.into(),

@@ -11,6 +11,7 @@ use super::rules::{
 };
 use super::{foreign_keys, revisions, suspicious_names, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
+use crate::words::did_you_mean;
 
 /// Goes through all tables of a schema and collects what does not fit.
 pub(super) struct Checks<'a> {
@@ -51,7 +52,8 @@ impl<'a> Checks<'a> {
                 column: None,
                 place: None,
                 problem: format!("the manifest has no policy `{}`", self.policy),
-                fix: format!("choose one of {}", known.join(", ")),
+                fix: did_you_mean(self.policy, known.iter().copied())
+                    .unwrap_or_else(|| format!("choose one of {}", known.join(", "))),
             });
             return;
         }

@@ -6,7 +6,7 @@ use super::Difference;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::adapters::postgres::PostgresError;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, FailureKind, Hint};
 
 #[derive(Debug, Error)]
 pub enum SearchError {
@@ -76,7 +76,8 @@ impl From<SearchError> for CommandError {
                 .hint("read the command's output above, then run the command again"),
             SearchError::NothingToCompare => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("set search.indices in bcops.toml: which rows each index holds"),
-            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
+            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error)
+                .hint(Hint::run("check the index", "bcops search status")),
         }
     }
 }

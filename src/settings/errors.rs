@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::Settings;
 use super::trust::StoreError;
 use crate::failure::{CommandError, FailureKind};
-use crate::words::shell_word;
+use crate::words::{did_you_mean, shell_word};
 
 #[derive(Debug, Error)]
 pub enum SettingsError {
@@ -155,13 +155,17 @@ fn hints(error: &SettingsError) -> Vec<String> {
             "set protected = true for the environment that must never be written to, usually production"
                 .to_owned(),
         ],
-        SettingsError::Unreadable { .. }
-        | SettingsError::Syntax { .. }
-        | SettingsError::UnknownKey { .. }
+        SettingsError::UnknownEnvironment { name, known } => {
+            let near = did_you_mean(name, known.split(", "));
+            vec![near.unwrap_or_else(|| "bcops config show   # lists the environments".to_owned())]
+        }
+        SettingsError::UnknownKey { .. }
         | SettingsError::WrongType { .. }
-        | SettingsError::BadValue { .. }
-        | SettingsError::NoApp { .. }
-        | SettingsError::Protected { .. }
-        | SettingsError::UnknownEnvironment { .. } => Vec::new(),
+        | SettingsError::BadValue { .. } => {
+            vec!["bcops config init --template known-keys.toml   # writes every key with its meaning".to_owned()]
+        }
+        SettingsError::NoApp { environment } => vec![format!("set environments.{environment}.app in bcops.toml")],
+        SettingsError::Unreadable { .. } => vec!["bcops config path   # lists the files that are read".to_owned()],
+        SettingsError::Syntax { .. } | SettingsError::Protected { .. } => Vec::new(),
     }
 }

@@ -19,6 +19,9 @@ pub enum Answer<T> {
     CannotAsk,
 }
 
+/// How many lines of a list to pick from are shown at once.
+const MOST_LINES: usize = 15;
+
 /// How often a question is asked again when its answer cannot be used.
 pub const TRIES: usize = 3;
 
@@ -157,6 +160,24 @@ impl Prompter {
                 Answer::Declined
             }
             Ok(_) => Answer::Given(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+
+    /// Lets the user pick any number of lines. Esc is a no.
+    pub fn several(&self, question: &str, lines: &[String]) -> Answer<Vec<usize>> {
+        if !self.can_ask() {
+            return Answer::CannotAsk;
+        }
+        let _asking = Asking::begin();
+        let lines: Vec<String> = lines.iter().map(|line| for_screen(line).into()).collect();
+        let picked = dialoguer::MultiSelect::new()
+            .with_prompt(for_screen(question))
+            .items(&lines)
+            .max_length(MOST_LINES)
+            .interact_opt();
+        match picked {
+            Ok(Some(picked)) => Answer::Given(picked),
+            Ok(None) | Err(_) => Answer::Declined,
         }
     }
 

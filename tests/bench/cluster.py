@@ -1,4 +1,4 @@
-"""Runs a temporary Postgres cluster with the default configuration, fsync included, for the benchmarks."""
+"""Starts a temporary Postgres cluster in its stock configuration, fsync included."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ import time
 
 
 def programs():
-    """Finds the folder of initdb, postgres and the clients. Prefers the newest version."""
+    """The folder of initdb, postgres and the clients, newest version first."""
     chosen = os.environ.get("BCOPS_PG_BINDIR")
     installed = sorted(glob.glob("/usr/lib/postgresql/*/bin"),
                        key=lambda path: int(path.split("/")[4]), reverse=True)
@@ -40,7 +40,7 @@ class Cluster:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        # Ctrl-C must reach this program first, which then ends the server.
+        # Ctrl-C must reach this program first, which then stops the server.
         self.process = subprocess.Popen(
             [f"{self.bin}/postgres", "-D", data, "-p", str(self.port), "-k", self.directory,
              "-c", "listen_addresses=127.0.0.1"],

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Compares rewriting a backup file with two lower bounds, in alternation: `pg_restore -f -` into
-`wc -c`, which reads the archive, and `pigz -p1 -1` of the same SQL, which compresses it.
+"""Compares the rewriting of a backup file with its two bounds, in alternation: `pg_restore -f -`
+into `wc -c`, which reads the archive, and `pigz -p1 -1` of the same SQL, which compresses it.
 
 Prints a Markdown table of medians. The program is any command that takes the names of the archive
-and of the file to create. The file of the previous round is removed before each run. Needs Linux,
-Python 3.9, pg_restore and pigz (or gzip).
+and of the new file, which is deleted before each run. Needs Linux, Python 3.9, pg_restore and pigz
+(or gzip).
 """
 
 import argparse
@@ -32,7 +32,7 @@ def arguments():
 
 
 def measure(command):
-    """Runs a shell command, which must succeed. Returns its wall seconds and CPU seconds."""
+    """Wall seconds and CPU seconds of a shell command, which must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], stdout=subprocess.DEVNULL,

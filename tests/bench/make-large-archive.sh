@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the archive of the benchmark from its generator: a database of about 1 GB on disk, which
-# takes a few minutes, dumped as Heroku dumps: custom format, gzip, through a pipe.
+# Makes the benchmark's archive from its generator, in a few minutes: a database of about 1 GB on disk,
+# dumped the way Heroku does it (custom format, gzip, through a pipe).
 #
 # usage: PGHOST=... PGPORT=... PGUSER=... make-large-archive.sh DATABASE.SQL ARCHIVE
-# Uses the server in libpq's environment variables, and leaves nothing on it.
+# libpq's environment variables name the server. The script removes the database afterwards.
 set -euo pipefail
 
 generator=${1:?usage: make-large-archive.sh DATABASE.SQL ARCHIVE}

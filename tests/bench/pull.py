@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares `bcops pull-data` with pg_restore: same archive, same server and same links, in one run
-and in alternation. Each run loads into a new database, and each result is checked.
+"""Compares `bcops pull-data` with pg_restore: same archive, server and links, in alternation. Each run
+loads into a fresh database, and each result is checked.
 
 Prints a Markdown table (also into target/bench/). Needs Linux, Python 3.9, curl and bash.
 """
@@ -31,7 +31,7 @@ RESTORE = f"pg_restore --no-owner --no-acl --exit-on-error -d {DATABASE}"
 BCOPS = "{bcops} --no-input --json pull-data {source} --yes --allow-old --no-keep-previous"
 UNSCRUBBED = "--no-scrub --i-need-personal-data 'benchmark on made-up data'"
 
-# On a link, {url} is the archive's address; {partial} is where a peer puts what it downloads.
+# On a link, {url} is the archive's address, and {partial} the file that a peer downloads to.
 FILE_CASES = {
     "pg_restore -j1 FILE": RESTORE + " {archive}",
     "pg_restore -j2 FILE": RESTORE + " -j2 {archive}",
@@ -68,14 +68,14 @@ def arguments():
 
 
 def busy_seconds():
-    """Returns the CPU seconds of the whole machine, including this benchmark's server."""
+    """Reads the CPU seconds of the whole machine, this benchmark's server included."""
     with open("/proc/stat") as stat:
         user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, stat.readline().split()[1:])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(process):
-    """Returns the current memory of a process and its descendants."""
+    """Reads the present memory of a process and its descendants."""
     total = 0
     try:
         with open(f"/proc/{process}/statm") as statm:
@@ -88,14 +88,14 @@ def resident_bytes(process):
 
 
 def measure(command, environment):
-    """Runs a shell command. Measures CPU and memory of the command and its descendants."""
+    """Runs a shell command. CPU and memory include all processes that it starts."""
     peak = 0
     with tempfile.TemporaryFile() as said:
         before = busy_seconds()
         started = time.monotonic()
         process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], env=environment,
                                    stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        # The kernel's figure for a child is never less than this program's own size at the fork.
+        # The kernel's figure for a child is at least what this program had at the fork: sample instead.
         watched = threading.Event()
 
         def watch():
@@ -132,7 +132,7 @@ def row_counts(cluster, database):
 
 
 def expectations(cluster, archive):
-    """Returns the rows after a plain restore, and the rows that the manifest keeps of them."""
+    """Counts the rows of a plain restore, and those that the manifest keeps."""
     cluster.psql("postgres", f"CREATE DATABASE {REFERENCE} TEMPLATE template0")
     subprocess.run(RESTORE.replace(DATABASE, REFERENCE) + f" -j2 {archive}", shell=True, check=True,
                    env=cluster.environment())
@@ -232,7 +232,7 @@ def main():
                     if not options.only or any(part in name for part in options.only.split("|"))]
             for link, name, _ in plan:
                 results.setdefault((link, name), [])
-            # Every other round runs backwards, so the order does not favour one program.
+            # Every other round runs backwards, so no case always comes first.
             for link, name, command in reversed(plan) if number % 2 else plan:
                 values = {"bcops": options.bcops, "archive": options.archive, "host": hosts[link],
                           "url": hosts[link] + server.STORE_PATH,

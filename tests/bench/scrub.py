@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares `bcops scrub-pii` with a hand-written SQL script, and its audit with one regular
-expression per column, on a restored dump: in one run, in alternation, each time on a new copy.
+"""Compares `bcops scrub-pii` with a hand-written SQL script, and its audit with one regular expression
+for each column, on a restored dump. The cases alternate, each on a fresh copy.
 
 Prints a Markdown table. Needs Linux and Python 3.9.
 """
@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SOURCE, COPY = "bench_source", "bench_copy"
 
-# Typical patterns for e-mail addresses, telephone and NI numbers and postcodes.
+# Simple patterns for e-mail addresses, telephone and NI numbers and postcodes.
 PATTERNS = [
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"(\+44|\m0)[0-9() -]{8,13}\d\M",
@@ -46,7 +46,7 @@ def arguments():
 
 
 def timed(command, environment, expected=(0,)):
-    """Returns the wall seconds and the CPU seconds of the client."""
+    """Measures wall seconds, and CPU seconds of the client."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -99,7 +99,7 @@ def main():
 
 
 def server_columns(server, options):
-    """Restores the dump. Returns one statement for each column and pattern."""
+    """Restores the dump, and returns one statement for each column and pattern."""
     server.psql("postgres", f"CREATE DATABASE {SOURCE}")
     server.psql(SOURCE, "CREATE SCHEMA IF NOT EXISTS heroku_ext")
     subprocess.run(["pg_restore", "-j2", "--no-owner", "--no-acl", "-d", SOURCE, options.dump],

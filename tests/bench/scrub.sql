@@ -1,5 +1,5 @@
--- What bcops' manifest does under the policy `local`, written by hand for one version of one site.
--- `scrub-pii` is compared with it. It checks nothing.
+-- Does the work of bcops' manifest under the policy `local`, written by hand for one version of one
+-- site. `scrub-pii` is compared with it. It checks nothing.
 BEGIN;
 TRUNCATE blogs_blogalertsubscription, database_cache, django_admin_log, django_session,
   feedback_feedbackcomment, postgres_search_indexentry, recruitment_jobalertsubscription,

@@ -1,7 +1,7 @@
-"""The server of the benchmark: a backup store with a given rate, and the parts of Heroku's two APIs
-that `bcops pull-data production` needs to find the one backup.
+"""Serves the benchmark's backup at a given rate, with the part of Heroku's two APIs that
+`bcops pull-data production` needs to find it.
 
-The server runs in a separate process, so that it shares nothing with the measured program.
+A server runs in its own process, so it does not slow the measured program.
 """
 
 import json
@@ -22,7 +22,7 @@ STORE_PATH = "/store/b001.dump"
 
 
 class Link:
-    """A rate that all connections share: each block of bytes waits for its turn."""
+    """Shares a rate among all connections: each slice of bytes waits for its turn."""
 
     def __init__(self, bytes_per_second):
         self.rate = bytes_per_second
@@ -185,7 +185,7 @@ def run(archive, rate, port_sender):
 
 
 def start(archive, rate):
-    """Starts a server that sends this many bytes per second (None: no limit). Returns its URL."""
+    """Starts a server with that many bytes a second (None: no limit), and returns its URL."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=run, args=(archive, rate, sender), daemon=True)
     process.start()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs many pulls and resets in the sandbox of `make rehearse`. After each run, checks whether it left
-anything behind: memory, databases, sessions, temporary files, locks, refs, processes.
+"""Runs pulls and resets one after another in the sandbox of `make rehearse`. After each it checks that
+nothing stays: memory, databases, sessions, temporary files, locks, refs, processes.
 
     cargo build --bins --example sandbox
     target/debug/examples/sandbox -- "$PWD/tests/bench/soak.py" --pulls 100 --resets 20
 
-The sandbox provides the servers, an operator's clone as the working directory, and `bcops` in PATH.
-Needs Linux and Python 3.9. Prints a line for each run: its time, its memory and what it left behind.
-Exits with 1 if a run left anything behind, or if memory grew by more than 10 % plus 2 MB.
+The sandbox provides servers, an operator's clone as the working directory, and `bcops` in PATH. Needs
+Linux and Python 3.9. Prints a line for each run. The exit code is 1 if something stays that should not, or
+if memory grows by more than a tenth (and 2 MB).
 """
 
 import argparse
@@ -54,7 +54,7 @@ def git_refs(*arguments):
 
 
 def children():
-    """Returns this process's children. Processes that a run left behind become its children."""
+    """Finds processes that a run left: they become children of this one."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -63,7 +63,7 @@ def children():
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        # A zombie has ended, and only waits to be reaped.
+        # A zombie has ended and only waits to be reaped.
         if int(fields[1]) == os.getpid() and fields[0] != "Z":
             found.append(entry.name)
     return found
@@ -86,7 +86,7 @@ class Soak:
         self.problems = []
 
     def run(self, arguments):
-        """Returns the seconds and the peak memory in megabytes."""
+        """Returns seconds and the peak of memory in megabytes."""
         environment = dict(os.environ, TMPDIR=self.temporary)
         log = Path(self.temporary).with_suffix(".log")
         with open(log, "w") as output:
@@ -104,7 +104,7 @@ class Soak:
         return seconds, usage.ru_maxrss / 1024
 
     def left(self):
-        """Returns what exists now, except for journals, so that it can be compared."""
+        """Lists everything except journals, to compare it later."""
         names = "SELECT datname FROM pg_database ORDER BY 1"
         sessions = (
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
@@ -116,7 +116,7 @@ class Soak:
             "local sessions": psql("postgres", sessions),
             "sessions at Heroku": psql(self.heroku, sessions),
             "temporary files": files_below(self.temporary),
-            # Each run's and each bucket's folder keeps an empty lock file.
+            # The folder of each run and each bucket keeps its lock file on purpose.
             "locks in the state folder": [
                 one
                 for one in files_below(self.state)
@@ -136,7 +136,7 @@ class Soak:
             reap()
             memory.append(peak)
             now = self.left()
-            # The first run may leave the old database, which each later run replaces.
+            # The first run leaves the old database, which each later run replaces.
             expected = expected or now
             changed = [f"{key}: {expected[key]} became {now[key]}" for key in now if now[key] != expected[key]]
             for key in ("temporary files", "refs of the clone", "refs of the origin", "processes"):
@@ -148,9 +148,9 @@ class Soak:
             return
         quarter = max(count // 4, 2)
         first, last = statistics.median(memory[:quarter]), statistics.median(memory[-quarter:])
-        print(f"{name}: {first:.1f} MB in the first quarter, {last:.1f} MB in the last, {max(memory):.1f} MB at most")
+        print(f"{name}: {first:.1f} MB at first, {last:.1f} MB at last, {max(memory):.1f} MB at most")
         if last > first * 1.1 + 2:
-            self.problems.append(f"{name}: memory grew from {first:.1f} to {last:.1f} MB")
+            self.problems.append(f"{name}: memory has grown from {first:.1f} to {last:.1f} MB")
 
 
 def main():
@@ -173,7 +173,7 @@ def main():
     soak.series("reset", options.resets, reset)
     journals = files_below(soak.state)
     print(f"state folder: {len(journals)} files, {sum((soak.state / one).stat().st_size for one in journals) >> 10} kB")
-    print("\n".join(soak.problems) or "nothing was left behind")
+    print("\n".join(soak.problems) or "nothing was left")
     sys.exit(1 if soak.problems else 0)
 
 

@@ -1,6 +1,5 @@
 //! Tests bad buckets: never a wrong file, never a deletion after an incomplete listing, an end
-//! within seconds, and the right exit code. The rows are those of the comparison in
-//! `docs/media.md`.
+//! within seconds, and the right exit code.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -86,10 +86,10 @@ fn a_resource_that_cannot_be_compared_is_refused() {
 fn nothing_is_copied_onto_itself() {
     let world = world();
     let run = ["push-media", "staging", "--from", "staging", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.heroku.set_config_var("buckinghamshire-dev", "AWS_STORAGE_BUCKET_NAME", STAGING);
     let run = ["push-media", "staging", "--from", "dev", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.assert_nothing_written();
 }
 

@@ -171,7 +171,7 @@ fn a_local_server_that_dies_is_reported() {
     sleep(Duration::from_millis(300));
     drop(cluster);
     let started = Instant::now();
-    let run = run.finish().says(&["could not be dropped"]);
+    let run = run.finish().says(&["cannot drop the half-filled database"]);
     assert!([Some(1), Some(3)].contains(&run.code), "{}", run.printed());
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }

@@ -12,6 +12,7 @@ mod guards;
 mod large_rows;
 mod late;
 mod many_tables;
+mod password;
 mod privacy;
 mod properties;
 mod skipped;
@@ -268,8 +269,11 @@ fn a_password_lets_only_superusers_log_in() {
         "SELECT string_agg(username, ', ' ORDER BY username COLLATE \"C\") FROM users_user \
          WHERE is_superuser",
     );
-    let line = format!("the password was given to: {superusers}");
+    let line = format!("set the password of: {superusers}");
     assert!(run.stdout.contains(&line), "`{line}`:\n{}", run.printed());
+    let first = superusers.split(',').next().expect("a name");
+    let next = format!("next: log in as {first}, with the password that you set");
+    assert!(run.stdout.contains(&next), "`{next}`:\n{}", run.printed());
     let form = r"^pbkdf2_sha256\$[0-9]+\$[0-9a-f]{32}\$[A-Za-z0-9+/]{43}=$";
     let sql = format!(
         "SELECT count(*) FILTER (WHERE is_superuser AND password ~ '{form}'), \

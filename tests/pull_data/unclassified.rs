@@ -149,7 +149,7 @@ fn at_a_terminal_it_asks_and_no_answer_means_no() {
     let world = world("CREATE TABLE patient (id int); INSERT INTO patient VALUES (1);");
     for (answer, code) in [("no", 9), ("", 9), ("yes", 0)] {
         let mut terminal = world.bcops.start_on_terminal(&PULL);
-        terminal.wait_for("Load without them?");
+        terminal.wait_for("Load these empty?");
         terminal.type_line(answer);
         let (ended, screen) = terminal.finish();
         assert_eq!(ended, Some(code), "{answer}: {screen}");

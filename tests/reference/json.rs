@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 const BEGINNING: &str = "# What `--json` prints\n\n\
     Made by `make docs` from the types of the results. With `--json` every command prints exactly one document on\n\
-    standard output, whatever happens. The exit code is the same with and without it. New fields may come, and none\n\
-    goes or changes its type without a new `schema_version`. In the examples, texts and numbers only show the form.\n\n";
+    standard output, also when it fails. The exit code stays the same. New fields can be added; a field is removed or\n\
+    changes its type only with a new `schema_version`. Texts and numbers in the examples are made up.\n\n";
 
 /// The page.
 pub fn page() -> String {

@@ -249,3 +249,44 @@ fn an_old_backup_is_asked_about() {
     assert_eq!(code, Some(5), "{screen}");
     assert_untouched(&world, &before);
 }
+
+/// The list to pick from shows who wrote each branch and how old it is, and marks conflicts.
+#[test]
+fn branches_can_be_picked_from_a_list_that_typed_words_narrow() {
+    let world = World::new();
+    let before = world.staging();
+    let mut terminal = at_question(&world, 0);
+    assert!(terminal.text().contains("CONFLICTS with master)"), "{}", terminal.text());
+    // A slip in a name is answered with the name that is near.
+    terminal.type_line("feature/foter");
+    terminal.wait_for("did you mean feature/footer?");
+    terminal.wait_for_nth(QUESTIONS[0], 2);
+    // A word that is a part of names shows those branches only.
+    terminal.type_line("foot");
+    terminal.wait_for("[ ] feature/footer");
+    assert!(!terminal.text().contains("[ ] feature/search-page"), "{}", terminal.text());
+    terminal.press(b"\x1b");
+    terminal.wait_for("nothing was picked");
+    // Enter alone shows all that can be merged.
+    terminal.wait_for_nth(QUESTIONS[0], 3);
+    terminal.type_line("");
+    terminal.wait_for("[ ] feature/search-page");
+    terminal.press(b" ");
+    terminal.wait_for("[x] ");
+    terminal.press(b"\r");
+    terminal.wait_for(QUESTIONS[1]);
+    terminal.interrupt();
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(130), "{screen}");
+    assert_cursor_is_shown(&screen);
+
+    // Ctrl-C at the list changes nothing, and gives the terminal back.
+    let mut terminal = at_question(&world, 0);
+    terminal.type_line("");
+    terminal.wait_for("[ ] feature/search-page");
+    terminal.press(b"\x03");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(130), "{screen}");
+    assert_cursor_is_shown(&screen);
+    assert_untouched(&world, &before);
+}

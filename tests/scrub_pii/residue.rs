@@ -118,7 +118,7 @@ fn a_file_that_remains_is_reported() {
         "ALTER TABLE person OWNER TO postgres; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
     ));
     let run = scrub(&world, &["--yes", "--vacuum", "--json"]);
-    let run = run.fails(1, &["the files of 1 table are the old ones", "VACUUM FULL"]);
+    let run = run.fails(1, &["cannot rewrite the files of 1 table", "VACUUM FULL"]);
     assert_eq!(run.json()["result"]["deleted"], 0, "the scrub itself is told in full");
     world.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
@@ -139,8 +139,8 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 fn scrub_beside(world: &World, database: &str) -> Run {
     let mut run = scrub(world, &["--yes", "--vacuum", "--statement-timeout", "1s"]);
     for _ in 0..60 {
-        let waits_for_another = run.stderr.contains("may still see the rows of before")
-            && !run.stderr.contains(database);
+        let waits_for_another =
+            run.stderr.contains("may still see the old rows") && !run.stderr.contains(database);
         if !waits_for_another {
             break;
         }
@@ -162,8 +162,8 @@ fn rows_that_another_transaction_may_see_are_waited_for() {
         let holder = Holder::hold(whose, sql);
         world.psql("UPDATE person SET name = 'Ann Canary ' || id");
         let run = scrub_beside(&world, &whose.target);
-        let told = ["the database is scrubbed", "may still see the rows of before", &whose.target];
-        run.fails(1, &told).says(&["pg_terminate_backend", "run the same again"]);
+        let told = ["the database is scrubbed", "may still see the old rows", &whose.target];
+        run.fails(1, &told).says(&["pg_terminate_backend", "run the same command again"]);
         assert!(!world.psql("SELECT string_agg(name, ' ') FROM person").contains("Canary"));
         assert!(holds(&file_of(&world, "person"), "Ann Canary"), "there is nothing to wait for");
         holder.commit();
@@ -188,7 +188,7 @@ fn the_reason_why_a_file_remains_holds_no_value() {
          AS 'SELECT $1::int'",
     );
     let run = scrub(&world, &["--yes", "--vacuum"]);
-    let run = run.fails(1, &["person could not be rewritten: invalid input syntax", "22P02"]);
+    let run = run.fails(1, &["cannot rewrite the files of person: invalid input syntax", "22P02"]);
     assert!(!run.printed().contains("of-somebody"), "{}", run.printed());
 }
 

@@ -35,7 +35,7 @@ fn a_file_is_trusted_as_it_was_shown() {
     assert_eq!(mode(&records[0].path()), 0o600);
     let record = fs::read_to_string(records[0].path()).expect("a record");
     assert!(!record.contains("db-password"), "{record}");
-    assert!(bcops.run(&["config", "trust"]).exits(0).stdout.contains("trusted already"));
+    assert!(bcops.run(&["config", "trust"]).exits(0).stdout.contains("is already trusted"));
     assert!(bcops.run(&["config", "path"]).exits(0).stdout.contains("# trusted"));
 
     bcops.write("bcops.toml", &format!("{OWN_SITE}[git]\nremote = \"evil\"\n"));
@@ -151,7 +151,8 @@ fn help_and_everything_about_the_configuration_work_without_trust() {
     assert!(bcops.run(&["pull-live-data", "--help"]).exits(0).stdout.contains("live"));
     bcops.run(&["completions", "bash"]).exits(0);
     bcops.run(&["man"]).exits(0);
-    let shown = bcops.run(&["config", "show"]).exits(0).says(&["bcops.toml", "nothing of it"]);
+    let shown =
+        bcops.run(&["config", "show"]).exits(0).says(&["bcops.toml", "none of its settings"]);
     assert!(shown.stdout.contains("# not in force: environments.live.app"), "{}", shown.stdout);
     assert!(shown.stdout.contains("environments.production.app"), "{}", shown.stdout);
     assert!(shown.stdout.parse::<toml::Table>().is_ok(), "{}", shown.stdout);
@@ -198,7 +199,7 @@ fn a_file_that_was_just_written_is_trusted() {
     }
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
-    assert!(screen.contains("is written and trusted"), "{screen}");
+    assert!(screen.contains("wrote and trusted"), "{screen}");
     assert!(shows_live(&bcops));
 }
 

@@ -1,7 +1,6 @@
--- The database of a library's site, for rehearsals: a project as `wagtail start` makes it (Django 4.2,
--- Wagtail 7.0), with an app for events and one for a contact form, migrated for Postgres, filled
--- with made-up rows and written by pg_dump. Personal data bears the marks of the sample site in
--- tests/site/: surnames ending in -Canary, addresses at canary.example, numbers 07700 900nnn.
+-- The database of a library's site, for rehearsals: a `wagtail start` project (Django 4.2, Wagtail 7.0)
+-- with an app for events and one for a contact form, filled with made-up rows and written by pg_dump.
+-- Personal data has the marks of the sample site in tests/site/: surnames ending in -Canary, addresses at canary.example, numbers 07700 900nnn.
 SET client_min_messages = warning;
 SELECT pg_catalog.set_config('search_path', '', false);
 CREATE TABLE public.auth_group (

@@ -1,4 +1,4 @@
--- What makes a copy of the library's database into that of its preview site of some months ago.
+-- Turns a copy of the library's database into its preview site's of some months ago.
 
 SET client_min_messages = warning;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::holder::Holder;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, FailureKind, Hint};
 
 #[derive(Debug, Error)]
 pub enum GitError {
@@ -204,7 +204,8 @@ impl From<GitError> for CommandError {
             | GitError::Authentication { .. }
             | GitError::NoSuchRepository { .. }
             | GitError::NoSuchBranch { .. }
-            | GitError::Temporary { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            | GitError::Temporary { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("check git, the clone and its remotes: bcops doctor"),
             GitError::NoIdentity { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("git config --global user.email you@example.org && git config --global user.name 'Your Name'")
                 .hint("in CI set GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL"),
@@ -215,6 +216,7 @@ impl From<GitError> for CommandError {
             }
             GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
                 CommandError::wrap(FailureKind::Locked, error)
+                    .hint("see who holds the lock: bcops doctor")
             }
             GitError::LeaseRejected { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("look at what was pushed, then run the command again"),
@@ -222,19 +224,26 @@ impl From<GitError> for CommandError {
             | GitError::HookDeclined { .. }
             | GitError::ShallowNotAllowed { .. }
             | GitError::Refused { .. }
-            | GitError::Submodule { .. }
-            | GitError::NotLocked { .. } => CommandError::wrap(FailureKind::Refused, error),
-            GitError::BuildFailed { .. } => CommandError::wrap(FailureKind::RemoteJob, error),
-            GitError::Unreachable { .. }
-            | GitError::TimedOut { .. }
-            | GitError::Failed { .. }
+            | GitError::Submodule { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("change what was refused, then run the same command again"),
+            GitError::NotLocked { .. } => {
+                CommandError::wrap(FailureKind::Refused, error).hint("bcops runs list")
+            }
+            GitError::BuildFailed { .. } => CommandError::wrap(FailureKind::RemoteJob, error)
+                .hint(Hint::run("read the whole log of the build", "heroku builds:output --app")),
+            GitError::Unreachable { .. } | GitError::TimedOut { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+                    .hint("check the network and the VPN: bcops doctor")
+            }
+            GitError::Failed { .. }
             | GitError::UnexpectedAnswer { .. }
             | GitError::Endless { .. }
             | GitError::Library { .. }
             | GitError::NotUtf8 { .. }
             | GitError::Lost(_)
             | GitError::Archive { .. }
-            | GitError::Thread(_) => CommandError::wrap(FailureKind::Unexpected, error),
+            | GitError::Thread(_) => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("check the clone: git fsck"),
         }
     }
 }

@@ -225,14 +225,28 @@ impl From<HerokuError> for CommandError {
                 let purpose = "see the state of the transfer";
                 (FailureKind::RemoteJob, Some(Hint::run(purpose, "bcops backups list")))
             }
-            HerokuError::UnusableBackup { .. }
-            | HerokuError::ResetUnclear { .. }
-            | HerokuError::DynosUnsettled { .. }
-            | HerokuError::NotTaken { .. }
-            | HerokuError::JobFailed { .. }
+            HerokuError::UnusableBackup { .. } => {
+                let purpose = "choose another backup";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "bcops backups list")))
+            }
+            HerokuError::ResetUnclear { .. } => {
+                let purpose = "see whether the database is empty";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku pg:info --app")))
+            }
+            HerokuError::DynosUnsettled { .. } | HerokuError::NotTaken { .. } => {
+                let purpose = "see how the dynos stand";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))
+            }
+            HerokuError::JobFailed { .. }
             | HerokuError::JobUnseen { .. }
-            | HerokuError::JobTooLong { .. }
-            | HerokuError::RollbackLost { .. } => (FailureKind::RemoteJob, None),
+            | HerokuError::JobTooLong { .. } => {
+                let purpose = "read what the app logged";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku logs --app")))
+            }
+            HerokuError::RollbackLost { .. } => {
+                let purpose = "see the releases";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku releases --app")))
+            }
             HerokuError::OneOff(_) => {
                 let purpose = "see whether the dyno still runs";
                 (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))

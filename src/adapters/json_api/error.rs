@@ -188,7 +188,7 @@ impl fmt::Display for ApiError {
             ),
             (NotFound, About) => write!(
                 f,
-                "cannot find {what} at {name}, or the {login} may not see it: {message}"
+                "cannot find {what} at {name}, or the {login} lacks permission: {message}"
             ),
             (Conflict, _) => write!(
                 f,

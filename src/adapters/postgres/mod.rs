@@ -87,9 +87,11 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
 impl From<PostgresError> for CommandError {
     fn from(error: PostgresError) -> Self {
         let (kind, hint) = match &error {
-            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => {
-                (FailureKind::Configuration, None)
-            }
+            PostgresError::BadUrl(_) => (FailureKind::Configuration, None),
+            PostgresError::Tls { .. } => (
+                FailureKind::Configuration,
+                Some("check sslmode and sslrootcert in the URL, or in PGSSLMODE and PGSSLROOTCERT"),
+            ),
             PostgresError::Connect { .. }
                 if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
             {

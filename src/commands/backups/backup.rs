@@ -1,4 +1,4 @@
-//! A backup as `--json` has it, and as a line.
+//! Writes a backup for `--json`, and as a line.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -10,15 +10,16 @@ use crate::words;
 
 use super::state;
 
-/// Everything that Heroku says of a transfer but the URLs, which hold credentials.
+/// Heroku's data of a transfer, without the URLs, which hold credentials.
 #[derive(Serialize, JsonSchema)]
 pub struct Backup {
-    /// For example `b123`, or `c7` of a copy and `r2` of a restore.
+    /// For example `b123`; `c7` for a copy, `r2` for a restore.
     pub name: String,
     pub number: u64,
     /// `scheduled`, `backup`, `copy` or `restore`.
     pub kind: &'static str,
-    /// `pending`, `running`, `completed`, `completed with warnings`, `canceled`, `failed` or `deleted`.
+    /// `pending`, `running`, `completed`, `completed with warnings`, `canceled`, `failed` or
+    /// `deleted`.
     pub state: &'static str,
     pub created_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,
@@ -26,7 +27,7 @@ pub struct Backup {
     /// The size of the backup so far.
     pub bytes: Option<u64>,
     pub database_bytes: Option<u64>,
-    /// How many warnings pg_dump gave.
+    /// How many warnings pg_dump printed.
     pub warnings: u64,
 }
 
@@ -40,14 +41,14 @@ pub const COLUMNS: [Column; 6] = [
     Column::text("DATABASE"),
 ];
 
-/// A backup of the app, and the database that it is of.
+/// A backup of the app, and its database.
 #[derive(Serialize, JsonSchema)]
 pub struct ListedBackup {
     #[serde(flatten)]
     backup: Backup,
-    /// The add-on. `null` where Heroku does not say.
+    /// The add-on. `null` if Heroku does not report it.
     database: Option<String>,
-    /// Whether it is of the environment's own database. `null` where that is not clear.
+    /// Whether it is a backup of the environment's own database. `null` if that is unclear.
     of_this_database: Option<bool>,
 }
 
@@ -78,7 +79,7 @@ fn kind(transfer: &Transfer) -> &'static str {
 }
 
 impl ListedBackup {
-    /// The backups of every database of the app are listed: a command takes those of this one.
+    /// Every backup of the app is listed. A command only uses those of its own database.
     pub fn new(transfer: &Transfer, of: &OfDatabase, database: &str) -> ListedBackup {
         let (database, of_this_database) = match of {
             OfDatabase::This => (Some(database.to_owned()), Some(true)),
@@ -94,8 +95,8 @@ impl ListedBackup {
         let database = match (&self.database, self.of_this_database) {
             (Some(name), Some(true)) => name.clone(),
             (Some(name), Some(false)) => format!("{name} (another database)"),
-            (Some(name), None) => format!("{name} (not clear which)"),
-            (None, _) => "(not clear which)".to_owned(),
+            (Some(name), None) => format!("{name} (unclear which)"),
+            (None, _) => "(unclear which)".to_owned(),
         };
         let moment = finished_at.or(*started_at).or(*created_at);
         let age = moment.map_or_else(String::new, |at| ago(at));

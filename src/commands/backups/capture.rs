@@ -1,4 +1,4 @@
-//! `backups capture`.
+//! `backups capture`: captures a backup, and waits for its end.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub struct Captured<'a> {
     /// The add-on, with `--dry-run` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<&'a str>,
-    /// Not there with `--dry-run`.
+    /// Absent with `--dry-run`.
     #[serde(flatten)]
     backup: Option<Backup>,
 }
@@ -54,6 +54,6 @@ impl fmt::Display for Captured<'_> {
             return f.write_str("dry run: nothing was changed");
         };
         let size = bytes.map_or_else(String::new, |bytes| format!(" ({})", words::bytes(bytes)));
-        write!(f, "backup {name} of {app} is complete{size}")
+        write!(f, "captured backup {name} of {app}{size}")
     }
 }

@@ -1,4 +1,5 @@
-//! `backups download`: a backup as a file, scrubbed while it streams unless somebody says why not.
+//! `backups download`: writes a backup to a file, scrubbed on the way unless the user gives a
+//! reason.
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ use crate::words;
 
 use super::backed_up;
 
-/// With `--no-scrub`. Without it the result is that of `scrub-pii --dump`.
+/// The result with `--no-scrub`. Without it, the result is that of `scrub-pii --dump`.
 #[derive(Serialize, JsonSchema)]
 pub struct AsItIs {
     dry_run: bool,
@@ -27,7 +28,7 @@ pub struct AsItIs {
     to: String,
     /// Always false.
     scrubbed: bool,
-    /// With `--dry-run` how much it would be, where that is known.
+    /// With `--dry-run` the size that the file would have, if known.
     bytes_written: Option<u64>,
 }
 
@@ -56,7 +57,7 @@ pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, Comm
     if args.no_scrub {
         return as_it_is(context, args, source, opened, output).await;
     }
-    // A dry run does all the work but the writing.
+    // A dry run does all the work except the writing.
     let output = match args.dry_run {
         true => Output::Stream(Box::new(std::io::sink())),
         false => output,
@@ -65,7 +66,7 @@ pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, Comm
     Ok(file::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
 }
 
-/// With the personal data that is in it.
+/// Copies the backup with its personal data.
 async fn as_it_is(
     context: &Context,
     args: &DownloadArgs,
@@ -98,8 +99,8 @@ impl fmt::Display for AsItIs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.bytes_written.map_or_else(|| "the whole backup".to_owned(), words::bytes);
         match self.dry_run {
-            true => write!(f, "dry run: nothing was written; it would be {size}")?,
-            false => write!(f, "{} is written ({size})", self.to)?,
+            true => write!(f, "dry run: nothing was written; the file would have {size}")?,
+            false => write!(f, "wrote {} ({size})", self.to)?,
         }
         f.write_str(", WITH THE PERSONAL DATA OF REAL PEOPLE")
     }

@@ -1,4 +1,4 @@
-//! `backups list`.
+//! `backups list`: lists every backup of an environment's app.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! `backups`: what Heroku has of an environment's database.
+//! `backups`: lists, captures, shows and downloads the backups of an environment's database.
 
 mod backup;
 mod capture;

@@ -1,4 +1,4 @@
-//! `backups info` and `backups url`: one backup.
+//! `backups info` and `backups url`: shows one backup, or its URL.
 
 use std::fmt;
 
@@ -32,9 +32,9 @@ pub struct Info {
 #[derive(Serialize, JsonSchema)]
 pub struct SignedUrl<'a> {
     app: &'a str,
-    /// Of the backup.
+    /// The name of the backup.
     name: String,
-    /// A secret: anyone with it gets every row.
+    /// A secret: anyone with this URL gets every row.
     url: &'a str,
     expires_at: Option<Timestamp>,
 }
@@ -70,7 +70,7 @@ impl fmt::Display for Info {
     }
 }
 
-/// The URL is a secret, and it is what was asked for: it goes to standard output and nowhere else.
+/// The URL is a secret that the user asked for. It goes to standard output and nowhere else.
 pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandError> {
     let given = args.i_need_personal_data.as_deref();
     let environment = context.settings.environment(&args.backup.environment)?;
@@ -97,7 +97,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
         return Err(CommandError::new(FailureKind::Refused, text)
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }
-    // Another environment may use a protected one's database: the backups are then of that one.
+    // Another environment may use a protected environment's database, which its backups then copy.
     let owner = subject.owner();
     let mut environments = context.settings.environments.values();
     let protected =
@@ -117,7 +117,7 @@ async fn sign(
     chosen: &Transfer,
 ) -> Result<Outcome, CommandError> {
     let signed = subject.heroku.public_url(subject.owner(), chosen.num).await?;
-    let text = "whoever has this URL can fetch the backup, personal data included".to_owned();
+    let text = "anyone with this URL can fetch the backup, personal data included".to_owned();
     context.ui.emit(Event::Warning(text));
     let (app, name, url) = (subject.app(), chosen.name(), signed.url.expose());
     Ok(Outcome::done(SignedUrl { app, name, url, expires_at: signed.expires_at }, url))
@@ -142,12 +142,15 @@ async fn choose(
         }
     };
     found.ok_or_else(|| {
-        CommandError::new(FailureKind::Refused, format!("{} has no such backup", subject.app()))
-            .hint(format!("bcops backups capture {}", subject.environment.name))
+        CommandError::new(
+            FailureKind::Refused,
+            format!("{} has no completed backup", subject.app()),
+        )
+        .hint(format!("bcops backups capture {}", subject.environment.name))
     })
 }
 
-/// The backup that is meant where none is named.
+/// The backup to use if none is named.
 enum Default {
     Newest,
     NewestCompleted,

@@ -1,4 +1,4 @@
-//! `config init`: a bcops.toml for another site, from answers or to be filled in.
+//! `config init`: writes a bcops.toml for another site, from answers or as a template.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -22,22 +22,22 @@ use crate::settings::keys::{self, KEYS};
 pub struct Written<'a> {
     dry_run: bool,
     file: String,
-    /// Whether it is in force without being named. Not there with `--dry-run`.
+    /// Whether the file is in force without being named. Absent with `--dry-run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     trusted: Option<bool>,
-    /// What would be written, with `--dry-run` only.
+    /// The text of the file, with `--dry-run` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
 }
 
 pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> {
     let name = args.file.display().to_string();
-    // Before the questions: nobody answers them for nothing.
+    // Before the questions, whose answers would be lost.
     if args.file.symlink_metadata().is_ok() && !args.dry_run {
         return Err(is_there(&name));
     }
     if let Some(outer) = outer_file(context, &args.file) {
-        let text = format!("{} is in force here; {name} will take its place", outer.display());
+        let text = format!("{} is in force here; {name} will replace it", outer.display());
         context.ui.emit(Event::Warning(text));
     }
     let asks = !args.template && context.ui.prompter().can_ask();
@@ -49,19 +49,20 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
     write(&args.file, &text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => is_there(&name),
         _ => CommandError::new(FailureKind::Configuration, format!("cannot write {name}"))
-            .with_cause(error),
+            .with_cause(error)
+            .hint("name a file in a folder that you may write to: bcops config init FILE"),
     })?;
     let next = match (asks, is_found(&args.file)) {
         (true, true) => "next: bcops config show, then bcops doctor".to_owned(),
         (true, false) => {
             format!("next: bcops --config {name} config show, then bcops --config {name} doctor")
         }
-        (false, _) => "every setting in it is a comment until you change it".to_owned(),
+        (false, _) => "every setting is a comment until you change it".to_owned(),
     };
-    // It is the user who has just written it. A file of comments sets nothing that needs trust.
+    // The user has just written the file. A file of comments needs no trust.
     let is_trusted = asks && is_found(&args.file) && trust::record(context, &args.file);
     let trusted = if is_trusted { " and trusted" } else { "" };
-    let text = format!("{name} is written{trusted}; {next}");
+    let text = format!("wrote{trusted} {name}; {next}");
     let file = Written { dry_run: false, file: name, trusted: Some(is_trusted), text: None };
     Ok(Outcome::done(file, text))
 }
@@ -71,7 +72,7 @@ fn is_found(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name == FOUND_NAME)
 }
 
-/// The file of a folder further up that is read until this one is there.
+/// The file in a folder above that is in force until this one exists.
 fn outer_file<'a>(context: &'a Context, file: &Path) -> Option<&'a PathBuf> {
     let here = std::env::current_dir().ok()?;
     let folder = here.join(file.parent()?);
@@ -84,11 +85,14 @@ fn outer_file<'a>(context: &'a Context, file: &Path) -> Option<&'a PathBuf> {
 }
 
 fn is_there(name: &str) -> CommandError {
-    CommandError::new(FailureKind::Refused, format!("{name} exists already; nothing was changed"))
-        .hint("move it away, or name another file: bcops config init FILE")
+    CommandError::new(
+        FailureKind::Refused,
+        format!("cannot write {name}: it exists already; nothing was changed"),
+    )
+    .hint("move it away, or name another file: bcops config init FILE")
 }
 
-/// Never over another file. A half-written one goes again, as it would be read from then on.
+/// Writes a new file, never over another. A half-written file is removed, because it would be read.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
@@ -98,7 +102,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     written
 }
 
-/// What a site in this folder is probably called.
+/// A likely name for the site in this folder.
 fn folder_name() -> String {
     let folder = std::env::current_dir().unwrap_or_default();
     let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase());
@@ -114,13 +118,13 @@ fn folder_name() -> String {
 /// Every setting as a comment, with its meaning and its built-in value.
 fn template() -> String {
     let mut text = String::from(
-        "# Settings of bcops. What is commented out has the value that it shows, or none.\n\
-         # `bcops config show` tells what is in force, and why.\n",
+        "# Settings of bcops. A setting that is commented out has the value shown, or none.\n\
+         # `bcops config show` prints what is in force, and why.\n",
     );
     let built_in = keys::built_in_values();
     let mut tables: BTreeMap<String, String> = BTreeMap::new();
     for key in KEYS {
-        // Another site has environments of its own: one is shown for all.
+        // Another site has its own environments, so one stands for all.
         let full = key.name.replace('*', "staging");
         let (table, name) = full.rsplit_once('.').unwrap_or(("", &full));
         let value = match (built_in.get(&full), key.default) {

@@ -1,4 +1,4 @@
-//! What differs from site to site: the questions, and the file that the answers make.
+//! Asks for what differs from site to site, and writes the answers as a file.
 
 use url::Url;
 
@@ -29,18 +29,18 @@ pub struct Site {
 }
 
 impl Site {
-    /// Asks on the terminal. An answer that cannot be is asked for again.
+    /// Asks at the terminal. An impossible answer is asked for again.
     pub fn ask(context: &Context, folder: &str) -> Result<Site, CommandError> {
         context.ui.question(
-            "Enter takes what is in brackets, - stands for none, Ctrl-C ends without a file.",
+            "Enter takes the value in brackets, - means none, Ctrl-C ends without a file.",
         );
         let ask =
             |question: &str, usual: &str, check: Check<'_>| ask(context, question, usual, check);
         let source =
-            ask("The environment that data comes from; it is only ever read", "production", &name)?;
+            ask("The environment that data comes from; bcops only reads it", "production", &name)?;
         let source = environment(context, folder, source, true, "main")?;
         let target = ask(
-            "The environment that is reset to it; it is overwritten",
+            "The environment that is reset to it; bcops overwrites it",
             "staging",
             &|text: &str| {
                 if text == source.name { Some("that is the other one") } else { name(text) }
@@ -96,11 +96,11 @@ impl Site {
     /// The file.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "# Settings of bcops for this site. `bcops config show` tells what is in force, and why;\n\
+            "# Settings of bcops for this site. `bcops config show` prints what is in force, and why;\n\
              # `bcops config init --template --dry-run` lists every setting there is.\n\n\
-             # The built-in environments are another site's.\ninherit = false\n\n\
+             # The built-in environments belong to another site.\ninherit = false\n\n\
              [local]\n# What a pull replaces on this machine.\ndatabase_url = {}\n\
-             # Django's users, for pull-data --set-password.\nusers_table = {}\n\n\
+             # Django's users, for bcops password.\nusers_table = {}\n\n\
              [media]\nfolder = {}\n",
             quoted(&self.database_url),
             quoted(&self.users_table),
@@ -120,17 +120,16 @@ impl Site {
             text.push_str(&self.environment(one));
         }
         text.push_str(
-            "\n# Tables of your own need a class before a pull goes through; it prints the lines to add.\n\
+            "\n# A pull stops at tables without a class, and prints the lines to add.\n\
              # [scrub]\n# manifest = \"scrub.toml\"\n",
         );
         text
     }
 
-    /// What the source's host name becomes in the Site records of the other one.
+    /// The new host name for the source's in the Site records of the other environment.
     fn hosts(&self) -> String {
         let hosts: Vec<String> = self.environments.iter().filter_map(Environment::host).collect();
-        let comment =
-            "\n# What production's host names become in Wagtail's Site records after a reset.\n";
+        let comment = "\n# The host names that replace production's in Wagtail's Site records after a reset.\n";
         match hosts.as_slice() {
             [from, to] if from != to => {
                 format!("{comment}[reset]\nhosts = [{}]\n", quoted(&format!("{from}={to}")))
@@ -142,7 +141,8 @@ impl Site {
     }
 
     fn environment(&self, one: &Environment) -> String {
-        let comment = if one.protected { "Only ever read." } else { "May be overwritten." };
+        let comment =
+            if one.protected { "bcops only reads it." } else { "bcops may overwrite it." };
         let sites = one.url.iter().map(|url| quoted(url)).collect::<String>();
         let [bucket, key, secret] = &self.bucket;
         format!(
@@ -182,7 +182,7 @@ fn environment(
     Ok(Environment { name, app, branch, protected, url })
 }
 
-/// Why an answer cannot be, if it cannot.
+/// Why an answer is impossible, if it is.
 type Check<'a> = &'a dyn Fn(&str) -> Option<&'static str>;
 
 fn ask(
@@ -195,7 +195,7 @@ fn ask(
         let Answer::Given(answer) = context.ui.prompter().text_or(question, usual) else {
             let error =
                 CommandError::new(FailureKind::NotConfirmed, "no answer; no file was written");
-            return Err(error.hint("to fill the file in by hand: bcops config init --template"));
+            return Err(error.hint("write the file by hand: bcops config init --template"));
         };
         match check(&answer) {
             None => return Ok(answer),
@@ -210,7 +210,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn anything(text: &str) -> Option<&'static str> {
-    text.chars().any(char::is_control).then_some("that has keys in it that are no text")
+    text.chars().any(char::is_control).then_some("the answer has control characters")
 }
 
 /// An environment's name becomes a part of commands (`pull-NAME-data`) and of a key in the file.
@@ -249,5 +249,5 @@ fn database_url(text: &str) -> Option<&'static str> {
     }
     // The file is committed with the code.
     let has_password = Url::parse(text).is_ok_and(|url| url.password().is_some());
-    has_password.then_some("leave the password out: ~/.pgpass or PGPASSWORD has it")
+    has_password.then_some("leave the password out, and put it into ~/.pgpass or PGPASSWORD")
 }

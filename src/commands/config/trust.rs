@@ -1,4 +1,4 @@
-//! `config trust`: what a found file sets, and the record that it may.
+//! `config trust`: shows what a found file sets, and records that the user trusts it.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use crate::settings::trust::{Candidate, Standing, Store};
 use crate::settings::{FOUND_NAME, ProcessEnv, RawValue, Sourced, keys, nearest_file};
 use crate::words::shell_word;
 
-/// Of `config trust`.
+/// The result of `config trust`.
 #[derive(Serialize, JsonSchema)]
 pub struct Trusted {
     file: String,
     trusted: bool,
-    /// What the file sets, in the order of its lines.
+    /// The file's settings, in the order of its lines.
     settings: Vec<FoundSetting>,
 }
 
@@ -27,11 +27,11 @@ struct FoundSetting {
     key: String,
     /// In TOML.
     value: String,
-    /// The line.
+    /// The file and the line.
     origin: String,
 }
 
-/// Of `config untrust`.
+/// The result of `config untrust`.
 #[derive(Serialize, JsonSchema)]
 pub struct Untrusted {
     file: String,
@@ -42,7 +42,7 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
     with_process_env(context, |process| {
         let path = file(process, args.file.as_deref())?;
         let candidate = Candidate::read(&path, process)?;
-        // What trust does not help against is refused before it is asked for.
+        // A problem that trust cannot solve is refused before the question.
         candidate.check()?;
         let store = Store::of(process)?;
         let name = candidate.contents.place.display().to_string();
@@ -52,7 +52,7 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
             Trusted { file: name.clone(), trusted, settings }
         };
         if standing == Standing::Trusted {
-            return Ok(Outcome::done(result(true), format!("{name} is trusted already")));
+            return Ok(Outcome::done(result(true), format!("{name} is already trusted")));
         }
         context.ui.question(&described(&candidate, standing));
         if args.dry_run {
@@ -65,7 +65,7 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
         candidate.trust(&store)?;
         if path.file_name().is_none_or(|name| name != FOUND_NAME) {
             let text =
-                format!("only a file called {FOUND_NAME} is found; name this one with --config");
+                format!("bcops finds only files called {FOUND_NAME}; name this one with --config");
             context.ui.emit(Event::Warning(text));
         }
         let text = format!("{name} is trusted until it, or a file that it names, changes");
@@ -76,7 +76,7 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
 pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, CommandError> {
     with_process_env(context, |process| {
         let path = file(process, args.file.as_deref())?;
-        // A file that was deleted has a record, too.
+        // A deleted file still has a record.
         let place = path.parent().and_then(|folder| folder.canonicalize().ok());
         let place = match (place, path.file_name()) {
             (Some(folder), Some(name)) => folder.join(name),
@@ -85,14 +85,14 @@ pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, Comma
         let was_trusted = Store::of(process)?.remove(&place)?;
         let name = place.display();
         let text = match was_trusted {
-            true => format!("{name} is not trusted any more"),
+            true => format!("{name} is no longer trusted"),
             false => format!("{name} was not trusted"),
         };
         Ok(Outcome::done(Untrusted { file: name.to_string(), was_trusted }, text))
     })
 }
 
-/// Trusts a file that the user has just written. A file that cannot be recorded is only told of.
+/// Trusts a file that the user has just written. If the record fails, it warns.
 pub fn record(context: &Context, path: &Path) -> bool {
     let recorded = with_process_env(context, |process| {
         let path = process.working_directory.join(path);
@@ -108,7 +108,7 @@ pub fn record(context: &Context, path: &Path) -> bool {
     recorded.is_ok()
 }
 
-/// What a found file sets, as comments of `config show`, while nothing of it is in force.
+/// A found file's settings as comments of `config show`, while they are not in force.
 pub fn lines_of_found_file(context: &Context) -> Vec<String> {
     with_process_env(context, |process| {
         let found = nearest_file(process.working_directory);
@@ -130,9 +130,9 @@ fn file(process: &ProcessEnv<'_>, given: Option<&Path>) -> Result<PathBuf, Comma
     match given {
         Some(path) => Ok(process.working_directory.join(path)),
         None => nearest_file(process.working_directory).ok_or_else(|| {
-            let text = format!("no {FOUND_NAME} lies here or in a folder above");
+            let text = format!("there is no {FOUND_NAME} here or in a folder above");
             CommandError::new(FailureKind::Configuration, text)
-                .hint("name it: bcops config trust FILE")
+                .hint("name the file: bcops config trust FILE")
         }),
     }
 }
@@ -168,7 +168,7 @@ impl FoundSetting {
         let parts: Vec<&str> = key.split('.').collect();
         let value = match keys::find(&parts).is_none_or(|key| key.secret) {
             true => "\"[secret]\"".to_owned(),
-            // A password may stand in the URL of a setting that needs none.
+            // The URL of a setting can hold a password.
             false => super::shown(given.value.to_string()),
         };
         FoundSetting { key, value, origin: given.origin.to_string() }

@@ -1,5 +1,5 @@
-//! `run` and `shell`: a command on a one-off dyno, as if it ran here. Never a protected environment's:
-//! what a shell may do there nobody can look at beforehand.
+//! `run` and `shell`: runs a command on a one-off dyno, as if it ran here. Protected environments
+//! are refused, because bcops cannot check in advance what a command changes.
 
 mod report;
 mod streams;
@@ -19,14 +19,14 @@ pub use report::{Planned, Ran};
 /// Django's own shell, for `shell --django`.
 const DJANGO: &str = "python manage.py shell";
 
-/// What is wanted, however it was asked for.
+/// The command to run, from `run` or `shell`.
 struct Wanted<'a> {
     environment: &'a str,
     /// A line for the dyno's shell.
     line: String,
     dyno: &'a DynoArgs,
     streams: Streams,
-    /// What `heroku run` needs besides to do the same.
+    /// The flags with which `heroku run` does the same.
     heroku_flags: &'static str,
 }
 
@@ -84,7 +84,7 @@ fn one_off(wanted: &Wanted<'_>) -> OneOff {
         terminal: wanted.streams.window(),
         environment: wanted.dyno.variables.iter().cloned().collect(),
         size: wanted.dyno.size.clone(),
-        // Heroku ends what bcops could not, a moment after bcops would have.
+        // If bcops cannot stop the dyno, Heroku does a moment later.
         time_to_live: wanted.dyno.time_limit + Duration::from_secs(10),
         ..OneOff::new(line)
     }

@@ -1,4 +1,4 @@
-//! What is told about a command on a dyno.
+//! Writes the messages about a command on a dyno.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::Wanted;
 use super::streams::{Ended, Streams};
 use super::target::DynoTarget;
 
-/// With `--dry-run`.
+/// The result of `--dry-run`.
 #[derive(Serialize, JsonSchema)]
 pub struct Planned<'a> {
     /// Always true.
@@ -20,40 +20,40 @@ pub struct Planned<'a> {
     environment: &'a str,
     app: &'a str,
     command: &'a str,
-    /// The dyno's. `null` for the app's own.
+    /// The dyno's size. `null` for the app's own.
     size: Option<&'a str>,
-    /// The names of the variables that the command is given.
+    /// The names of the variables that the command gets.
     variables: Vec<&'a str>,
     terminal: bool,
     /// In seconds.
     time_limit: u64,
 }
 
-/// What the command came to.
+/// The result of a command on a dyno.
 #[derive(Serialize, JsonSchema)]
 pub struct Ran<'a> {
     environment: &'a str,
     app: &'a str,
     command: &'a str,
     dyno: &'a str,
-    /// The command's own, and the exit code of bcops.
+    /// The command's exit status, which is also the exit code of bcops.
     exit_status: u8,
-    /// What the command said, where that did not go to the screen.
+    /// The command's output, where it did not go to the screen.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
-    /// How many bytes of it were too many.
+    /// How many bytes of the output were left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     output_left_out: Option<u64>,
 }
 
-/// A shell can do anything, and production is only ever read.
+/// Refuses a protected environment: a shell can change anything.
 pub fn protected(environment: &Environment, wanted: &Wanted<'_>) -> CommandError {
     let (name, app) = (&environment.name, &environment.app.value);
     let text = format!(
         "{name} ({app}) is protected, and a command there could change anything; nothing was run"
     );
     CommandError::new(FailureKind::Refused, text).hint(format!(
-        "to do it all the same, knowingly and without bcops: heroku run{} --app {} -- {}",
+        "run it on your own responsibility, without bcops: heroku run{} --app {} -- {}",
         wanted.heroku_flags,
         quoted(app),
         wanted.line
@@ -100,7 +100,7 @@ pub fn dry_run(target: &DynoTarget, wanted: &Wanted<'_>) -> Outcome {
     Outcome::done(result, text)
 }
 
-/// The exit code is the command's own.
+/// Returns the command's own exit code.
 pub fn done(target: &DynoTarget, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
     let (output, output_left_out) = match ended.output {
         Some((output, left_out)) => {
@@ -117,7 +117,7 @@ pub fn done(target: &DynoTarget, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
         output,
         output_left_out,
     };
-    // What the command said is on the screen already.
+    // The command's output is already on the screen.
     Outcome::done(result, "").with_exit_code(ended.exit_status)
 }
 
@@ -125,13 +125,13 @@ pub fn failed(error: HerokuError, target: &DynoTarget) -> CommandError {
     let app = quoted(target.app.name()).into_owned();
     let hint = match &error {
         HerokuError::OneOff(OneOffError::GivenUp { reason: StopReason::TotalTime, .. }) => {
-            Some("give it more time: --time-limit 12h, up to 24h".to_owned())
+            Some("give the command more time: --time-limit 12h, up to 24h".to_owned())
         }
         HerokuError::OneOff(OneOffError::ExitUnknown { dyno, .. }) => {
-            Some(format!("what it said last: heroku logs --dyno {dyno} --app {app}"))
+            Some(format!("read its last output: heroku logs --dyno {dyno} --app {app}"))
         }
         HerokuError::OneOff(OneOffError::GivenUp { stop_failed: Some(_), dyno, .. }) => {
-            Some(format!("heroku ps:stop {dyno} --app {app}"))
+            Some(format!("stop the dyno: heroku ps:stop {dyno} --app {app}"))
         }
         _ => None,
     };

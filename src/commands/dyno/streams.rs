@@ -1,4 +1,4 @@
-//! Which streams a command on a dyno gets, and passing them on.
+//! Chooses the streams of a command on a dyno, and passes them on.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -21,20 +21,20 @@ pub enum Streams {
     Terminal(Window),
     /// A file or a pipe: every byte of it arrives.
     Encoded { capture: bool },
-    /// A keyboard without a terminal on the dyno, or nothing at all.
+    /// A keyboard without a terminal on the dyno, or no input.
     Plain { capture: bool },
 }
 
-/// A command that has come to its end.
+/// A command that has ended.
 pub struct Ended {
     pub dyno: String,
     pub exit_status: u8,
-    /// With `--json`: the beginning of the output, and how many bytes came after it.
+    /// With `--json`: the beginning of the output, and how many bytes followed.
     pub output: Option<(Vec<u8>, u64)>,
 }
 
 impl Streams {
-    /// Of this process. `json`, or the wish for no terminal, rules one out.
+    /// The streams of this process. `json` and `no_terminal` rule out a terminal.
     pub fn here(json: bool, no_terminal: bool) -> Streams {
         let input = std::io::stdin();
         if input.is_terminal() && std::io::stdout().is_terminal() && !json && !no_terminal {
@@ -57,8 +57,8 @@ impl Streams {
         matches!(self, Streams::Encoded { .. })
     }
 
-    /// Runs the command. It is stopped when `stop` comes to its end, and when its terminal goes.
-    /// Without one a hangup is nohup's affair.
+    /// Runs the command. It stops when `stop` ends, or when its terminal closes. Without a
+    /// terminal, nohup decides about a hangup.
     pub async fn pass(
         &self,
         target: &DynoTarget,
@@ -81,7 +81,7 @@ impl Streams {
                 let both = (keyboard, output()?);
                 let ended = start(target, one_off, both, &limits, stop).await;
                 if ended.is_err() {
-                    // The program on the dyno had no chance to leave the screen as it found it.
+                    // The program on the dyno could not tidy the screen itself.
                     ui::tidy_screen();
                 }
                 ended
@@ -129,7 +129,7 @@ fn input() -> Result<File, CommandError> {
     ui::raw_standard_input().map(File::from_std).map_err(no_streams)
 }
 
-/// Nothing is held back: what the dyno said is on the screen.
+/// Without a buffer, so that the dyno's output is on the screen at once.
 fn output() -> Result<File, CommandError> {
     ui::raw_standard_output().map(File::from_std).map_err(no_streams)
 }
@@ -137,12 +137,12 @@ fn output() -> Result<File, CommandError> {
 fn no_streams(error: std::io::Error) -> CommandError {
     CommandError::new(
         FailureKind::Unexpected,
-        "standard input or output is closed; nothing was run",
+        "cannot use standard input or output; nothing was run",
     )
     .with_cause(error)
 }
 
-/// The size now: a dyno cannot be told of another one later.
+/// The size at the start: Heroku takes no later change.
 fn window() -> Window {
     let (rows, columns) = console::Term::stdout().size_checked().unwrap_or((24, 80));
     let kind = std::env::var("TERM").ok().filter(|kind| !kind.is_empty());
@@ -150,7 +150,7 @@ fn window() -> Window {
 }
 
 /// Whether standard input can hold any byte. A terminal has its own end of input, and `/dev/null`
-/// nothing to send.
+/// sends nothing.
 fn is_file_or_pipe() -> bool {
     use std::os::unix::fs::FileTypeExt;
     let Ok(input) = std::fs::metadata("/dev/stdin") else { return false };
@@ -158,7 +158,7 @@ fn is_file_or_pipe() -> bool {
     kind.is_file() || kind.is_fifo() || kind.is_socket()
 }
 
-/// The window was closed, or the line to it was cut.
+/// Waits until the window closes or its connection breaks.
 async fn hung_up() {
     match signal(SignalKind::hangup()) {
         Ok(mut hangup) => _ = hangup.recv().await,

@@ -1,23 +1,23 @@
-//! The app whose dyno it will be, compared with everything that is protected: a command on it reaches
-//! whatever its config vars name.
+//! The app whose dyno it will be, compared with everything that is protected: a command on it
+//! reaches whatever its config vars name.
 
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::commands::Context;
 use crate::failure::CommandError;
 use crate::settings::Destination;
 
-/// Where the command will run.
+/// The app on which the command runs.
 pub struct DynoTarget {
     pub heroku: Heroku,
     pub app: DestinationApp,
     pub destination: Destination,
 }
 
-/// Looks everything up. `variables` are what the dyno is given besides the app's own config vars.
+/// Looks everything up. `variables` come on top of the app's own config vars.
 ///
 /// # Errors
-/// A refusal where the app, its database, bucket, Redis or search cluster is a protected
-/// environment's, or cannot be compared.
+/// The app, its database, bucket, Redis or search cluster belongs to a protected environment, or
+/// cannot be compared.
 pub async fn prepare(
     context: &Context,
     destination: &Destination,

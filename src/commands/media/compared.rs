@@ -1,5 +1,5 @@
-//! What pull, push and copy do alike once both sides are compared: narrow it by the command's flags,
-//! refuse too many deletions, and write down what is about to happen.
+//! What pull, push and copy do alike once both sides are compared: narrow it by the command's
+//! flags, refuse too many deletions, and write down what is about to happen.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ impl Keyed for LocalFile {
     }
 }
 
-/// Two sides that were compared.
+/// Two compared sides.
 pub struct Compared<'a, S, D> {
     pub source: String,
     pub destination: String,
@@ -55,8 +55,8 @@ pub struct Compared<'a, S, D> {
 }
 
 impl<S: Keyed, D: Keyed> Compared<'_, S, D> {
-    /// What is about to happen, and the keys that stay because nobody knows whether `asked`, which
-    /// is a source that may be wrong about what it lists, still has them.
+    /// The plan, and the keys that stay because `asked` does not show that they are gone. A source
+    /// can list its keys wrongly, so bcops asks for each one.
     pub async fn plan(
         mut self,
         context: &Context,
@@ -106,7 +106,7 @@ impl<S: Keyed, D: Keyed> Compared<'_, S, D> {
         Ok(())
     }
 
-    /// How many keys below a prefix there are on either side, and how many would go.
+    /// How many keys each side has below a prefix, and how many would be deleted.
     fn deletions(&self, prefixes: &[String]) -> Vec<Deletions> {
         let count = |prefix: &String| Deletions {
             prefix: prefix.clone(),
@@ -118,7 +118,7 @@ impl<S: Keyed, D: Keyed> Compared<'_, S, D> {
     }
 }
 
-/// The keys that the other side has already.
+/// The keys that the other side already has.
 pub fn replaced(transfer: &[impl Keyed], there: &[impl Keyed]) -> HashSet<String> {
     let there: HashSet<&str> = there.iter().map(Keyed::key).collect();
     let both = transfer.iter().map(Keyed::key).filter(|key| there.contains(key));
@@ -133,9 +133,9 @@ fn below(side: &[impl Keyed], prefix: &str) -> u64 {
     side.iter().filter(|one| one.key().starts_with(prefix)).count() as u64
 }
 
-/// A refusal of too many deletions, with the flag that only the media commands have.
+/// Adds to a refusal of too many deletions the flag that only the media commands have.
 fn or_nothing(error: MediaError) -> CommandError {
     let is_refused = matches!(error, MediaError::Refused(_));
     let error = CommandError::from(error);
-    if is_refused { error.hint("to delete nothing: add --no-delete") } else { error }
+    if is_refused { error.hint("delete nothing: add --no-delete") } else { error }
 }

@@ -1,4 +1,4 @@
-//! `push-media --from`: from bucket to bucket, with no local copy.
+//! `push-media --from`: copies from bucket to bucket, without a local copy.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -22,23 +22,23 @@ use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
 use super::{LIST_STEP, TRANSFER_STEP, finish, prefixes, start};
 
-/// The two buckets, and what may be asked of them.
+/// The two buckets, and their readers.
 struct Sides {
     source: SourceBucket,
     destination: DestinationBucket,
-    /// The source, read with the destination's keys.
+    /// The source, read with the destination's credentials.
     reader: SourceBucket,
     renditions: Option<Renditions>,
 }
 
-/// Everything that is known before anything is changed.
+/// All that is known before the first change.
 struct Prepared {
     sides: Sides,
     uploads: Uploads,
     copies: CopyIndex,
     method: CopyMethod,
     difference: BucketDifference,
-    /// Objects of which nobody knows whether the source still has them.
+    /// Objects that may still be at the source.
     kept: Vec<Failure>,
 }
 
@@ -101,7 +101,7 @@ async fn prepare(
     );
     finish(context, LIST_STEP, summary);
     let refused = refuse_for_copy(&mut listing.objects);
-    // What cannot be asked for at the source cannot be shown to be gone there.
+    // Keys that cannot be asked for at the source cannot be shown to be gone.
     refuse_for_copy(&mut there.objects);
     let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
     let copies = CopyIndex::open(&context.settings.state_directory.value, &to)?;
@@ -151,7 +151,7 @@ async fn work(
     let transfer = difference.transfer;
     let copied =
         context.interrupt.guard(async { Ok(copy_objects(&copying, transfer, jobs).await) }).await;
-    // What was copied is remembered, also where the rest was not.
+    // Copied objects are recorded even if the rest failed.
     copies.add(copying.take_copies())?;
     let outcome = copied?;
     let summary = format!(

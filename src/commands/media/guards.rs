@@ -1,10 +1,10 @@
-//! A copy must not be from a bucket onto itself.
+//! Refuses a copy of a bucket onto itself.
 
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
-/// From an environment onto itself, by name or by bucket.
+/// Compares the environments by name and by bucket.
 pub fn not_onto_itself(
     source: (&Environment, &BucketSettings),
     destination: (&Environment, &BucketSettings),
@@ -21,11 +21,12 @@ pub fn not_onto_itself(
     Err(CommandError::new(
         FailureKind::Refused,
         format!(
-            "the bucket of {} ({}) and that of {} ({}) are one; nothing was changed",
+            "the bucket of {} ({}) and that of {} ({}) are the same; nothing was changed",
             source.0.name,
             from.0.place(),
             destination.0.name,
             to.0.place()
         ),
-    ))
+    )
+    .hint("name another environment with --from"))
 }

@@ -1,4 +1,4 @@
-//! `pull-media` and `push-media`.
+//! `pull-media` and `push-media`: copies media between a bucket and a folder or another bucket.
 
 mod compared;
 mod copy;
@@ -30,7 +30,7 @@ const LIST_STEP: &str = "list";
 const TRANSFER_STEP: &str = "transfer";
 const DELETE_STEP: &str = "delete";
 
-/// What of the bucket and of the folder is compared. Nothing else is touched.
+/// The compared parts of the bucket and of the folder. Everything else stays untouched.
 fn prefixes(context: &Context, args: &TransferArgs) -> Vec<String> {
     let media = &context.settings.media;
     if args.images { vec![media.originals.clone()] } else { media.prefixes.clone() }
@@ -44,12 +44,13 @@ fn finish(context: &Context, step: &'static str, summary: String) {
     context.ui.emit(Event::StepFinished { step, summary });
 }
 
-/// What is remembered of the folder, on which nobody else may work meanwhile.
+/// The checksums of the folder, locked against another bcops.
 fn open_index(context: &Context, folder: &Folder) -> Result<Index, CommandError> {
     let state = &context.settings.state_directory.value;
     Index::open(state, folder.path())?.ok_or_else(|| {
-        let text = format!("another bcops works on {}", folder.path().display());
-        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
+        let text = format!("another bcops is working on {}", folder.path().display());
+        CommandError::new(FailureKind::Locked, text)
+            .hint("wait until it has ended, then run the command again")
     })
 }
 
@@ -65,12 +66,12 @@ async fn list_both(
     };
     let listing = list(bucket, prefixes, &|_| {}).await?;
     let walk = walking.await.map_err(|_| {
-        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
+        CommandError::new(FailureKind::Unexpected, "cannot list the folder: its thread ended early")
     })??;
     Ok((listing, walk))
 }
 
-/// Works with the journal around it.
+/// Does the work, with a journal line before and after.
 async fn journalled(
     context: &Context,
     command: &str,
@@ -92,7 +93,7 @@ async fn journalled(
     outcome
 }
 
-/// Work that reads the disk or hashes, on a thread where that is allowed.
+/// Runs work that reads the disk or hashes, on a thread where blocking is allowed.
 fn blocking<T>(work: impl FnOnce() -> Result<T, MediaError>) -> Result<T, MediaError> {
     tokio::task::block_in_place(work)
 }

@@ -1,4 +1,4 @@
-//! `--only FILE`: the keys that a run could not transfer, for a run that tries those alone.
+//! `--only FILE`: reads and writes the keys of failed transfers, for a run that tries only those.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct Only {
 
 impl Only {
     /// # Errors
-    /// Where the file cannot be read, or a line of it is not a key.
+    /// The file cannot be read, or a line is not a key.
     pub fn read(file: Option<&Path>) -> Result<Option<Only>, CommandError> {
         let Some(file) = file else { return Ok(None) };
         let bad = |reason: String| {
@@ -51,7 +51,7 @@ impl Only {
         let strangers = self.keys.iter().filter(|key| !known.contains(key.as_str())).count();
         if strangers > 0 {
             context.ui.emit(Event::Warning(format!(
-                "{} of {} {} not in {source}, and skipped",
+                "{} of {} {} not in {source}; skipped",
                 words::plural(strangers as u64, "key"),
                 self.file.display(),
                 if strangers == 1 { "is" } else { "are" },
@@ -60,7 +60,7 @@ impl Only {
     }
 }
 
-/// A line is a key, or a key as a JSON string where it holds what a line cannot.
+/// A line is a key, or a JSON string for a key with characters that a line cannot hold.
 fn parse(line: &str) -> Result<String, String> {
     match line.starts_with('"') {
         true => serde_json::from_str(line).map_err(|_| format!("`{line}` is not a JSON string")),
@@ -76,8 +76,8 @@ fn render(key: &str) -> String {
     }
 }
 
-/// Writes the keys of failures for the next run. `None` where that is not possible: then the whole
-/// command is what tries them again.
+/// Writes the failed keys for the next run. `None` if that is not possible: then the next run tries
+/// everything.
 pub fn write(context: &Context, name: &str, failures: &[Failure]) -> Option<PathBuf> {
     let folder = context.settings.state_directory.value.join("media");
     let path = folder.join(format!("retry-{name}.keys"));

@@ -1,4 +1,4 @@
-//! `pull-media`: an environment's bucket into the local media folder.
+//! `pull-media`: copies an environment's bucket into the local media folder.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::{
     prefixes, start,
 };
 
-/// Everything that is known before anything is changed.
+/// All that is known before the first change.
 struct Prepared {
     bucket: SourceBucket,
     folder: Arc<Folder>,
@@ -32,7 +32,7 @@ struct Prepared {
     prefixes: Vec<String>,
     leftovers: Vec<String>,
     difference: PullDifference,
-    /// Files of which nobody knows whether the bucket still has them.
+    /// Files that may still be in the bucket.
     kept: Vec<Failure>,
     renditions: Option<Renditions>,
 }
@@ -160,7 +160,7 @@ async fn work(
     folder.create()?;
     let PullDifference { transfer, delete, unchanged, .. } = difference;
     let resumes = Resumes::open(state, folder.path())?;
-    // With `--only` the unfinished files of other objects wait for a run that wants those.
+    // With `--only`, unfinished files of other objects stay for a later run.
     if args.transfer.only.is_none() {
         let resumable = resumes.keep(&transfer)?;
         for leftover in leftovers.iter().filter(|leftover| !resumable.contains(*leftover)) {
@@ -185,7 +185,7 @@ async fn work(
         finish(context, DELETE_STEP, format!("Deleted {}", words::plural(deleted, "file")));
     }
     if outcome.failures.is_empty() && !blocked.is_empty() {
-        // In addition to what is in the index by now.
+        // These entries are added to those already in the index.
         outcome.add(fetching.fetch(blocked, &mut index, &[]).await?);
     }
     let summary = format!(
@@ -209,7 +209,7 @@ async fn work(
         .finish(context)
 }
 
-/// Objects on their way, and what is known of the files so far.
+/// The objects to fetch, and the entries of finished files.
 struct Fetching<'a> {
     context: &'a Context,
     args: &'a PullMediaArgs,
@@ -227,15 +227,15 @@ impl Fetching<'_> {
         let jobs = usize::from(self.args.transfer.jobs);
         let work = async { Ok(pull_objects(&self.pulling, largest_first(objects), jobs).await) };
         let outcome = self.context.interrupt.guard(work).await;
-        // What came is remembered, also where the rest did not.
+        // Fetched objects are recorded even if the rest failed.
         self.entries.extend(self.pulling.take_entries());
         index.save(std::mem::take(&mut self.entries), prefixes)?;
         outcome
     }
 }
 
-/// Sets aside the objects whose place is taken by what is deleted later: where a folder of that name
-/// was, or a file where a folder has to be.
+/// Sets aside the objects whose place is only free after the deletions: a folder of that name, or a
+/// file where a folder is needed.
 fn split_blocked(
     objects: Vec<ListedObject>,
     delete: &[LocalFile],
@@ -253,7 +253,7 @@ fn folders_of(key: &str) -> impl Iterator<Item = &str> {
     key.match_indices('/').filter_map(|(at, _)| key.get(..at))
 }
 
-/// A large object that comes last would keep everybody waiting.
+/// A large object at the end would make the whole pull wait for it.
 fn largest_first(mut objects: Vec<ListedObject>) -> Vec<ListedObject> {
     const LARGE: u64 = 4 << 20;
     objects.sort_by_key(|object| {

@@ -1,4 +1,4 @@
-//! `push-media`: the local media folder into an environment's bucket.
+//! `push-media`: copies the local media folder into an environment's bucket.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     let given = args.confirm.iter().any(|given| given == app);
     if !args.transfer.dry_run && !given && !context.ui.prompter().can_ask() {
         return Err(confirm::no_terminal(&format!("the media of {name} would be replaced"))
-            .hint(format!("to go on: --confirm {app}")));
+            .hint(format!("confirm without a terminal: --confirm {app}")));
     }
     match &args.from {
         Some(from) => copy::copy(context, args, from, &destination).await,
@@ -40,13 +40,13 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     }
 }
 
-/// Everything that is known before anything is changed.
+/// All that is known before the first change.
 struct Prepared {
     bucket: DestinationBucket,
     folder: Arc<Folder>,
     index: Index,
     uploads: Uploads,
-    /// Keys that are sent and that the bucket has already.
+    /// Keys to send that the bucket already has.
     replaced: HashSet<String>,
     prefixes: Vec<String>,
     difference: PushDifference,
@@ -138,7 +138,7 @@ async fn work(
     let jobs = usize::from(args.transfer.jobs);
     let transferred =
         context.interrupt.guard(async { Ok(push_files(&pushing, transfer, jobs).await) }).await;
-    // What went is remembered, also where the rest did not.
+    // Sent files are recorded even if the rest failed.
     let mut entries = unchanged;
     entries.extend(pushing.take_entries());
     index.save(entries, &prefixes)?;

@@ -1,5 +1,5 @@
-//! The rows of renditions, which go when originals were replaced: the site makes renditions again
-//! when a page asks for them, and only where there is no row.
+//! Deletes the rows of renditions after originals were replaced. Wagtail makes a rendition again
+//! when a page asks for it, but only if it has no row.
 
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, connect};
 use crate::commands::Context;
@@ -7,16 +7,16 @@ use crate::deployment::{Writing, local};
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
-/// The database whose rows go.
+/// The database with the rows.
 pub struct Renditions {
     url: DatabaseUrl,
-    /// Those of the configured tables that exist, with their rows.
+    /// The configured tables that exist, with the number of their rows.
     pub tables: Vec<(String, u64)>,
 }
 
 impl Renditions {
-    /// The local database: on this machine, and no environment's. `source` is where the media are
-    /// from.
+    /// The local database: on this machine, and not an environment's. `source` is the environment
+    /// of the media.
     pub async fn local(
         context: &Context,
         source: &Environment,
@@ -28,7 +28,7 @@ impl Renditions {
         Renditions::look(context, url).await
     }
 
-    /// The database of the environment that is pushed to: no protected environment's.
+    /// The destination's database, which is not a protected environment's.
     pub async fn remote(
         context: &Context,
         writing: &Writing<'_>,
@@ -61,7 +61,7 @@ impl Renditions {
         format!("{} on {}", self.url.database, self.url.place())
     }
 
-    /// Deletes the rows in one transaction. Gives how many went.
+    /// Deletes the rows in one transaction. Returns their number.
     pub async fn delete(&self) -> Result<u64, CommandError> {
         if self.tables.is_empty() {
             return Ok(0);

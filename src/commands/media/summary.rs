@@ -1,4 +1,4 @@
-//! What is said before and after, for people and for programs.
+//! Writes the plan and the result of a transfer, for people and programs.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ const NAMED: usize = 20;
 /// How many keys of a kind are named in `--json`.
 const LISTED: usize = 1000;
 
-/// What is to be done, and what was done.
+/// The plan, and after the work its result.
 #[derive(Serialize, JsonSchema)]
 pub struct Transfer<'a> {
     dry_run: bool,
-    /// The bucket or the folder, and so is `to`.
+    /// A bucket or a folder, and so is `to`.
     from: &'a str,
     to: &'a str,
-    /// What was there, and so is `destination`.
+    /// The size of each side before, and so is `destination`.
     source: Amount,
     destination: Amount,
-    /// What is to be transferred.
+    /// The objects to transfer.
     transfer: Listed<'a>,
-    /// What is to be deleted.
+    /// The objects to delete.
     delete: Listed<'a>,
     /// Objects that are the same on both sides.
     unchanged: u64,
@@ -41,21 +41,21 @@ pub struct Transfer<'a> {
     hashed: u64,
     /// Keys that cannot be files, or names that cannot be keys.
     refused: Vec<KeyReason<'a>>,
-    /// Rows of renditions that go, or went. `null` without `--images`.
+    /// Rows of renditions to delete, or deleted. `null` without `--images`.
     rendition_rows: Option<u64>,
     #[serde(flatten)]
     work: Option<Work<'a>>,
 }
 
-/// Not there with `--dry-run`.
+/// Absent with `--dry-run`.
 #[derive(Serialize, JsonSchema)]
 struct Work<'a> {
-    /// What was transferred.
+    /// The transferred objects.
     transferred: Amount,
     deleted: u64,
-    /// The first thousand keys that another try may do.
+    /// The first thousand keys that may succeed on another try.
     failed: Vec<KeyReason<'a>>,
-    /// Objects that nobody can read now, whose copies are unchanged.
+    /// Objects that cannot be read now. Their copies are unchanged.
     skipped: Skipped<'a>,
     /// Objects that could be compared by size only.
     unverified: u64,
@@ -72,10 +72,10 @@ struct Amount {
 struct Listed<'a> {
     objects: u64,
     bytes: u64,
-    /// Those that take the place of another.
+    /// Objects that replace another.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<u64>,
-    /// All of them, with `--dry-run` only.
+    /// All keys, with `--dry-run` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<KeySize<'a>>>,
 }
@@ -98,13 +98,13 @@ struct Skipped<'a> {
     keys: Vec<SkippedKey<'a>>,
     /// Deleted since they were listed.
     gone: u64,
-    /// Listed, and not there whenever they are asked for.
+    /// Listed, but missing on every request.
     missing: u64,
-    /// In an archive, and not restored.
+    /// Archived, and not restored.
     archived: u64,
     /// Refused by the server.
     refused: u64,
-    /// No good answer came.
+    /// Failed on every request.
     failing: u64,
 }
 
@@ -115,7 +115,7 @@ struct SkippedKey<'a> {
     reason: &'a str,
 }
 
-/// Everything about to happen.
+/// The plan of a transfer.
 pub struct Plan {
     pub source: String,
     pub destination: String,
@@ -125,14 +125,14 @@ pub struct Plan {
     pub transfer: Vec<(String, u64)>,
     pub delete: Vec<(String, u64)>,
     pub unchanged: u64,
-    /// Of the transferred ones, those that replace something.
+    /// How many of the transferred objects replace another.
     pub replaced: u64,
     pub hashed: u64,
     pub refused: Vec<Refused>,
     pub no_delete: bool,
-    /// Where, and how many.
+    /// The database, and the number of rows.
     pub renditions: Option<(String, u64)>,
-    /// Further words on how.
+    /// How the objects are copied.
     pub how: Option<String>,
 }
 
@@ -150,7 +150,7 @@ impl Plan {
         self.transfer.is_empty() && self.delete.is_empty() && !renditions
     }
 
-    /// Whether something is lost by it.
+    /// Whether something is lost.
     pub fn is_destructive(&self) -> bool {
         let renditions = self.renditions.as_ref().is_some_and(|(_, rows)| *rows > 0);
         self.replaced > 0 || !self.delete.is_empty() || renditions
@@ -214,7 +214,7 @@ impl Plan {
         }
     }
 
-    /// Every key that would be touched.
+    /// Every key that would be changed.
     pub fn dry_run(&self) -> CommandOutcome {
         let mut document = Transfer { dry_run: true, ..self.document() };
         document.transfer.keys = Some(keys(&self.transfer));
@@ -235,7 +235,7 @@ fn keys(list: &[(String, u64)]) -> Vec<KeySize<'_>> {
     list.iter().map(|(key, size)| KeySize { key, size: *size }).collect()
 }
 
-/// What was done.
+/// The work that was done.
 pub struct Done {
     pub plan: Plan,
     pub outcome: Outcome,
@@ -245,15 +245,15 @@ pub struct Done {
     pub elapsed: Duration,
     /// The command that repeats this one.
     pub again: String,
-    /// The name of the list of keys that could not be transferred.
+    /// The name of the file for failed keys.
     pub retry: String,
     /// Whether skipped objects are a failure.
     pub strict: bool,
 }
 
 impl Done {
-    /// Exit 0 where everything was done that can be done, and 11 where another try may do more.
-    /// Objects that nobody can read now are a warning, and with `--strict` exit 8.
+    /// Exits with 0 if nothing more can be done now, and with 11 if another try may do more.
+    /// Objects that cannot be read now are a warning, and with `--strict` exit 8.
     pub fn finish(self, context: &Context) -> Result<CommandOutcome, CommandError> {
         let Done { plan, outcome, .. } = &self;
         let again = self.again_commands(context);
@@ -280,7 +280,7 @@ impl Done {
         let mut text = self.text();
         if left > 0 {
             let left = words::plural(left as u64, "key");
-            text.push_str(&format!("\n{left} not done; to try again: {}", again.join("\nthen: ")));
+            text.push_str(&format!("\n{left} not done; try again: {}", again.join("\nthen: ")));
         }
         Ok(CommandOutcome::done(self.document(), text).with_exit_code(exit_code))
     }
@@ -301,7 +301,7 @@ impl Done {
         }
         if outcome.unverified > 0 {
             text.push_str(&format!(
-                "\n{} could be compared by size only: neither the ETag nor a stored checksum tells of the bytes",
+                "\n{} compared by size only, because neither ETag nor a stored checksum is usable",
                 words::plural(outcome.unverified, "object")
             ));
         }
@@ -316,7 +316,7 @@ impl Done {
         text
     }
 
-    /// The commands that do what is left: those keys alone, and then the deletions.
+    /// The commands for the rest: first the failed keys, then the deletions.
     fn again_commands(&self, context: &Context) -> Vec<String> {
         let failures = &self.outcome.failures;
         if self.outcome.given_up || failures.is_empty() {
@@ -336,7 +336,7 @@ impl Done {
     fn given_up(&self, again: &[String]) -> CommandError {
         let first = self.outcome.failures.first();
         let text = format!(
-            "given up after {} of {}; nothing was deleted",
+            "stopped after {} of {}; nothing was deleted",
             words::count(self.outcome.objects),
             words::plural(self.plan.transfer.len() as u64, "object")
         );
@@ -347,7 +347,7 @@ impl Done {
         if first.is_some_and(|failure| failure.reason.contains(NO_ACLS)) {
             error = error.hint(UNSET_ACL);
         }
-        error.hint(format!("once that is fixed: {}", again.join("; then: ")))
+        error.hint(format!("fix that, then run: {}", again.join("; then: ")))
     }
 
     fn document(&self) -> Transfer<'_> {
@@ -438,7 +438,7 @@ pub fn again(command: &str, environment: &str, from: Option<&str>, args: &Transf
     text
 }
 
-/// The answers to the question that were given as flags.
+/// The confirmations that were given as flags.
 pub fn confirmed(args: &PushMediaArgs) -> String {
     args.confirm.iter().map(|name| format!(" --confirm {}", words::shell_word(name))).collect()
 }

@@ -1,5 +1,5 @@
-//! What the two ways into a bucket share, from the folder and from another bucket: opening it, the
-//! question, the journal, and what comes after the last object.
+//! Opens a bucket for writing, asks, keeps the journal, and finishes after the last object: for
+//! pushes from the folder and from another bucket.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ use super::renditions::Renditions;
 use super::summary::Plan;
 use super::{DELETE_STEP, finish, journalled, start};
 
-/// The environment that is written to, looked at beside the protected ones.
+/// The destination, compared with the protected environments.
 pub struct Target<'a> {
     context: &'a Context,
     args: &'a PushMediaArgs,
@@ -49,8 +49,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Prepares, shows the plan, asks, and works, with the journal around it. A dry run ends with the
-/// plan, and Ctrl-C before the question leaves everything as it was.
+/// Prepares, shows the plan, asks, and works, with a journal line before and after. A dry run ends
+/// with the plan. Ctrl-C before the answer changes nothing.
 pub async fn carry_out<P>(
     context: &Context,
     args: &PushMediaArgs,
@@ -71,15 +71,16 @@ pub async fn carry_out<P>(
     journalled(context, "push-media", plan, async |plan| work(prepared, plan).await).await
 }
 
-/// The uploads of a bucket, to which nobody else may write from here meanwhile.
+/// The uploads of a bucket, locked against another bcops on this machine.
 pub fn uploads(context: &Context, bucket: &DestinationBucket) -> Result<Uploads, CommandError> {
     Uploads::open(&context.settings.state_directory.value, bucket)?.ok_or_else(|| {
-        let text = format!("another bcops writes to {}", bucket.reading().place());
-        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
+        let text = format!("another bcops is writing to {}", bucket.reading().place());
+        CommandError::new(FailureKind::Locked, text)
+            .hint("wait until it has ended, then run the command again")
     })
 }
 
-/// Throws away what killed runs left in the bucket.
+/// Removes what killed runs left in the bucket.
 pub async fn clean(
     context: &Context,
     uploads: &Uploads,
@@ -88,7 +89,7 @@ pub async fn clean(
     context.interrupt.guard(async { Ok(uploads.clean(bucket).await.map(drop)?) }).await
 }
 
-/// What comes when every object is there: deletions, and the rows of renditions.
+/// Deletes objects and the rows of renditions, after every object was transferred.
 pub async fn after(
     context: &Context,
     bucket: &DestinationBucket,
@@ -107,7 +108,7 @@ pub async fn after(
             DELETE_STEP,
             format!("Deleting {}", words::plural(delete.len() as u64, "object")),
         );
-        // Each batch is noted before it goes, so that Ctrl-C may come between two of them.
+        // Each batch is recorded before its deletion, so Ctrl-C can stop between two batches.
         let work = async { Ok(media::delete_objects(bucket, delete, state).await?) };
         (deleted, undeleted) = context.interrupt.guard(work).await?;
         finish(context, DELETE_STEP, format!("Deleted {}", words::plural(deleted, "object")));

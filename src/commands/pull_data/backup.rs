@@ -1,4 +1,4 @@
-//! Which backup to load, and its bytes.
+//! Chooses the backup to load, and opens its bytes.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub enum Backup {
     Heroku(Box<EnvironmentBackup>),
 }
 
-/// Chooses the backup: by flag, or the newest one that is complete.
+/// Chooses the backup: by flag, or the newest completed one.
 pub async fn find(
     context: &Context,
     args: &PullDataArgs,
@@ -33,13 +33,14 @@ pub async fn find(
         });
     }
     let (Some(name), Some(logged_in)) = (&args.environment, logged_in) else {
-        return Err(CommandError::new(FailureKind::Usage, "no environment was given"));
+        return Err(CommandError::new(FailureKind::Usage, "no environment was given")
+            .hint("bcops pull-data production"));
     };
     let environment = context.settings.environment(name)?;
     let backed_up = BackedUp::with(logged_in.heroku, environment).await?;
     if args.capture && args.dry_run {
         let app = backed_up.app();
-        context.ui.message(&format!("A fresh backup of {app} would be captured first."));
+        context.ui.message(&format!("A pull would capture a fresh backup of {app} first."));
     }
     let transfer = match args.capture && !args.dry_run {
         true => capture(context, &backed_up, &args.confirm).await?,
@@ -67,15 +68,17 @@ fn check_age(
         .map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", words::duration(age)));
     let text = format!("backup {} of {} is {age}", backup.transfer.name(), backup.app);
     if args.dry_run {
-        context.ui.emit(Event::Warning(format!("{text}: a pull would ask, or need --allow-old")));
+        context.ui.emit(Event::Warning(format!(
+            "{text}; a pull asks whether to use it, or needs --allow-old"
+        )));
         return Ok(());
     }
     confirm::yes(context, &format!("{text}. Use it?"), "--allow-old")
-        .map_err(|error| error.hint("or take a fresh one: --capture"))
+        .map_err(|error| error.hint("capture a fresh backup instead: --capture"))
 }
 
 impl Backup {
-    /// What it is, for people.
+    /// A description for people.
     pub fn describe(&self) -> String {
         match self {
             Backup::File(path) => path.display().to_string(),
@@ -84,7 +87,7 @@ impl Backup {
         }
     }
 
-    /// Opens the archive. Nothing of it is kept on disk.
+    /// Opens the archive, without a copy on disk.
     pub async fn open(&self) -> Result<OpenBackup, CommandError> {
         match self {
             Backup::File(path) => OpenBackup::file(path).map_err(|error| error.of_file(path)),

@@ -1,5 +1,5 @@
-//! Keeps what was pulled, when, why, and how it ended: one line is written before a pull begins,
-//! and one when it has ended.
+//! Records what was pulled, when, why, and how it ended: one line before a pull begins, and one
+//! after its end.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::restore::databases::Databases;
 
 use super::prepare::PreparedPull;
 
-/// Notes the pull that is about to begin. Without this note it does not begin.
+/// Records that a pull begins. Without this record it does not begin.
 pub fn begin(
     context: &Context,
     args: &PullDataArgs,
@@ -30,18 +30,17 @@ pub fn begin(
     )
 }
 
-/// Notes what a pull brought, with what was counted.
+/// Records the result of a pull, with its counts.
 pub fn done(context: &Context, outcome: &Outcome) -> Result<(), CommandError> {
     append(context, json!({ "event": "done", "result": outcome.result }))
 }
 
-/// Notes that a pull failed.
+/// Records that a pull failed.
 pub fn failed(context: &Context, error: &CommandError) -> Result<(), CommandError> {
     append(context, json!({ "event": "failed", "kind": error.kind }))
 }
 
-/// Notes that a database with personal data is about to be put in use again. Without this note it
-/// is not.
+/// Records that a database with personal data will be used again. Without this record it is not.
 pub fn begin_undo(
     context: &Context,
     databases: &Databases,
@@ -51,7 +50,7 @@ pub fn begin_undo(
     append(context, json!({ "event": "undo begun", "database": database, "reason": reason }))
 }
 
-/// Notes that two databases were exchanged.
+/// Records that two databases were exchanged.
 pub fn undone(
     context: &Context,
     databases: &Databases,
@@ -63,7 +62,7 @@ pub fn undone(
     append(context, line)
 }
 
-/// Notes that the kept database was dropped.
+/// Records that the kept database was dropped.
 pub fn dropped(context: &Context, databases: &Databases) -> Result<(), CommandError> {
     append(context, json!({ "event": "dropped", "database": databases.names().previous }))
 }

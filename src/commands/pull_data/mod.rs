@@ -1,7 +1,8 @@
-//! `pull-data`: an environment's backup into the local database, scrubbed on the way.
+//! `pull-data`: loads an environment's backup into the local database, scrubbed on the way.
 
 pub(in crate::commands) mod backup;
 mod journal;
+mod next;
 mod password;
 mod prepare;
 mod previous;
@@ -22,6 +23,7 @@ use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget, NotKept};
 use crate::scrub::Unclassified;
 
+use next::NextStep;
 use prepare::PreparedPull;
 
 pub use previous::Dropped;
@@ -46,7 +48,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     }
     let password = password::ask(context, args)?;
     let step = "look";
-    let description = "Looking at the target and at the environments".to_owned();
+    let description = "Checking the target and the environments".to_owned();
     context.ui.emit(Event::StepStarted { step, description });
     let looking = async {
         let heroku = local::not_an_environments_own(
@@ -76,7 +78,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let prepared = match opening {
         Ok(prepared) => prepared,
         Err(error) => {
-            // An interrupt may have come while values were being evaluated there.
+            // An interrupt may have left the database in which values were evaluated.
             let _ = databases.drop_scratch().await;
             return Err(error);
         }
@@ -106,7 +108,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let loaded = match pulled {
         Ok(loaded) => loaded,
         Err(error) => {
-            tell_unwritten(context, journal::failed(context, &error));
+            warn_if_unwritten(context, journal::failed(context, &error));
             return Err(error);
         }
     };
@@ -114,20 +116,24 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     findings::warn_of_doubts(context, &loaded.report.audit);
     let kept = previous::after_a_pull(context, &databases).await;
     let script = unbuilt::keep(context, &loaded.report, &databases.names().current);
-    let after = |kept| summary::after(&loaded, &databases, kept, args, script.as_ref(), took);
-    tell_unwritten(context, journal::done(context, &after(kept)));
-    Ok(after(previous::offer_to_drop(context, args, &databases, kept, loaded.scrubbed).await))
+    let after = |kept, next: &[NextStep]| {
+        summary::after(&loaded, &databases, kept, args, script.as_ref(), took, next)
+    };
+    // The journal holds no name of a row, which the next steps may.
+    warn_if_unwritten(context, journal::done(context, &after(kept, &[])));
+    let kept = previous::offer_to_drop(context, args, &databases, kept, loaded.scrubbed).await;
+    Ok(after(kept, &next::steps(context, args, &loaded, &target).await))
 }
 
-/// What was done is done, also where the journal cannot say so.
-fn tell_unwritten(context: &Context, written: Result<(), CommandError>) {
+/// The work is done, so a journal that cannot be written is a warning.
+fn warn_if_unwritten(context: &Context, written: Result<(), CommandError>) {
     if let Err(error) = written {
         context.ui.emit(Event::Warning(error.to_string()));
     }
 }
 
-/// Fails before anything is fetched, and before a backup is captured, where a question could not be
-/// answered later, or where `--confirm` names something that is not asked for.
+/// Fails before any work where a later question could not be answered, or where `--confirm` names
+/// something that is not asked for.
 fn check_confirmations(
     context: &Context,
     args: &PullDataArgs,
@@ -145,7 +151,7 @@ fn check_confirmations(
         return Ok(());
     }
     let what = format!("the local database {name} would be replaced");
-    Err(confirm::no_terminal(&what).hint("to go on: --yes"))
+    Err(confirm::no_terminal(&what).hint("replace it without a question: --yes"))
 }
 
 fn confirm_replacement(
@@ -169,7 +175,7 @@ pub struct Loaded {
     pub emptied: Unclassified,
 }
 
-/// Fills the database beside the one in use. It is dropped again if anything goes wrong.
+/// Fills the database beside the one in use, and drops it again if anything goes wrong.
 async fn fill(
     context: &Context,
     args: &PullDataArgs,
@@ -204,28 +210,29 @@ async fn fill(
     };
     let result = context.interrupt.guard(work).await;
     if result.is_err() {
-        // What cannot be dropped now is dropped by the next pull: its name is known.
         if let Err(error) = databases.drop_incoming().await {
             context.ui.emit(Event::Warning(format!(
-                "the half-filled database could not be dropped ({error}); the next pull drops it"
+                "cannot drop the half-filled database ({error}); the next pull drops it"
             )));
         }
     }
     result
 }
 
-/// Nothing of this makes a pull a failure: the data is in its place.
+/// A lost property is a warning, because the data is in its place.
 fn warn_of_lost(context: &Context, not_kept: &[NotKept]) {
     for one in not_kept {
         context.ui.emit(Event::Warning(one.to_string()));
     }
 }
 
-/// Leaves a mark in the new database, by which it is known as this machine's own without a network.
+/// Leaves a mark in the new database, by which a later command knows it without a network.
 async fn mark(context: &Context, databases: &Databases, incoming: &DatabaseUrl) {
     let marks = Marks::in_state_folder(&context.settings.state_directory.value);
     if let Err(error) = marks.leave_in(databases.session(), &incoming.database).await {
-        let text = format!("the new database carries no mark of this machine: {error}");
+        let text = format!(
+            "cannot mark the new database as this machine's own ({error}); without Heroku, the next pull may refuse it"
+        );
         context.ui.emit(Event::Warning(text));
     }
 }
@@ -245,13 +252,13 @@ async fn swap(
             warn_of_lost(context, &swapped.not_kept);
             if let Some(error) = swapped.not_dropped {
                 context.ui.emit(Event::Warning(format!(
-                    "the database that is no longer needed could not be dropped ({error}); the next pull drops it"
+                    "cannot drop the replaced database ({error}); the next pull drops it"
                 )));
             }
         }
         Err(error) => {
-            // The renames are one transaction, so the old database is still in its place. What
-            // cannot be dropped now is dropped by the next pull.
+            // The renames are one transaction, so the old database is still in its place. The next
+            // pull drops what cannot be dropped now.
             let _ = databases.drop_incoming().await;
             return Err(error.into());
         }

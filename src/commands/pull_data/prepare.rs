@@ -1,5 +1,5 @@
-//! Everything that can be known before anything is written: the archive's contents, what the
-//! server lacks, and what the manifest says of each table.
+//! Reads all that is known before the first write: the archive's contents, what the server lacks,
+//! and the manifest's rule for each table.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,20 @@ use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
-use crate::words::shell_word;
+use crate::words::{did_you_mean, shell_word};
 
 use super::backup::Backup;
 use super::unclassified;
 
-/// The policy of everything that lands on a developer's machine.
+/// The policy for every developer's machine.
 const POLICY: &str = "local";
 
-/// A backup that may be loaded into this server.
+/// A backup that this server can load.
 pub struct PreparedPull {
     pub backup: Backup,
     pub archive: restore::Prepared,
     pub extensions: ExtensionPlan,
-    /// What is loaded without its contents, as nobody has classified it.
+    /// Tables and columns without a class, which are loaded empty.
     pub emptied: Unclassified,
 }
 
@@ -83,7 +83,7 @@ fn lineage<'a>(schema: &'a Schema, table: &'a TableName) -> Vec<&'a TableName> {
     std::iter::successors(Some(table), parent).take(64).collect()
 }
 
-/// Better now than after the load.
+/// Checks it before the load, which can take an hour.
 fn check_users_table(
     context: &Context,
     args: &PullDataArgs,
@@ -99,13 +99,13 @@ fn check_users_table(
     }
     Err(CommandError::new(
         FailureKind::Configuration,
-        format!("--set-password: the backup has no table {name} with Django's users"),
+        format!("cannot set a password: the backup has no table {name} with Django's users"),
     )
-    .hint("set local.users_table in bcops.toml"))
+    .hint("set local.users_table in bcops.toml to the table of Django's users"))
 }
 
-/// The named tables with all of their partitions, which hold the rows.
-/// A materialized view that is named stays empty.
+/// The named tables with all of their partitions, which hold the rows. A named materialized view
+/// stays empty.
 fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableName>, CommandError> {
     let schema = &contents.schema;
     let views = contents.materialized_views();
@@ -118,7 +118,10 @@ fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableNa
         }
         if !schema.tables.contains_key(&table) {
             let text = format!("--exclude-data {name}: the backup has no such table");
-            return Err(CommandError::new(FailureKind::Usage, text));
+            let known: Vec<String> = schema.tables.keys().map(TableName::short).collect();
+            let near = did_you_mean(name, known.iter().map(String::as_str));
+            let list = "bcops pull-data production --dry-run   # lists the tables".to_owned();
+            return Err(CommandError::new(FailureKind::Usage, text).hint(near.unwrap_or(list)));
         }
         let family = schema.tables.keys().filter(|one| lineage(schema, one).contains(&&table));
         excluded.extend(family.cloned());
@@ -126,7 +129,7 @@ fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableNa
     Ok(excluded)
 }
 
-/// Rows that refer to a table without rows would be refused by their foreign key, an hour later.
+/// Refuses an excluded table that other rows refer to: their foreign key would fail an hour later.
 fn check_exclusions(
     schema: &Schema,
     scrub: Option<&ScrubPlan>,

@@ -1,4 +1,4 @@
-//! The database that a pull keeps as NAME_previous: whether it holds personal data, and an end to it.
+//! Drops NAME_previous, the database that a pull keeps, and warns if it holds personal data.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,12 +13,12 @@ use crate::restore::databases::{DatabaseError, Databases};
 use crate::ui::Answer;
 use crate::words;
 
-use super::{journal, tell_unwritten};
+use super::{journal, warn_if_unwritten};
 
 /// The command that drops it.
 const DROP: &str = "bcops pull-data --drop-previous";
 
-/// What is there beside the database in use.
+/// The database that is kept beside the one in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Previous {
     Nothing,
@@ -29,8 +29,8 @@ pub enum Previous {
     Dropped,
 }
 
-/// Looks at the kept database after a pull. The new one is in its place by now, so nothing that goes
-/// wrong here makes the pull a failure.
+/// Looks at the kept database after a pull. The new one is in its place, so a failure here is a
+/// warning.
 pub async fn after_a_pull(context: &Context, databases: &Databases) -> Previous {
     look(context, databases).await.unwrap_or_else(|error| {
         context.ui.emit(Event::Warning(error.to_string()));
@@ -38,7 +38,7 @@ pub async fn after_a_pull(context: &Context, databases: &Databases) -> Previous 
     })
 }
 
-/// Where the kept database holds personal data and the new one does not, asks whether to drop it.
+/// Asks whether to drop a kept database that holds personal data, if the new one does not.
 pub async fn offer_to_drop(
     context: &Context,
     args: &PullDataArgs,
@@ -50,8 +50,9 @@ pub async fn offer_to_drop(
         return seen;
     }
     let name = &databases.names().previous;
-    let question =
-        format!("{name} holds personal data: it was loaded without a scrub. Drop it for good?");
+    let question = format!(
+        "{name} holds personal data, because it was loaded without a scrub. Drop it for good?"
+    );
     let prompter = context.ui.prompter();
     if tokio::task::block_in_place(|| prompter.yes(&question)) != Answer::Given(()) {
         warn(context, args, databases);
@@ -59,19 +60,19 @@ pub async fn offer_to_drop(
     }
     match databases.drop_previous().await {
         Ok(()) => {
-            tell_unwritten(context, journal::dropped(context, databases));
-            context.ui.message(&format!("{name} is dropped"));
+            warn_if_unwritten(context, journal::dropped(context, databases));
+            context.ui.message(&format!("dropped {name}"));
             Previous::Dropped
         }
         Err(error) => {
-            context.ui.emit(Event::Warning(format!("{name} could not be dropped: {error}")));
+            context.ui.emit(Event::Warning(format!("cannot drop {name}: {error}")));
             warn(context, args, databases);
             seen
         }
     }
 }
 
-/// Says that the kept database holds personal data, and how to drop it.
+/// Warns that the kept database holds personal data, with the command that drops it.
 pub fn warn(context: &Context, args: &PullDataArgs, databases: &Databases) {
     let name = &databases.names().previous;
     let target = args
@@ -95,7 +96,7 @@ async fn look(context: &Context, databases: &Databases) -> Result<Previous, Comm
     })
 }
 
-/// With `--drop-previous`.
+/// The result of `--drop-previous`.
 #[derive(Serialize, JsonSchema)]
 pub struct Dropped<'a> {
     database: &'a str,
@@ -125,9 +126,9 @@ pub async fn drop(
     confirm::check_names(&args.confirm, &[Some(names.previous.as_str())])?;
     if !args.yes {
         confirm::type_name(context, &names.previous, &args.confirm)
-            .map_err(|error| error.hint("or, for the local database only: --yes"))?;
+            .map_err(|error| error.hint("drop the local database without a question: --yes"))?;
     }
     databases.drop_previous().await?;
-    tell_unwritten(context, journal::dropped(context, &databases));
-    Ok(Outcome::done(result, format!("{} is dropped", names.previous)))
+    warn_if_unwritten(context, journal::dropped(context, &databases));
+    Ok(Outcome::done(result, format!("dropped {}", names.previous)))
 }

@@ -1,4 +1,4 @@
-//! What a pull tells: before it begins, and when it is done.
+//! Writes the summary of a pull: before it begins, and after its end.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,23 +19,24 @@ use crate::words;
 
 use super::Loaded;
 use super::backup::Backup;
+use super::next::NextStep;
 use super::prepare::PreparedPull;
 use super::previous::Previous;
 use super::unbuilt::NotBuilt;
 use super::unclassified;
 
-/// With `--dry-run`.
+/// The result of `--dry-run`.
 #[derive(Serialize, JsonSchema)]
 pub struct Planned<'a> {
     /// Always true.
     dry_run: bool,
     source: Source<'a>,
     target: LocalDatabase<'a>,
-    /// Whether the backup is scrubbed on its way.
+    /// Whether the backup is scrubbed on the way.
     scrubbed: bool,
-    /// Of the backup, in the order of their names.
+    /// The backup's tables, by name.
     tables: Vec<PlannedTable>,
-    /// What `--unclassified empty` leaves out.
+    /// What `--unclassified empty` loads empty.
     unclassified: &'a Unclassified,
 }
 
@@ -66,44 +67,46 @@ struct LocalDatabase<'a> {
 #[derive(Serialize, JsonSchema)]
 struct PlannedTable {
     table: TableName,
-    /// `content`, `operational` or `personal`, and `-` where nobody asked.
+    /// `content`, `operational` or `personal`; `-` without a scrub.
     class: String,
-    /// What is done with its rows, in words.
+    /// What happens to its rows, in words.
     rule: String,
 }
 
-/// What a pull brought.
+/// The result of a pull.
 #[derive(Serialize, JsonSchema)]
 pub struct Pulled<'a> {
     /// Always false.
     dry_run: bool,
     /// The backup, in words.
     source: &'a str,
-    /// The one that was replaced.
+    /// The local database.
     database: &'a str,
-    /// The name under which the one before is kept. `null` where it is not.
+    /// The name of the kept database. `null` if none is kept.
     previous: Option<&'a str>,
     previous_holds_personal_data: bool,
     scrubbed: bool,
     seconds: f64,
     archive_bytes: u64,
     tables: &'a [TableReport],
-    /// What the audit saw, allowed or not.
+    /// What the audit found, allowed or not.
     audit: Vec<Audited<'a>>,
     indexes: u64,
     foreign_keys: u64,
-    /// The users that `--set-password` gave the password to.
+    /// The users whose password `--set-password` set.
     superusers: &'a [String],
     unclassified: &'a Unclassified,
     /// Members of JSON documents that the manifest does not name.
     dropped_members: &'a [DroppedMember],
     not_built: NotBuilt<'a>,
-    /// Those of the load.
+    /// The warnings of the load.
     warnings: &'a [String],
     notes: &'a [String],
+    /// What a developer may want to do next, in this order.
+    next: &'a [NextStep],
 }
 
-/// From where to where, and what it will do in numbers.
+/// From where to where, and the changes in numbers.
 pub fn before(
     prepared: &PreparedPull,
     databases: &Databases,
@@ -138,7 +141,7 @@ pub fn before(
     let replaces_previous = existing.current.is_some() && !args.no_keep_previous;
     if let Some(bytes) = existing.previous.filter(|_| replaces_previous) {
         text.push_str(&format!(
-            "      and what is {} now ({}) is DROPPED\n",
+            "      {} of an earlier pull ({}) is DROPPED\n",
             names.previous,
             words::bytes(bytes)
         ));
@@ -161,7 +164,7 @@ pub fn before(
             ));
         }
         None => text.push_str(&format!(
-            "{}, WITH THE PERSONAL DATA OF REAL PEOPLE as it is",
+            "{}, WITH THE PERSONAL DATA OF REAL PEOPLE",
             counted(tables, "table")
         )),
     }
@@ -223,7 +226,7 @@ impl Source<'_> {
     }
 }
 
-/// What was done.
+/// The result, for people and programs.
 pub fn after(
     loaded: &Loaded,
     databases: &Databases,
@@ -231,6 +234,7 @@ pub fn after(
     args: &PullDataArgs,
     script: Option<&String>,
     took: Duration,
+    next: &[NextStep],
 ) -> Outcome {
     let report = &loaded.report;
     let names = databases.names();
@@ -250,8 +254,8 @@ pub fn after(
     }
     if args.set_password {
         text.push_str(&match loaded.superusers.as_slice() {
-            [] => "the password was given to nobody: there is no superuser\n".to_owned(),
-            names => format!("the password was given to: {}\n", names.join(", ")),
+            [] => "no password was set: there is no superuser\n".to_owned(),
+            names => format!("set the password of: {}\n", names.join(", ")),
         });
     }
     text.push_str(&format!("{} is ready, in {}", names.current, words::duration(took)));
@@ -261,8 +265,11 @@ pub fn after(
             _ => String::new(),
         };
         text.push_str(&format!(
-            "\nthe database before is {previous}; to go back: bcops pull-data --undo{more}"
+            "\nthe old database is kept as {previous}; use it again: bcops pull-data --undo{more}"
         ));
+    }
+    for step in next {
+        text.push_str(&format!("\nnext: {step}"));
     }
     let result = Pulled {
         dry_run: false,
@@ -283,6 +290,7 @@ pub fn after(
         not_built: NotBuilt { entries: &report.unbuilt, file: script.map(String::as_str) },
         warnings: &report.warnings,
         notes: &report.notes,
+        next,
     };
     Outcome::done(result, text)
 }

@@ -1,4 +1,4 @@
-//! Reports what of a backup could not be built, and keeps its statements to be run by hand.
+//! Reports the parts of a backup that could not be built, and keeps their statements.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::restore::{LoadReport, Unbuilt, save_unbuilt};
 
-/// Warns of each entry. Gives the file that has the statements.
+/// Warns about each entry. Returns the file with the statements.
 pub fn keep(context: &Context, report: &LoadReport, database: &str) -> Option<String> {
     for text in &report.warnings {
         context.ui.emit(Event::Warning(text.clone()));
@@ -20,21 +20,21 @@ pub fn keep(context: &Context, report: &LoadReport, database: &str) -> Option<St
     match save_unbuilt(folder, database, &report.unbuilt) {
         Ok(Some(path)) => {
             let path = path.display().to_string();
-            let text = format!("the statements that failed are in {path}; run them with psql");
+            let text = format!("the failed statements are in {path}; run them with psql");
             context.ui.emit(Event::Warning(text));
             Some(path)
         }
         Ok(None) => None,
         Err(error) => {
             let text =
-                format!("cannot keep the statements that failed in {}: {error}", folder.display());
+                format!("cannot write the failed statements to {}: {error}", folder.display());
             context.ui.emit(Event::Warning(text));
             None
         }
     }
 }
 
-/// What could not be built, and the file that has the statements.
+/// The entries that could not be built, and the file with their statements.
 #[derive(Serialize, JsonSchema)]
 pub struct NotBuilt<'a> {
     pub entries: &'a [Unbuilt],

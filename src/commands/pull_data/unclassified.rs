@@ -1,4 +1,4 @@
-//! What nobody has classified: it stops the pull, or is loaded without its contents.
+//! Stops a pull for tables and columns without a class, or loads them empty.
 
 use crate::cli::PullDataArgs;
 use crate::commands::Context;
@@ -10,11 +10,11 @@ use crate::settings;
 use crate::ui::Answer;
 use crate::words;
 
-/// The plan of a pull, and what it leaves empty.
+/// The plan of a pull, and the tables and columns that it loads empty.
 ///
 /// # Errors
 ///
-/// What keeps the manifest from being applied, unless it is unclassified and may be left empty.
+/// The manifest does not fit the backup, and more is wrong than classes that may be missing.
 pub fn plan(
     context: &Context,
     args: &PullDataArgs,
@@ -40,14 +40,14 @@ pub fn plan(
     Ok((plan, emptied))
 }
 
-/// An unanswered question is a no, and then everything is as if it had not been asked.
+/// Asks whether to load them empty. An unanswered question is a no.
 fn ask(context: &Context, args: &PullDataArgs, stopped: PlanError) -> Result<(), CommandError> {
     if !context.ui.prompter().can_ask() || args.dry_run {
         return Err(CommandError::from(stopped)
-            .hint("to load the rest without them, on this machine only: --unclassified empty"));
+            .hint("load these empty, on this machine only: --unclassified empty"));
     }
     context.ui.question(&stopped.to_string());
-    match context.ui.prompter().yes("Load without them?") {
+    match context.ui.prompter().yes("Load these empty?") {
         Answer::Given(()) => Ok(()),
         Answer::Declined | Answer::CannotAsk => Err(stopped.into()),
     }
@@ -57,14 +57,14 @@ fn cannot_be_empty(error: PlanError) -> CommandError {
     let is_left = error.findings.iter().any(|one| one.kind == FindingKind::Unclassified);
     let error = CommandError::from(error);
     match is_left {
-        true => error.hint("no value fits these columns: class them in the manifest"),
+        true => error.hint("class these columns in the manifest, because no empty value fits them"),
         false => error,
     }
 }
 
 fn warning(emptied: &Unclassified) -> String {
     format!(
-        "{}; they are loaded without their contents\n{}To load them, check these lines and add them to the manifest:\n{}",
+        "{}; they are loaded empty\n{}To load their contents, check these lines and add them to the manifest:\n{}",
         counted(emptied),
         in_words(emptied),
         emptied.lines

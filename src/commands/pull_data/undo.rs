@@ -1,4 +1,4 @@
-//! `--undo`: the database in use and the one before change places.
+//! `--undo`: exchanges the database in use and NAME_previous.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,15 +12,15 @@ use crate::restore::databases::{DatabaseError, Databases};
 use crate::words;
 
 use super::previous::{self, Previous};
-use super::{confirm_replacement, journal, tell_unwritten};
+use super::{confirm_replacement, journal, warn_if_unwritten};
 
-/// With `--undo`.
+/// The result of `--undo`.
 #[derive(Serialize, JsonSchema)]
 pub struct Undone<'a> {
     database: &'a str,
-    /// The name under which the other one is kept from now on. `null` where there was none.
+    /// The name of the database that is kept now. `null` if there was no database in use.
     previous: Option<&'a str>,
-    /// Whether the one in use was loaded with a scrub.
+    /// Whether the database in use now was loaded with a scrub.
     scrubbed: bool,
     dry_run: bool,
 }
@@ -38,7 +38,7 @@ pub async fn run(
     let size = |size: Option<u64>| size.map_or_else(|| "not there".to_owned(), words::bytes);
     let warning = if personal { ", WITH THE PERSONAL DATA OF REAL PEOPLE" } else { "" };
     context.ui.message(&format!(
-        "from  {} ({}){warning}\nto    {} ({})\nThe two are exchanged.",
+        "from  {} ({}){warning}\nto    {} ({})\nThe two change places.",
         names.previous,
         size(existing.previous),
         names.current,
@@ -47,7 +47,7 @@ pub async fn run(
     if existing.previous.is_none() {
         return Err(DatabaseError::NothingToUndo { name: names.previous.clone() }.into());
     }
-    let text = format!("{} and {} exchanged", names.current, names.previous);
+    let text = format!("exchanged {} and {}", names.current, names.previous);
     let result = Undone {
         database: &names.current,
         previous: existing.current.map(|_| names.previous.as_str()),
@@ -69,7 +69,7 @@ pub async fn run(
         journal::begin_undo(context, &databases, reason.as_deref())?;
     }
     databases.undo().await?;
-    tell_unwritten(context, journal::undone(context, &databases, reason.as_deref()));
+    warn_if_unwritten(context, journal::undone(context, &databases, reason.as_deref()));
     if previous::after_a_pull(context, &databases).await == Previous::Personal {
         previous::warn(context, args, &databases);
     }

@@ -1,4 +1,4 @@
-//! What to purge, from the command line and from stdin.
+//! Reads what to purge, from the command line and from stdin.
 
 use std::io::Read;
 
@@ -7,10 +7,10 @@ use crate::caches::{Targets, Work};
 use crate::cli::PurgeCacheArgs;
 use crate::failure::{CommandError, FailureKind};
 
-/// Some hundred thousand URLs. More of them is the whole zone.
+/// Some hundred thousand URLs. For more, purge the whole zone.
 const LONGEST_INPUT: u64 = 64 << 20;
 
-/// `None` where nothing of Cloudflare's is to be purged.
+/// `None` if nothing is purged from Cloudflare.
 pub fn work(args: &PurgeCacheArgs) -> Result<Option<Work>, CommandError> {
     if args.everything {
         return Ok(Some(Work::Everything));
@@ -39,20 +39,20 @@ pub fn work(args: &PurgeCacheArgs) -> Result<Option<Work>, CommandError> {
     let asked = given.iter().any(|(_, items)| !items.is_empty());
     if targets.is_empty() && asked {
         return Err(CommandError::new(FailureKind::Usage, "standard input holds nothing to purge")
-            .hint("write one a line"));
+            .hint("write one item a line"));
     }
     Ok(asked.then_some(Work::Some(targets)))
 }
 
-/// Empty lines and comments say nothing. Files that were put together may have a mark of their
-/// encoding at the beginning of any line.
+/// The lines without empty ones and comments. Joined files may have the mark of their encoding at
+/// the beginning of any line.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let is_blank = |c: char| c.is_whitespace() || c == '\u{feff}';
     let lines = text.split(['\n', '\r']).map(move |line| line.trim_matches(is_blank));
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// UTF-8, or UTF-16 with its mark, as Windows' shells write files.
+/// Decodes UTF-8, or UTF-16 with its mark, which Windows shells write.
 fn decoded(bytes: Vec<u8>) -> Option<String> {
     let units = |order: fn([u8; 2]) -> u16| -> Option<String> {
         let rest = bytes.get(2..).unwrap_or_default();
@@ -67,7 +67,7 @@ fn decoded(bytes: Vec<u8>) -> Option<String> {
     }
 }
 
-/// `-` stands for the lines of stdin.
+/// Replaces `-` by the lines of stdin.
 fn expand(items: &[String]) -> Result<Vec<String>, CommandError> {
     let mut expanded = Vec::new();
     for item in items {
@@ -85,7 +85,9 @@ fn read_standard_input() -> Result<String, CommandError> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
     read.map_err(|error| {
-        CommandError::new(FailureKind::Usage, "cannot read standard input").with_cause(error)
+        CommandError::new(FailureKind::Usage, "cannot read standard input")
+            .with_cause(error)
+            .hint("give the URLs as flags: --url URL")
     })?;
     if bytes.len() as u64 > LONGEST_INPUT {
         return Err(CommandError::new(

@@ -1,7 +1,7 @@
-//! `purge-cache`: an environment's pages out of Cloudflare, and Django's own cache emptied.
+//! `purge-cache`: purges an environment's pages from Cloudflare, and clears Django's cache.
 //!
-//! Django's cache goes first: were it the other way round, Cloudflare would fetch pages again that
-//! are made from what Django still remembers.
+//! Django's cache is cleared first. Otherwise Cloudflare could fetch pages that Django makes from
+//! its old cache.
 
 mod items;
 mod report;
@@ -21,7 +21,7 @@ pub use report::Report;
 
 const BACKEND_STEP: &str = "backend";
 
-/// Everything that is known before anything is changed.
+/// All that is known before the first change.
 struct PreparedPurge {
     backend: Option<(BackendCache, caches::CacheScope)>,
     zone: Option<Zone>,
@@ -66,10 +66,10 @@ fn protected_backend(environment: &Environment) -> CommandError {
             environment.name, environment.app.value
         ),
     )
-    .hint("to purge pages from Cloudflare, leave --backend out")
+    .hint("purge pages from Cloudflare only: leave out --backend")
 }
 
-/// Looks at everything, and refuses what belongs to a protected environment.
+/// Looks everything up, and refuses what belongs to a protected environment.
 async fn prepare(
     context: &Context,
     args: &PurgeCacheArgs,
@@ -101,7 +101,7 @@ async fn prepare(
     Ok(PreparedPurge { backend, zone })
 }
 
-/// Shows what will be done, and asks where it is a whole zone or a protected environment's.
+/// Shows the plan, and asks for a whole zone or a zone of a protected environment.
 fn ask(
     context: &Context,
     args: &PurgeCacheArgs,
@@ -133,10 +133,9 @@ async fn act(
         let description = format!("Clearing {}", cache.place());
         context.ui.emit(Event::StepStarted { step: BACKEND_STEP, description });
         let clearing = async { Ok(clear_backend(cache, *what).await?) };
-        let cleared: Keys =
-            context.interrupt.guard(clearing).await.map_err(|error| {
-                error.hint("some keys may be gone: the same command does the rest")
-            })?;
+        let cleared: Keys = context.interrupt.guard(clearing).await.map_err(|error| {
+            error.hint("run the same command again: some keys may be gone, and it clears the rest")
+        })?;
         report.cleared(cleared);
         let summary = format!("Cleared {}", words::plural(cleared.keys, "key"));
         context.ui.emit(Event::StepFinished { step: BACKEND_STEP, summary });

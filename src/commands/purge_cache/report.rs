@@ -1,4 +1,4 @@
-//! What will be purged and what was, for people and for programs.
+//! Writes the plan and the result of a purge, for people and programs.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -21,30 +21,30 @@ use crate::words;
 
 use crate::deployment::Zone;
 
-/// How many of those that are left are written on the screen.
+/// How many of the remaining items are shown on the screen.
 const SHOWN: usize = 10;
 
-/// What is to be purged, and what was.
+/// The plan of a purge, and after it the result.
 #[derive(Serialize, JsonSchema)]
 pub struct Report {
     environment: String,
     app: String,
     dry_run: bool,
-    /// Cloudflare's, where something is purged from it.
+    /// Cloudflare's zone, if something is purged from it.
     zone: Option<ZoneDocument>,
-    /// How many are asked for, by kind. Empty for a whole zone.
+    /// How many items were asked for, by kind. Empty for a whole zone.
     asked: BTreeMap<ItemKind, u64>,
     /// Whether the whole zone is purged.
     everything: bool,
     #[serde(skip)]
     requests: u64,
-    /// How many were given more than once.
+    /// How many items were given more than once.
     repeated: u64,
     #[serde(skip)]
     unencrypted: u64,
     /// Django's cache, with `--backend`.
     backend: Option<Backend>,
-    /// Not there before the purge.
+    /// Absent before the purge.
     #[serde(flatten)]
     purged: Option<Purged>,
 }
@@ -53,7 +53,7 @@ pub struct Report {
 #[schemars(rename = "Zone")]
 struct ZoneDocument {
     id: String,
-    /// `null` where it cannot be read.
+    /// `null` if it cannot be read.
     name: Option<String>,
     plan: Option<String>,
 }
@@ -64,11 +64,11 @@ struct Backend {
     store: &'static str,
     place: String,
     part: CacheScope,
-    /// How many keys there were before.
+    /// How many keys the cache had before.
     found: u64,
-    /// How many went.
+    /// How many keys were cleared.
     cleared: Option<u64>,
-    /// How many of them are sessions.
+    /// How many of the keys are sessions.
     sessions: u64,
 }
 
@@ -121,7 +121,7 @@ impl Report {
         self.purged = Some(purged);
     }
 
-    /// From → to, and in numbers.
+    /// From, to, and numbers.
     pub fn plan(&self) -> String {
         let mut lines = Vec::new();
         if let Some(backend) = &self.backend {
@@ -135,7 +135,7 @@ impl Report {
             ));
             if backend.sessions > 0 {
                 lines.push(format!(
-                    "{} of them are sessions: everybody who is logged in has to log in again",
+                    "{} of them are sessions: everyone who is logged in has to log in again",
                     words::count(backend.sessions)
                 ));
             }
@@ -159,7 +159,7 @@ impl Report {
         }
         if self.unencrypted > 0 {
             lines.push(format!(
-                "{} with http://, which leaves the same pages under https:// as they are",
+                "{} with http://; the same pages under https:// are not purged",
                 words::plural(self.unencrypted, "URL")
             ));
         }
@@ -176,7 +176,7 @@ impl Report {
             format!("Purged {} in {}", self.what(), words::plural(purged.requests, "request"));
         if purged.sent_again > 0 {
             line.push_str(&format!(
-                "; {} sent again, since an answer was lost",
+                "; {} sent again, because an answer was lost",
                 words::count(purged.sent_again)
             ));
         }
@@ -185,7 +185,7 @@ impl Report {
 
     pub fn outcome(self) -> Outcome {
         let text = match (self.dry_run, &self.purged) {
-            (true, _) => format!("{}\nnothing was changed", self.plan()),
+            (true, _) => format!("{}\ndry run: nothing was changed", self.plan()),
             (false, Some(_)) => self.done_line(),
             (false, None) => {
                 let cleared = self.backend.as_ref();
@@ -201,7 +201,7 @@ impl Report {
         Outcome::done(self, text)
     }
 
-    /// The error of a purge that did not come to its end: what is left, and what to type.
+    /// The error of an unfinished purge: what is left, and the command for it.
     pub async fn failure(mut self, context: &Context, client: &Cloudflare) -> CommandError {
         let ending =
             self.purged.as_mut().map(|purged| std::mem::replace(&mut purged.ending, Ending::Done));
@@ -221,7 +221,8 @@ impl Report {
                 let denied = matches!(cause.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden);
                 let mut error = CommandError::from(cause);
                 if denied && client.verify().await.is_ok() {
-                    error = error.hint("the login itself is good: it lacks the permission");
+                    error =
+                        error.hint("add the missing permission to it: the login itself is good");
                 }
                 let hints = std::mem::take(&mut error.hints);
                 let kind = if done > 0 { FailureKind::Partial } else { error.kind };
@@ -233,7 +234,7 @@ impl Report {
         };
         if purged.in_doubt > 0 {
             error = error.hint(format!(
-                "{} of those left may be purged already: the answer never came; purging twice does no harm",
+                "purge again: {} of the rest may be purged already, because the answer was lost",
                 words::count(purged.in_doubt)
             ));
         }
@@ -242,13 +243,13 @@ impl Report {
         }
         if self.everything {
             error = error
-                .hint(format!("to try again: bcops purge-cache {} --everything", self.environment));
+                .hint(format!("try again: bcops purge-cache {} --everything", self.environment));
         }
         error.with_result(result)
     }
 }
 
-/// Tells which are left, and keeps them in a file that the next run can read.
+/// Shows the remaining items, and writes them to a file for the next run.
 fn left_behind(
     context: &Context,
     environment: &str,
@@ -264,12 +265,12 @@ fn left_behind(
     }
     match write_left(context, environment, kind, items) {
         Ok(path) => error.hint(format!(
-            "to purge the rest: bcops purge-cache {environment} {} - < '{}'",
+            "purge the rest: bcops purge-cache {environment} {} - < '{}'",
             kind.flag(),
             path.display()
         )),
         Err(cause) => {
-            error.hint(format!("those that are left could not be written to a file: {cause}"))
+            error.hint(format!("copy the rest from the screen: no file could be written ({cause})"))
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::runbook::Plan;
 use crate::words;
 
 use super::ask::until_usable;
-use super::openness;
+use super::{openness, picker};
 
 /// The answers that are known before anything is looked at, from arguments or from a plan.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Given {
     recreate: Option<Selection>,
     /// The answers are those of an approved plan, so no question is asked again.
     approved: bool,
+    /// Branches that do not merge into master, as far as that was looked at.
+    conflicting: Vec<String>,
 }
 
 /// Unlike a list of people, an empty list of branches is an answer.
@@ -82,6 +84,7 @@ impl Given {
             recreate: recreate
                 .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?,
             approved: false,
+            conflicting: Vec::new(),
         })
     }
 
@@ -107,7 +110,19 @@ impl Given {
                 false => Selection::Only(recreate_users),
             }),
             approved: true,
+            conflicting: Vec::new(),
         })
+    }
+
+    /// Whether the person at the terminal will be asked which branches to merge.
+    pub fn asks_for_branches(&self, context: &Context, survey: &Survey) -> bool {
+        let is_open = self.options.runs(Stage::Git) && self.branches.is_none();
+        is_open && !survey.inventory.branches.is_empty() && context.ui.prompter().can_ask()
+    }
+
+    /// With the branches that do not merge into master, to mark them in the list.
+    pub fn with_conflicting(self, conflicting: Vec<String>) -> Given {
+        Given { conflicting, ..self }
     }
 
     /// The backup that `--backup` names.
@@ -257,7 +272,7 @@ fn branches(
             CommandError::new(FailureKind::Usage, text)
                 .hint("bcops reset-staging --dry-run   # lists the branches on staging")
         }),
-        None if asks => ask_for_branches(context, survey),
+        None if asks => ask_for_branches(context, &given.conflicting, survey),
         None => Ok(Vec::new()),
     }
 }
@@ -273,7 +288,10 @@ fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
     let mut chosen: Vec<Branch> = Vec::new();
     for name in names {
         let Some(branch) = survey.branches.iter().find(|one| one.name == name) else {
-            return Err(format!("the origin has no branch {name}"));
+            let names = survey.branches.iter().map(|one| one.name.as_str());
+            let near = words::did_you_mean(&name, names);
+            let near = near.map_or_else(String::new, |near| format!(" ({near})"));
+            return Err(format!("the origin has no branch {name}{near}"));
         };
         if !chosen.contains(branch) {
             chosen.push(branch.clone());
@@ -282,27 +300,25 @@ fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
     Ok(chosen)
 }
 
-fn ask_for_branches(context: &Context, survey: &Survey) -> Result<Vec<Branch>, CommandError> {
+fn ask_for_branches(
+    context: &Context,
+    conflicting: &[String],
+    survey: &Survey,
+) -> Result<Vec<Branch>, CommandError> {
     let branches = &survey.inventory.branches;
     if branches.is_empty() {
         return Ok(Vec::new());
     }
     context.ui.question("Branches on staging and not on master:");
     for one in branches {
-        let mark = match (one.landed.is_some(), one.stale) {
-            (true, _) => ", already on master",
-            (false, true) => ", stale",
-            (false, false) => "",
-        };
-        context.ui.question(&format!(
-            "  {}  ({}, {} old{mark})",
-            one.name,
-            one.author,
-            words::duration(one.age)
-        ));
+        context.ui.question(&format!("  {}", picker::line(one, conflicting)));
     }
+    context.ui.question("Enter alone shows a list to pick from; a part of a name narrows it.");
     let question = "Merge which of them? (all, none, or names with commas)";
-    until_usable(context, question, |answer| tips_of(&branches_of(answer), survey))
+    until_usable(context, question, |answer| {
+        let names = picker::names(context, answer, branches, conflicting)?;
+        tips_of(&branches_of(&names), survey)
+    })
 }
 
 /// Skips branches in conflict if the person at the terminal says so. An approved plan has decided it

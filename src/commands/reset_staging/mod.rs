@@ -9,6 +9,7 @@ mod end;
 mod forecast;
 mod observed;
 mod openness;
+mod picker;
 mod plan;
 
 use std::sync::Arc;
@@ -84,6 +85,13 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
             &preset,
         );
         context.interrupt.guard(looking).await?
+    };
+    let given = match given.asks_for_branches(context, &survey) {
+        true => {
+            let names = reset::conflicting(&sides.repository, &sides.branches, &survey.inventory);
+            given.with_conflicting(context.interrupt.guard(names).await?)
+        }
+        false => given,
     };
     let mut answers = answers::decide(context, &given, &survey, args.dry_run)?;
     let merging = match answers.leaves_out(Stage::Git) {

@@ -1,4 +1,4 @@
-//! `--check`: the audit alone, on any database, in a transaction that can only read.
+//! `--check`: runs only the audit, on any database, in a read-only transaction.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,16 +16,16 @@ use super::summary::{Pending, TargetDocument, Unseen};
 use super::target;
 use super::{limits, summary};
 
-/// With `--check`.
+/// The result of `--check`.
 #[derive(Serialize, JsonSchema)]
 pub struct Checked<'a> {
     target: TargetDocument<'a>,
     policy: &'a str,
-    /// Personal data where there should be none.
+    /// Personal data where none is allowed.
     findings: Vec<Audited<'a>>,
-    /// All that the audit saw, the findings included.
+    /// All that the audit found, allowed or not.
     audit: Vec<Audited<'a>>,
-    /// Values that could not be looked into.
+    /// Values that the audit could not read.
     unread: Vec<Judged<'a, UnreadValues>>,
     /// What the rules would still change.
     pending: Vec<Pending<'a>>,
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         let session = target.connect().await?;
         live::begin(&session, Access::Read, &limits).await?;
         let looking = async {
-            // In columns that are published the audit does not tell what an edit would take out.
+            // In published columns the audit does not report what an edit would remove.
             let depth = Depth::Values;
             let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
             let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;

@@ -1,4 +1,4 @@
-//! `--dump IN OUT`: a scrubbed copy of a backup file.
+//! `--dump IN OUT`: writes a scrubbed copy of a backup file.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ pub async fn run(
     let to_standard_output = to.as_os_str() == "-" && !args.dry_run;
     if to_standard_output && context.ui.json() {
         let text = "--json and the backup cannot both go to standard output";
-        return Err(CommandError::new(FailureKind::Usage, text).hint("give OUT a file's name"));
+        return Err(CommandError::new(FailureKind::Usage, text).hint("give OUT the name of a file"));
     }
     let policy = args.policy.clone().unwrap_or_else(|| "local".to_owned());
-    // A dry run does all the work but the writing.
+    // A dry run does all the work except the writing.
     let output = match args.dry_run {
         true => Output::Stream(Box::new(std::io::sink())),
         false => open_output(to, args.force)?,
@@ -31,7 +31,7 @@ pub async fn run(
     if !to_standard_output {
         return Ok(outcome);
     }
-    // Standard output is the backup: what there is to say goes where messages go.
+    // Standard output is the backup, so the report goes to standard error.
     context.ui.message(&outcome.text);
     Ok(Outcome { text: String::new(), ..outcome })
 }
@@ -48,14 +48,14 @@ fn open_output(path: &Path, overwrite: bool) -> Result<Output, CommandError> {
         return Ok(Output::File { path: path.to_owned(), overwrite });
     }
     let output = ui::raw_standard_output().map_err(|error| {
-        CommandError::new(FailureKind::Unexpected, "standard output cannot be written to")
+        CommandError::new(FailureKind::Unexpected, "cannot write to standard output")
             .with_cause(error)
+            .hint("give OUT the name of a file")
     })?;
     if std::io::IsTerminal::is_terminal(&output) {
-        let text = "the backup would be written to the terminal";
-        return Err(
-            CommandError::new(FailureKind::Usage, text).hint("give OUT a file's name, or a pipe")
-        );
+        let text = "cannot write the backup: standard output is a terminal";
+        return Err(CommandError::new(FailureKind::Usage, text)
+            .hint("give OUT the name of a file, or use a pipe"));
     }
     Ok(Output::Stream(Box::new(output)))
 }

@@ -1,4 +1,4 @@
-//! A database scrubbed in place.
+//! Scrubs a database in place.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
             json!({ "event": "failed", "kind": error.kind, "database": target.url.database })
         }
     };
-    // What was committed is committed, also where the journal cannot say so.
+    // The scrub is committed, so a journal that cannot be written is a warning.
     if let Err(error) = journal::append(context, "scrub-pii", end) {
         context.ui.emit(Event::Warning(error.to_string()));
     }
@@ -65,14 +65,14 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     if args.vacuum
         && let Err(error) = vacuum::run(context, &session, &report, &limits(args)).await
     {
-        // What was done is told in full, though not all of it was.
+        // The scrub is reported in full, although the rewriting failed.
         context.ui.result(&done.text);
         return Err(error.with_result(done.result));
     }
     Ok(done)
 }
 
-/// What the database holds and what the rules would do to it.
+/// Reads what the database holds, and counts what the rules would change.
 async fn look(
     context: &Context,
     args: &ScrubPiiArgs,
@@ -81,10 +81,10 @@ async fn look(
     session: &Session,
 ) -> Result<summary::Seen, CommandError> {
     let step = "look";
-    let description = format!("Looking at {}", target.url.database);
+    let description = format!("Checking {}", target.url.database);
     context.ui.emit(Event::StepStarted { step, description });
     let limits = limits(args);
-    // Numbers are for whoever is asked; counting edits takes as long as making them.
+    // The numbers are for the question. Counting edits takes as long as making them.
     let answered = args.yes || !args.confirm.is_empty();
     let depth = if answered && !args.dry_run { Depth::Statements } else { Depth::Values };
     live::begin(session, Access::Read, &limits).await?;
@@ -101,7 +101,7 @@ async fn look(
         context.ui.emit(Event::Note(note.clone()));
     }
     summary::warn_of_unseen(context, &schema);
-    let summary = format!("Looked at: {} tables", schema.schema.tables.len());
+    let summary = format!("Checked {} tables", schema.schema.tables.len());
     context.ui.emit(Event::StepFinished { step, summary });
     Ok(summary::Seen { pending, plan, depth })
 }
@@ -127,8 +127,7 @@ async fn apply(
     let work =
         async { Ok(live::scrub(session, manifest, policy, &limits, expected, &reporter).await?) };
     let scrubbed = context.interrupt.guard(work).await.map_err(|error| match error.kind {
-        // The session ends with this process, and the server rolls back what it has not been told
-        // to commit.
+        // The session ends with this process, and the server rolls back what was not committed.
         FailureKind::Interrupted => {
             CommandError::new(FailureKind::Interrupted, "interrupted; nothing was changed")
         }
@@ -137,7 +136,7 @@ async fn apply(
     Ok(scrubbed.commit(session).await?)
 }
 
-/// Fails before anything is read where the question could not be answered later.
+/// Fails before any work where a later question could not be answered.
 fn check_confirmation(
     context: &Context,
     args: &ScrubPiiArgs,
@@ -150,10 +149,14 @@ fn check_confirmation(
         return Ok(());
     }
     let error = confirm::no_terminal(&format!("{} would be scrubbed", target.describe()))
-        .hint(format!("to go on: --confirm {name}"));
+        .hint(format!("confirm without a terminal: --confirm {name}"));
     Err(local_hint(target, error))
 }
 
 fn local_hint(target: &ScrubTarget, error: CommandError) -> CommandError {
-    if target.is_local() { error.hint("or, for the local database only: --yes") } else { error }
+    if target.is_local() {
+        error.hint("scrub the local database without a question: --yes")
+    } else {
+        error
+    }
 }

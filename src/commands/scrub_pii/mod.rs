@@ -1,4 +1,4 @@
-//! `scrub-pii`: the manifest on a database, on a backup file, and the manifest's own tools.
+//! `scrub-pii`: applies the manifest to a database or a backup file, and runs the manifest's tools.
 
 mod check;
 pub(in crate::commands) mod dump;
@@ -38,23 +38,26 @@ fn limits(args: &ScrubPiiArgs) -> Limits {
     Limits { lock: args.lock_timeout, statement: args.statement_timeout }
 }
 
-/// What the definition of the command line does not rule out. A flag that is quietly left alone
-/// could have this command work on something else than was meant.
+/// Refuses combinations that the definition of the command line allows. With an ignored flag, the
+/// command could work on another database than the user means.
 fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), CommandError> {
-    let usage = |text: &str| Err(CommandError::new(FailureKind::Usage, text));
+    let usage =
+        |text: &str, hint: &str| Err(CommandError::new(FailureKind::Usage, text).hint(hint));
     if args.file.is_some() && args.manifest.is_none() {
-        return usage("--file is for --manifest; a backup file is scrubbed by --dump IN OUT");
+        return usage("--file is for --manifest only", "scrub a backup file: --dump IN OUT");
     }
     if args.force && args.dump.is_none() {
-        return usage("--force is for --dump");
+        return usage("--force is for --dump only", "leave out --force");
     }
     if args.dry_run && (args.check || args.manifest.is_some()) {
-        return usage("--check and --manifest change nothing, so that they have no --dry-run");
+        return usage("--check and --manifest change nothing anyway", "leave out --dry-run");
     }
     if let (Some(name), true) = (&args.environment, args.yes) {
-        Destination::try_from(context.settings.environment(name)?)?;
+        let destination = Destination::try_from(context.settings.environment(name)?)?;
         let error = CommandError::new(FailureKind::Usage, "--yes is for the local database only");
-        return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
+        return Err(
+            error.hint(format!("confirm with the app: --confirm {}", destination.app.value))
+        );
     }
     let Some(policy) = &args.policy else { return Ok(()) };
     manifest::check_policy(&manifest::load(&context.settings)?, policy)

@@ -1,10 +1,9 @@
-//! Waiting until no transaction sees the rows of before a scrub.
+//! Waits until no transaction can see the rows from before a scrub.
 //!
-//! A rewriting of files keeps every version of a row that some transaction may still see, and the
-//! server does not say so. What holds versions back are snapshots in this database, replication
-//! slots, and, through the snapshot of the rewriting itself, whatever has written in any database of
-//! the server and is still open. Once none is left from before the scrub, none comes again: what
-//! begins later sees later rows only.
+//! VACUUM FULL keeps every row version that a transaction may still see, without a message.
+//! Versions are held back by snapshots in this database, by replication slots, and by open
+//! transactions that have written in any database of the server. After the last of them has ended,
+//! no new one can see the old rows.
 
 use std::time::Duration;
 
@@ -16,18 +15,18 @@ use crate::events::{Event, Reporter};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// From when on it is told who is waited for.
+/// When bcops reports what it waits for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Who holds old versions back.
+/// A session, transaction or slot that holds old versions back.
 pub struct Holder {
     pub description: String,
-    /// What ends it, as SQL.
+    /// The SQL that ends it.
     pub end: Option<String>,
 }
 
-/// Waits until what was committed before this call is all that anybody sees. Gives who is still in
-/// the way after `limit`.
+/// Waits until every transaction sees what was committed before this call. Returns what still holds
+/// old versions back after `limit`.
 pub async fn wait_until_gone(
     session: &Session,
     limit: Duration,
@@ -47,7 +46,8 @@ pub async fn wait_until_gone(
             return Ok(Some(holder));
         }
         if began.elapsed() >= PATIENCE && !is_told {
-            let text = format!("{} may still see the rows of before; waiting", holder.description);
+            let text =
+                format!("{} may still see the old rows; waiting for its end", holder.description);
             reporter.emit(Event::Note(text));
             is_told = true;
         }
@@ -63,12 +63,12 @@ fn number(whole: &str) -> Number {
     whole.parse::<u64>().map_or(0, |whole| whole as u32)
 }
 
-/// Numbers go in a circle, half of which is the past.
+/// Transaction numbers wrap around: half of the circle is the past.
 fn is_before(number: Number, mark: Number) -> bool {
     number.wrapping_sub(mark).cast_signed() < 0
 }
 
-/// Somebody whose snapshot is from before the mark.
+/// Finds a holder from before the mark.
 async fn holder(session: &Session, mark: Number) -> Result<Option<Holder>, PostgresError> {
     // A lazy VACUUM has a snapshot that holds nothing back.
     let sessions = "SELECT a.pid, a.usename::text, a.application_name, a.datname::text, a.backend_xid::text, \

@@ -1,4 +1,4 @@
-//! What a scrub tells: before it begins, and when it is done.
+//! Writes the summary of a scrub: before it begins, and after its end.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use super::target::ScrubTarget;
 /// The database.
 #[derive(Serialize, JsonSchema)]
 pub struct TargetDocument<'a> {
-    /// `null` for the one on this machine, and so is `app`.
+    /// `null` for the local database, and so is `app`.
     environment: Option<&'a str>,
     app: Option<&'a str>,
     database: &'a str,
@@ -29,26 +29,26 @@ pub struct TargetDocument<'a> {
     policy: &'a str,
 }
 
-/// A table that the database does not yet hold as the manifest wants it.
+/// A table with rows that the rules would still change.
 #[derive(Serialize, JsonSchema)]
 pub struct Pending<'a> {
     table: &'a TableName,
-    /// What is done with its rows, in words.
+    /// What happens to its rows, in words.
     rule: String,
     to_delete: u64,
     to_set: u64,
-    /// `null` where edits were not counted.
+    /// `null` if edits were not counted.
     to_edit: Option<u64>,
 }
 
-/// A table that neither rules nor the audit reach.
+/// A table that neither the rules nor the audit reach.
 #[derive(Serialize, JsonSchema)]
 pub struct Unseen<'a> {
     table: &'a TableName,
     why: &'static str,
 }
 
-/// With `--dry-run`.
+/// The result of `--dry-run`.
 #[derive(Serialize, JsonSchema)]
 pub struct Planned<'a> {
     /// Always true.
@@ -58,16 +58,16 @@ pub struct Planned<'a> {
     tables: Vec<Pending<'a>>,
 }
 
-/// What a scrub did.
+/// The result of a scrub.
 #[derive(Serialize, JsonSchema)]
 pub struct Scrubbed<'a> {
     /// Always false.
     dry_run: bool,
     target: TargetDocument<'a>,
     policy: &'a str,
-    /// Those with a rule, changed or not.
+    /// The tables with a rule, changed or not.
     tables: &'a [TableChange],
-    /// Rows in all, and so are `set` and `edited`.
+    /// The sum of rows, and so are `set` and `edited`.
     deleted: u64,
     set: u64,
     edited: u64,
@@ -75,16 +75,16 @@ pub struct Scrubbed<'a> {
     /// Members of JSON documents that the manifest does not name.
     dropped_members: Vec<&'a DroppedMember>,
     warnings: &'a [String],
-    /// What the audit saw, allowed or not.
+    /// What the audit found, allowed or not.
     audit: Vec<Audited<'a>>,
     seconds: f64,
 }
 
-/// What was seen of a database before it is scrubbed.
+/// What a database holds before it is scrubbed.
 pub struct Seen {
     pub pending: Vec<PlannedChanges>,
     pub plan: ScrubPlan,
-    /// Whether edits inside of values were counted.
+    /// Whether edits inside values were counted.
     pub depth: Depth,
 }
 
@@ -93,7 +93,7 @@ impl Seen {
         self.pending.iter().map(field).sum()
     }
 
-    /// Values of which a rule would still take something out, a line for each table.
+    /// Values that a rule would still edit, a line for each table.
     pub fn unedited(&self) -> Vec<String> {
         let tables = self.pending.iter().filter(|rows| rows.to_edit > 0);
         tables
@@ -120,7 +120,7 @@ impl Seen {
     }
 }
 
-/// Tells of the tables that neither rules nor the audit reach.
+/// Warns about tables that neither the rules nor the audit reach.
 pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
     for table in &live.foreign_tables {
         let table = table.short();
@@ -132,8 +132,7 @@ pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
     for table in &live.extension_tables {
         let table = table.short();
         let text = format!(
-            "{table} belongs to an extension and holds text: no rule reaches it, and it is not \
-             looked at"
+            "{table} belongs to an extension and holds text: neither a rule nor the audit reaches it"
         );
         context.ui.emit(Event::Warning(text));
     }
@@ -146,11 +145,11 @@ pub fn unseen(live: &LiveSchema) -> Vec<Unseen<'_>> {
     foreign.chain(extension).map(|(table, why)| Unseen { table, why }).collect()
 }
 
-/// The resource, and what will happen to it in numbers.
+/// The database, and the changes in numbers.
 pub fn before(target: &ScrubTarget, seen: &Seen) -> String {
     let edited = match seen.depth {
         Depth::Values => words::plural(seen.sum(|rows| rows.to_edit), "row"),
-        // They were not counted, as nobody is asked.
+        // Edits were not counted, because no question needs the number.
         Depth::Statements => "some".to_owned(),
     };
     format!(
@@ -187,14 +186,13 @@ impl fmt::Display for Planned<'_> {
     }
 }
 
-/// For a check: rules that the database does not obey, which is no finding by itself. A site that
-/// is in use has sessions again a minute after they were deleted.
+/// Lists for a check the rows that rules would still change. These are not findings: a site in use
+/// has new sessions a minute after they were deleted.
 pub fn pending_note(seen: &Seen) -> String {
     if seen.pending.is_empty() {
-        return "every rule that deletes rows or sets columns holds\n".to_owned();
+        return "no rule would delete a row or set a column\n".to_owned();
     }
-    let mut text =
-        "rows that the rules would still change, though nothing in them was found:\n".to_owned();
+    let mut text = "rows without a finding that the rules would still change:\n".to_owned();
     let columns = [Column::text("TABLE"), Column::number("TO DELETE"), Column::number("TO SET")];
     let mut table = Table::new(columns);
     for rows in &seen.pending {
@@ -232,11 +230,7 @@ pub fn after(target: &ScrubTarget, report: &LiveReport) -> Outcome {
     let members = || report.tables.iter().flat_map(|change| &change.dropped_members);
     text.push_str(&dropped::lines(members()));
     text.push_str(&findings::passed(&report.audit));
-    text.push_str(&format!(
-        "{} is scrubbed, in {}",
-        target.url.database,
-        words::duration(report.took)
-    ));
+    text.push_str(&format!("scrubbed {} in {}", target.url.database, words::duration(report.took)));
     let result = Scrubbed {
         dry_run: false,
         target: TargetDocument::of(target),

@@ -1,4 +1,4 @@
-//! The database at hand, and whether it may be written to.
+//! Finds the database to read or scrub, and refuses one that must not be scrubbed.
 
 use crate::adapters::postgres::{DatabaseUrl, Session, connect};
 use crate::cli::ScrubPiiArgs;
@@ -7,16 +7,16 @@ use crate::deployment::local;
 use crate::failure::CommandError;
 use crate::settings::Destination;
 
-/// A database with the names under which people know it.
+/// A database, with the names that people know.
 pub struct ScrubTarget {
     pub url: DatabaseUrl,
-    /// Of an environment: its name and its app's.
+    /// The environment's name and its app's. `None` for the local database.
     pub environment: Option<(String, String)>,
     pub policy: String,
 }
 
 impl ScrubTarget {
-    /// What has to be typed to have it scrubbed.
+    /// The name to type before it is scrubbed.
     pub fn confirmation(&self) -> &str {
         match &self.environment {
             Some((_, app)) => app,
@@ -32,13 +32,13 @@ impl ScrubTarget {
         }
     }
 
-    /// Opens a session. What mends a failure depends on whose database it is.
+    /// Opens a session. The hint of a failure depends on the database's owner.
     pub async fn connect(&self) -> Result<Session, CommandError> {
         connect(&self.url).await.map_err(|error| {
             let error = CommandError::from(error);
             match &self.environment {
                 Some((name, app)) => error.hint_instead(format!(
-                    "bcops doctor {name}   # looks at {app} and its config vars"
+                    "bcops doctor {name}   # checks {app} and its config vars"
                 )),
                 None => error,
             }
@@ -50,7 +50,7 @@ impl ScrubTarget {
     }
 }
 
-/// The database to look at: any environment's, or the local one.
+/// The database to read: any environment's, or the local one.
 pub async fn readable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
     readable_environment(context, args, args.environment.as_deref()).await
 }
@@ -71,7 +71,7 @@ pub async fn readable_environment(
     Ok(ScrubTarget { url, environment: Some(names), policy: policy(args, "staging") })
 }
 
-/// The database to scrub: never a protected environment's, under whatever name it comes.
+/// The database to scrub: never a protected environment's, under any name.
 pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
     let Some(name) = &args.environment else {
         let target = readable(context, args).await?;

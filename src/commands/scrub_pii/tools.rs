@@ -1,4 +1,4 @@
-//! `--manifest`: the tools for whoever writes one.
+//! `--manifest`: checks, drafts and explains a scrub manifest.
 
 use std::path::Path;
 
@@ -40,16 +40,19 @@ pub async fn run(
             "--manifest explain needs the name of a table",
         )
         .hint("bcops scrub-pii --manifest explain users_user")),
-        [tool, ..] => Err(CommandError::new(
-            FailureKind::Usage,
-            format!("--manifest {tool}: there is no such tool"),
-        )
-        .hint("one of: validate, suggest, explain TABLE")),
-        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")),
+        [tool, ..] => {
+            Err(CommandError::new(FailureKind::Usage, format!("--manifest has no tool {tool}"))
+                .with_hints(words::did_you_mean(tool, ["validate", "suggest", "explain"]))
+                .hint(
+                    "use one of: --manifest validate, --manifest suggest, --manifest explain TABLE",
+                ))
+        }
+        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")
+            .hint("bcops scrub-pii --manifest validate")),
     }
 }
 
-/// With `--manifest validate`.
+/// The result of `--manifest validate`.
 #[derive(Serialize, JsonSchema)]
 pub struct Validated<'a> {
     /// Always `validate`.
@@ -60,7 +63,7 @@ pub struct Validated<'a> {
     problems: &'a [Problem],
 }
 
-/// With `--manifest suggest`.
+/// The result of `--manifest suggest`.
 #[derive(Serialize, JsonSchema)]
 pub struct Suggested<'a> {
     /// Always `suggest`.
@@ -71,7 +74,7 @@ pub struct Suggested<'a> {
     manifest: &'a str,
 }
 
-/// With `--manifest explain TABLE`.
+/// The result of `--manifest explain TABLE`.
 #[derive(Serialize, JsonSchema)]
 pub struct Explained<'a> {
     /// Always `explain`.
@@ -80,7 +83,7 @@ pub struct Explained<'a> {
     explanation: Explanation<'a>,
 }
 
-/// A schema, and where it is from.
+/// A schema, and its database or file.
 struct Subject {
     schema: Schema,
     name: String,
@@ -105,13 +108,17 @@ async fn subject(
     };
     if environment.is_some() {
         let text = "give an environment or a file, not both";
-        return Err(CommandError::new(FailureKind::Usage, text));
+        return Err(CommandError::new(FailureKind::Usage, text)
+            .hint("leave out the environment, or --file"));
     }
     let path = path.clone();
     let reading = async {
         let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
         reading.await.map_err(|_| {
-            CommandError::new(FailureKind::Unexpected, "the reader of the archive ended early")
+            CommandError::new(
+                FailureKind::Unexpected,
+                "cannot read the archive: its thread ended early",
+            )
         })?
     };
     context.interrupt.guard(reading).await
@@ -165,7 +172,7 @@ async fn validate(
     let subject = subject(context, args, environment, With::Schema).await?;
     let mut problems = tools::validate(manifest, &subject.schema);
     if !context.settings.inherits {
-        // Another site need not have the tables of the built-in one.
+        // Another site may lack the tables of the built-in one.
         problems.retain(|problem| !problem.is_of_the_built_in_site());
     }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
@@ -203,7 +210,7 @@ async fn suggest(
     Ok(Outcome::done(result, draft.trim_end().to_owned()))
 }
 
-/// The database adds its keys to what the manifest says, where it can be reached.
+/// Explains a table by the manifest, and by the keys of the database if it can be reached.
 async fn explain(
     context: &Context,
     args: &ScrubPiiArgs,
@@ -216,8 +223,10 @@ async fn explain(
         Err(error) if asked_for || error.kind == FailureKind::Interrupted => return Err(error),
         Err(_) => None,
     };
-    let explanation = tools::explain(manifest, schema.as_ref(), table)
-        .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?;
+    let explanation = tools::explain(manifest, schema.as_ref(), table).map_err(|error| {
+        CommandError::new(FailureKind::Usage, error.to_string())
+            .hint("bcops scrub-pii --manifest validate")
+    })?;
     let text = explanation.to_string();
     Ok(Outcome::done(Explained { tool: "explain", explanation }, text.trim_end()))
 }

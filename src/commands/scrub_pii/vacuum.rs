@@ -1,10 +1,10 @@
-//! `--vacuum`: rewriting the files of the tables that a scrub changes.
+//! `--vacuum`: rewrites the files of the tables that a scrub changes.
 //!
-//! Old versions of rows stay in them otherwise, out of every query's reach, until the server uses
-//! their room again. It is done after the commit, table by table, and takes in the tables that an
-//! earlier scrub has changed. The server only warns where it does not obey, so that each file is
-//! looked at afterwards; and it says nothing of rows that it keeps for somebody who may still see
-//! them, so that these are waited for.
+//! Otherwise old versions of rows stay in the files until the server reuses their space, although
+//! no query reads them. The rewriting follows the commit, table by table, and includes the tables
+//! that an earlier scrub changed. The server only warns where it does not rewrite, so bcops checks
+//! each file afterwards. It also keeps rows that another transaction may still see, without a
+//! warning, so bcops waits for those transactions.
 
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::commands::Context;
@@ -16,14 +16,14 @@ use crate::words;
 
 use super::old_snapshots::{Holder, wait_until_gone};
 
-/// A table whose file is still the old one, and why.
+/// A table whose file was not rewritten, and why.
 struct Failure {
     table: TableName,
     reason: String,
 }
 
-/// Rewrites the files of every table with a rule that changes rows. The scrub itself is committed,
-/// whatever comes of this.
+/// Rewrites the files of every table with a rule that changes rows. The scrub itself is already
+/// committed.
 pub async fn run(
     context: &Context,
     session: &Session,
@@ -51,7 +51,7 @@ pub async fn run(
     };
     let failures = context.interrupt.guard(work).await.map_err(after_the_scrub)?;
     let rewritten = (report.tables.len() - failures.len()) as u64;
-    let summary = format!("Rewritten: the files of {}", words::plural(rewritten, "table"));
+    let summary = format!("Rewrote the files of {}", words::plural(rewritten, "table"));
     context.ui.emit(Event::StepFinished { step, summary });
     if failures.is_empty() { Ok(()) } else { Err(told(context, &failures)) }
 }
@@ -66,14 +66,14 @@ async fn set_limits(session: &Session, limits: &Limits) -> Result<(), CommandErr
     Ok(session.batch_execute(&statement).await.map_err(PostgresError::from)?)
 }
 
-/// Rewrites the files of one table. Gives the reason if they are still the old ones.
+/// Rewrites the files of one table. Returns the reason if they are still the old files.
 async fn rewrite(session: &Session, table: &TableName) -> Result<Option<String>, CommandError> {
     let before = file(session, table).await?;
     let statement = format!("VACUUM (FULL, ANALYZE) {}", table.quoted());
     if let Err(error) = session.batch_execute(&statement).await {
         let refused = error.as_db_error().is_some();
         let error = PostgresError::from(error);
-        // The server's own text may quote a value; the error's has them cut.
+        // The server's own text may quote a value, which the error's text cuts.
         return if refused { Ok(Some(error.to_string())) } else { Err(error.into()) };
     }
     let unchanged = file(session, table).await? == before;
@@ -88,25 +88,25 @@ async fn file(session: &Session, table: &TableName) -> Result<Option<u32>, Comma
 }
 
 fn still_seen(holder: &Holder) -> CommandError {
-    let text = format!("{} may still see the rows of before", holder.description);
+    let text =
+        format!("cannot rewrite the files: {} may still see the old rows", holder.description);
     let error = CommandError::new(FailureKind::Unexpected, text);
     let error = match &holder.end {
-        Some(end) => error.hint(format!("{end};   -- in psql, or wait for its end")),
+        Some(end) => error.hint(format!("{end};   -- in psql, or wait until it ends")),
         None => error,
     };
-    error.hint("then run the same again: what an earlier scrub has changed is rewritten, too")
+    error.hint("then run the same command again: it also rewrites what an earlier scrub changed")
 }
 
-/// An error that ends the rewriting says what holds nevertheless.
+/// An error that ends the rewriting also says that the scrub is done.
 fn after_the_scrub(error: CommandError) -> CommandError {
     match error.kind {
         FailureKind::Interrupted => CommandError::new(
             FailureKind::Interrupted,
-            "interrupted; the database is scrubbed, but not every table's file is rewritten",
+            "interrupted; the database is scrubbed, but some files are not rewritten",
         ),
         kind => {
-            let text =
-                "the database is scrubbed, but the files of its tables could not be rewritten";
+            let text = "cannot rewrite the files of the tables; the database is scrubbed";
             let hints = error.hints.clone();
             let outer = CommandError::new(kind, text).with_cause(error);
             outer.with_hints(hints)
@@ -117,11 +117,11 @@ fn after_the_scrub(error: CommandError) -> CommandError {
 fn told(context: &Context, failures: &[Failure]) -> CommandError {
     for Failure { table, reason } in failures {
         let table = table.short();
-        let text = format!("the files of {table} could not be rewritten: {reason}");
+        let text = format!("cannot rewrite the files of {table}: {reason}; old rows stay in them");
         context.ui.emit(Event::Warning(text));
     }
     let tables = words::plural(failures.len() as u64, "table");
-    let text = format!("the database is scrubbed, but the files of {tables} are the old ones");
+    let text = format!("cannot rewrite the files of {tables}; the database is scrubbed");
     let error = CommandError::new(FailureKind::Unexpected, text);
     failures.iter().fold(error, |error, failure| {
         error.hint(format!("VACUUM FULL {};   -- in psql, as its owner", failure.table.quoted()))

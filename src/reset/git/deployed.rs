@@ -38,7 +38,7 @@ pub(super) async fn keep(
     if !known {
         context.warn(format!(
             "the commit {} that {} runs is neither on the origin nor in Heroku's repository; a \
-             rollback of this run can only use Heroku's own rollback",
+             rollback of this run has to use Heroku's rollback",
             short(commit),
             world.app_name()
         ));

@@ -19,7 +19,7 @@ pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
 pub use merge::Merge;
 pub use migrations::Migrations;
-pub use preview::{InConflict, Preview, preview};
+pub use preview::{InConflict, Preview, conflicting, preview};
 pub use push::Push;
 pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;

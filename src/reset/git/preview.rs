@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::adapters::git::inventory::Inventory;
 use crate::adapters::git::{
-    Assembly, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
+    Assembly, Branch, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
 };
 use crate::failure::CommandError;
 use crate::reset::answers::Answers;
@@ -72,6 +73,34 @@ pub async fn preview(
     let is_in = |choice: &&Choice| found.merged.contains(&choice.name);
     found.migrations = report_on(repository, base, assembled.tip, chosen.iter().filter(is_in))?;
     Ok(found)
+}
+
+/// The branches that do not merge into master, each tried alone.
+///
+/// # Errors
+/// A branch that was fetched cannot be read.
+pub async fn conflicting(
+    repository: &Repository,
+    branches: &Branches,
+    inventory: &Inventory,
+) -> Result<Vec<String>, CommandError> {
+    let mut names = Vec::new();
+    for one in inventory.branches.iter().filter(|one| one.landed.is_none()) {
+        let branch = Branch { name: one.name.clone(), commit: one.last.commit };
+        let assembly = Assembly {
+            base: inventory.master,
+            base_name: branches.master.clone(),
+            into: branches.staging.clone(),
+            branches: vec![Choice::from(branch)],
+            on_conflict: OnConflict::Skip,
+            identity: anyone(),
+        };
+        let outcomes = repository.assemble(&assembly).await?.outcomes;
+        if outcomes.iter().any(|one| matches!(one.outcome, Merging::Conflicts(_))) {
+            names.push(one.name.clone());
+        }
+    }
+    Ok(names)
 }
 
 fn anyone() -> Identity {

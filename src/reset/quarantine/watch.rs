@@ -21,7 +21,7 @@ enum Stops {
 }
 
 impl Reset {
-    /// Stops all running one-off dynos, whoever started them.
+    /// Stops all running one-off dynos, including those that other people started.
     pub(in crate::reset) async fn stop_one_off_dynos(
         &self,
         context: &StepContext,

@@ -95,15 +95,18 @@ impl From<BackupFileError> for CommandError {
             BackupFileError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
-            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("check the manifest: bcops scrub-pii --manifest validate"),
+            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("check the name and the permissions of the file"),
             BackupFileError::Blocks(error) => error.into(),
             BackupFileError::Exists { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("add --force to replace the file"),
             BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
             }
-            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error),
+            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until it has ended, then run the same command again"),
             BackupFileError::CannotLookBack { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
                     .hint("give the file's name instead of `-`")
@@ -113,10 +116,13 @@ impl From<BackupFileError> for CommandError {
                 let hints = reason.hints(None);
                 CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
             }
-            BackupFileError::Read { .. }
-            | BackupFileError::Write { .. }
-            | BackupFileError::Framing(_)
-            | BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
+            BackupFileError::Write { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("check the permissions and the free space, then run the same command again"),
+            BackupFileError::Read { .. } | BackupFileError::Framing(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+                    .hint("fetch the backup again, or use another one")
+            }
+            BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }

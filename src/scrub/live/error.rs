@@ -109,7 +109,8 @@ impl From<LiveError> for CommandError {
                 let code = source.code().cloned();
                 reached_limit(CommandError::wrap(FailureKind::Unexpected, error), code.as_ref())
             }
-            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
+            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("check the manifest: bcops scrub-pii --manifest validate"),
             // Its changes are committed and were not audited.
             LiveError::TransactionEnded => CommandError::wrap(FailureKind::PersonalData, error)
                 .hint(

@@ -50,7 +50,8 @@ mod tests {
     fn typos_are_separated_from_other_names() {
         let names = ["users_user", "users_user_groups", "email", "wagtailcore_page"];
         assert_eq!(nearest("users_usr", names), Some("users_user"));
-        assert_eq!(nearest("emial", names), None, "two of five characters are too many");
+        assert_eq!(nearest("emial", names), Some("email"), "two characters changed places");
+        assert_eq!(nearest("emoil1", names), None, "two of six characters are too many");
         assert_eq!(nearest("emails", names), Some("email"));
         assert_eq!(nearest("wagtailcore_site", names), None);
         assert_eq!(similar("users", names, 3), ["users_user", "users_user_groups"]);

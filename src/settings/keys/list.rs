@@ -213,14 +213,14 @@ settings! {
     LOCAL_DATABASE_URL: OptionalKey<Secret> = text("local.database_url")
         .variable("BCOPS_LOCAL_DATABASE_URL")
         .secret()
-        .used_by("pull-data, pull-media, scrub-pii");
+        .used_by("pull-data, pull-media, scrub-pii, password");
     /// hosts, in addition to loopback, that count as this machine
     LOCAL_ALLOWED_HOSTS: Key<Vec<String>> = list("local.allowed_hosts")
-        .used_by("pull-data, pull-media, scrub-pii");
-    /// the table of Django's users, for --set-password
+        .used_by("pull-data, pull-media, scrub-pii, password");
+    /// the table of Django's users, for passwords
     LOCAL_USERS_TABLE: Key<String> = text("local.users_table")
         .default(Text("auth_user"))
-        .used_by("pull-data");
+        .used_by("pull-data, password");
     /// the media folder on this machine
     MEDIA_FOLDER: Key<PathBuf> = text("media.folder")
         .default(Text("media"))

@@ -138,7 +138,9 @@ impl From<StoreError> for CommandError {
             StoreError::OtherWriters { .. } => Some(
                 "inspect the folder's content, then remove the write permission of others: chmod -R go-w",
             ),
-            StoreError::Read { .. } | StoreError::Write { .. } => None,
+            StoreError::Read { .. } | StoreError::Write { .. } => {
+                Some("make it readable and writable for you, or name the file: --config FILE")
+            }
         };
         CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
     }

@@ -30,7 +30,7 @@ pub enum OneOffError {
     )]
     NoRendezvous { dyno: String },
     #[error(
-        "cannot reach the rendezvous of {dyno} at {host}; check that this network allows its port; bcops asked the dyno to stop"
+        "cannot reach the rendezvous of {dyno} at {host}: bcops asked the dyno to stop; check that this network allows its port"
     )]
     Unreachable {
         dyno: String,
