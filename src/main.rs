@@ -11,7 +11,7 @@ use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
 use bcops::failure::{CommandError, FailureKind};
 use bcops::scrub::backup_file::discard_unfinished;
-use bcops::settings::{ProcessEnv, Settings, SettingsError};
+use bcops::settings::{Notify, ProcessEnv, Settings, SettingsError};
 use bcops::ui::{self, Document, Options, Ui};
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     };
     let ui = Ui::new(options(&invocation));
     let ui = Arc::new(match &settings {
-        Ok(settings) => ui.configured(settings),
+        Ok(settings) => configured(ui, settings),
         Err(_) => ui,
     });
     ui::log::start(&ui, std::env::var(ui::log::VARIABLE).ok().as_deref());
@@ -100,6 +100,17 @@ fn without_configuration(
         Settings::load_without_found_file(process).or_else(|_| Settings::built_in(process))
     })?;
     run(settings, Some(Arc::new(error)), invocation, ui, home)
+}
+
+fn configured(ui: Ui, settings: &Settings) -> Ui {
+    let protected = settings.environments.values().filter(|one| one.protected);
+    let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]);
+    let notify = match settings.notify {
+        Notify::Off => ui::Notify::Off,
+        Notify::Bell => ui::Notify::Bell,
+        Notify::Desktop => ui::Notify::Desktop,
+    };
+    ui.configured(notify, names.collect())
 }
 
 fn options(invocation: &Invocation) -> Options {

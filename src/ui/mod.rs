@@ -27,6 +27,7 @@ use std::time::Instant;
 
 pub use json::Document;
 pub use keyboard::Keyboard;
+pub use notify::Notify;
 pub use prompt::{Answer, Prompter, TRIES, give_cursor_back, is_asking};
 pub use terminal::Stream;
 
@@ -34,7 +35,6 @@ use self::paint::Paint;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::plain_text::for_screen;
-use crate::settings::{Notify, Settings};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -134,13 +134,12 @@ impl Ui {
         }
     }
 
-    /// With what the configuration says of the screen: how to notify, and which names are protected.
-    pub fn configured(mut self, settings: &Settings) -> Self {
-        let protected = settings.environments.values().filter(|one| one.protected);
-        let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]).collect();
-        self.messages = self.messages.clone().protecting(names);
+    /// With what the configuration says of the screen: how to notify, and the names of protected
+    /// environments and their apps.
+    pub fn configured(mut self, notify: Notify, protected: Vec<String>) -> Self {
+        self.messages = self.messages.clone().protecting(protected);
         self.prompter = Prompter::new(self.options.no_input, self.messages.clone());
-        self.notify = settings.notify;
+        self.notify = notify;
         self
     }
 

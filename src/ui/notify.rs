@@ -4,7 +4,14 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::terminal::{Stream, is_dumb};
-use crate::settings::Notify;
+
+/// How to notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    Off,
+    Bell,
+    Desktop,
+}
 
 /// Shorter runs end while the person still looks.
 pub const LONG: Duration = Duration::from_secs(30);
