@@ -1,4 +1,4 @@
-//! `password`.
+//! Defines the arguments of `password`.
 
 use clap::Args;
 

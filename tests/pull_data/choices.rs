@@ -232,7 +232,7 @@ fn a_fresh_backup_is_captured_only_after_its_own_confirmation() {
     for arguments in refusals {
         world.pull(arguments).fails(5, &[PRODUCTION]);
     }
-    world.pull(&["--capture", "--dry-run"]).exits(0).says(&["would be captured"]);
+    world.pull(&["--capture", "--dry-run"]).exits(0).says(&["would capture a fresh backup"]);
     assert_eq!(count(&world.standin, "POST", CAPTURE), 0, "production was not touched");
     world.assert_untouched();
 
