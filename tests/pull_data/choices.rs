@@ -237,7 +237,7 @@ fn a_fresh_backup_is_captured_only_after_its_own_confirmation() {
     world.assert_untouched();
 
     let arguments = ["--capture", "--yes", "--confirm", PRODUCTION];
-    world.pull(&arguments).exits(0).says(&["Backup b002 captured", "backup b002"]);
+    world.pull(&arguments).exits(0).says(&["Captured backup b002", "backup b002"]);
     assert_eq!(count(&world.standin, "POST", CAPTURE), 1);
     assert_eq!(world.psql(USERS), "60");
     let before = world.databases();
