@@ -1,4 +1,4 @@
-//! `pull-media`.
+//! Defines the arguments of `pull-media`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `reset-staging`.
+//! Defines the arguments of `reset-staging`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `runs list|show|resume|rollback|unlock`.
+//! Defines the arguments of `runs list|show|resume|rollback|unlock`.
 
 use clap::{Args, Subcommand};
 

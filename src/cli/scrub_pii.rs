@@ -1,4 +1,4 @@
-//! `scrub-pii`.
+//! Defines the arguments of `scrub-pii`.
 
 use std::path::PathBuf;
 use std::time::Duration;

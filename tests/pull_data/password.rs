@@ -79,7 +79,7 @@ fn a_terminal_is_asked_for_the_name_and_twice_for_the_password() {
     terminal.type_line("");
     terminal.wait_for(&format!("New password for {}", names[0]));
     terminal.type_hidden_line("let-me-in-please");
-    terminal.wait_for("Once more");
+    terminal.wait_for("Type it again");
     terminal.type_hidden_line("let-me-in-please");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
