@@ -4,7 +4,7 @@ use clap::Args;
 
 /// Set a new password for a superuser of the local database.
 ///
-/// A scrubbed database has no usable password, so nobody can log in until one is set. The new
+/// A scrubbed database has no usable password, so no one can log in until one is set. The new
 /// password is asked for at a terminal, twice and without an echo. Otherwise it is read from
 /// BCOPS_LOCAL_PASSWORD, or generated and printed once. Only the local database is changed, never
 /// that of an environment.

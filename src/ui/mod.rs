@@ -3,7 +3,7 @@
 //! Results go to stdout; progress, prompts and messages to stderr. The rest of the program emits
 //! events and asks questions through the traits that this module implements.
 //!
-//! Every text is cleaned here of characters that would act on a terminal, whoever wrote it. The one
+//! Texts from every source are cleaned here of characters that would act on a terminal. The one
 //! exception is a dyno's own terminal, which is passed through unchanged. JSON escapes such
 //! characters itself.
 
