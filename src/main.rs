@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -181,8 +182,12 @@ fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> Exit
         let command = words.find(|word| !word.starts_with('-')).unwrap_or_default();
         let text = message.to_string();
         let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let error =
-            CommandError::new(FailureKind::Usage, text).hint(format!("bcops {command} --help"));
+        // A misspelt command has no help of its own.
+        let help = match message.kind() {
+            ErrorKind::InvalidSubcommand => "bcops --help".to_owned(),
+            _ => format!("bcops {command} --help"),
+        };
+        let error = CommandError::new(FailureKind::Usage, text).hint(help);
         let ui = Ui::new(Options {
             color: ui::ColorChoice::Never,
             json: true,
