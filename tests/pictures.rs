@@ -29,7 +29,8 @@ const FIXED_VALUES: [(&str, &str); 9] = [
 
 #[test]
 fn the_pictures_of_the_readme_are_what_a_terminal_shows() {
-    for (name, picture) in [("pull", pull()), ("reset", reset())] {
+    for (name, picture) in [("pull", pull as fn() -> String), ("reset", reset)] {
+        let picture = picture();
         let path = folder().join(format!("{name}.svg"));
         if std::env::var_os("BCOPS_DRAW_PICTURES").is_some() {
             std::fs::create_dir_all(folder()).unwrap();
@@ -51,7 +52,8 @@ fn pull() -> String {
 }
 
 fn reset() -> String {
-    let answers = ["--attest", "agreed", "--branches", "all", "--recreate-users", "all"];
+    let branches = "feature/footer,feature/search-page";
+    let answers = ["--attest", "agreed", "--branches", branches, "--recreate-users", "all"];
     let lines = run(&[&["reset-staging"][..], &answers].concat());
     draw(&without_middle(&lines, 24, 22))
 }
