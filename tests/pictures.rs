@@ -10,7 +10,7 @@ use regex::Regex;
 
 use crate::support::terminal::Terminal;
 
-const COLUMNS: u16 = 100;
+const COLUMNS: u16 = 110;
 /// More lines than any run prints, so that nothing scrolls out of view.
 const ROWS: u16 = 400;
 
@@ -55,7 +55,11 @@ fn reset() -> String {
     let branches = "feature/footer,feature/search-page";
     let answers = ["--attest", "agreed", "--branches", branches, "--recreate-users", "all"];
     let lines = run(&[&["reset-staging"][..], &answers].concat());
-    draw(&without_middle(&lines, 24, 22))
+    // The plan is long: what is decided stands at its end, directly above the question.
+    let decision =
+        lines.iter().position(|line| plain(line).starts_with("from ")).expect("the plan's end");
+    let shown = [&lines[..1], &["…".to_owned()], &lines[decision..]].concat();
+    draw(&without_middle(&shown, 52, 3))
 }
 
 /// Runs a command in the sandbox, and returns the coloured lines of the terminal from the prompt on.
@@ -77,7 +81,6 @@ fn run(arguments: &[&str]) -> Vec<String> {
     let mut screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
     screen.process(text.as_bytes());
     let lines: Vec<String> = (0..ROWS).map(|row| line(screen.screen(), row)).collect();
-    let plain = |line: &String| console::strip_ansi_codes(line).trim().to_owned();
     let first =
         lines.iter().position(|line| plain(line).starts_with("$ bcops")).expect("the prompt");
     let end = lines.iter().skip(first).position(|line| plain(line).starts_with("sandbox:"));
@@ -86,6 +89,10 @@ fn run(arguments: &[&str]) -> Vec<String> {
         shown.pop();
     }
     shown
+}
+
+fn plain(line: &str) -> String {
+    console::strip_ansi_codes(line).trim().to_owned()
 }
 
 fn size(number: u16) -> NonZero<u16> {
