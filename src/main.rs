@@ -12,14 +12,14 @@ use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
 use bcops::failure::{CommandError, FailureKind};
 use bcops::scrub::backup_file::discard_unfinished;
-use bcops::settings::{Notify, ProcessEnv, Settings, SettingsError};
+use bcops::settings::{ProcessEnv, Settings, SettingsError};
 use bcops::ui::{self, Document, Options, Ui};
 
 fn main() -> ExitCode {
     bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.len() <= 1 && std::env::var_os(cli::complete::VARIABLE).is_none() {
-        ui::print_completions(cli::overview().as_bytes());
+        ui::print_bytes(cli::overview().as_bytes());
         return ExitCode::from(FailureKind::Usage.exit_code());
     }
     // A relative folder would lie in the clone of the working directory.
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     if let Some(shell) = completed_for {
         let answer = commands::complete::answer(&shell.to_string_lossy(), &arguments, &settings);
-        ui::print_completions(&answer);
+        ui::print_bytes(&answer);
         return ExitCode::SUCCESS;
     }
     let environments = match &settings {
@@ -106,12 +106,7 @@ fn without_configuration(
 fn configured(ui: Ui, settings: &Settings) -> Ui {
     let protected = settings.environments.values().filter(|one| one.protected);
     let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]);
-    let notify = match settings.notify {
-        Notify::Off => ui::Notify::Off,
-        Notify::Bell => ui::Notify::Bell,
-        Notify::Desktop => ui::Notify::Desktop,
-    };
-    ui.configured(notify, names.collect())
+    ui.configured(settings.notify, names.collect())
 }
 
 fn options(invocation: &Invocation) -> Options {

@@ -27,7 +27,6 @@ use std::time::Instant;
 
 pub use json::Document;
 pub use keyboard::Keyboard;
-pub use notify::Notify;
 pub use prompt::{Answer, Prompter, TRIES, give_cursor_back, is_asking};
 pub use terminal::Stream;
 
@@ -35,6 +34,7 @@ use self::paint::Paint;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::plain_text::for_screen;
+use crate::settings::Notify;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -69,9 +69,9 @@ pub struct Ui {
     asked: Mutex<HashSet<String>>,
 }
 
-/// Prints the answer for a shell that completes a line.
-pub fn print_completions(answer: &[u8]) {
-    // A closed pipe needs no completions.
+/// Prints what needs no [`Ui`]: the answer for a shell that completes a line, and the short help.
+pub fn print_bytes(answer: &[u8]) {
+    // A closed pipe needs no answer.
     let _ = std::io::stdout().write_all(answer);
 }
 
