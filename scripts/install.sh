@@ -13,7 +13,8 @@
 # The sums find a broken download. The key proves who made the files. Take the key from another place than the files,
 # for example from a clone of the project.
 #
-# A private project needs a token with permission to read its packages, in GITLAB_TOKEN.
+# A private project needs a token with permission to read its packages, in GITLAB_TOKEN. The token goes to the
+# project's own host only, over HTTPS, even if GitLab redirects the download to a storage.
 set -eu
 
 say() { printf 'install: %s\n' "$*" >&2; }
@@ -59,10 +60,23 @@ if [ -n "$key" ]; then
     grep -q ' AAAA' "$work/signers" || fail "cannot check the signature: --key holds no public key (ssh-ed25519 AAAA...)"
 fi
 
-# usage: download ADDRESS FILE. The token goes through standard input, so that no list of processes shows it.
+# A token with other characters could add lines to what curl reads.
+case ${GITLAB_TOKEN:-} in
+    *[!A-Za-z0-9._-]*) fail "cannot use GITLAB_TOKEN: a token has only letters, digits, '.', '_' and '-'" ;;
+esac
+
+protocols='=https'
+case $from in
+    http://*@*) fail "$from has a user name: give the address without one" ;;
+    http://127.0.0.1:*) protocols='=http' ;;
+    http://*) fail "$from is not safe: give an address that begins with https://" ;;
+esac
+
+# usage: download ADDRESS FILE. The token goes through standard input: no list of processes shows it. Authorization
+# is the one header that curl does not send to another host after a redirect.
 download() {
-    if [ -n "${GITLAB_TOKEN:-}" ]; then printf 'header = "PRIVATE-TOKEN: %s"\n' "$GITLAB_TOKEN"; fi |
-        curl --config - --fail --silent --show-error --location --proto '=https,http' --output "$2" "$1" ||
+    if [ -n "${GITLAB_TOKEN:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$GITLAB_TOKEN"; fi |
+        curl --config - --fail --silent --show-error --location --proto "$protocols" --output "$2" "$1" ||
         fail "cannot download $1"
 }
 

@@ -52,7 +52,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "settings",
         ],
     ),
-    ("ui", &[]),
+    ("ui", &["settings"]),
     // The flags have values of these types.
     ("cli", &["caches", "media", "reset", "settings", "ui"]),
     (

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.len() <= 1 && std::env::var_os(cli::complete::VARIABLE).is_none() {
-        ui::print_completions(cli::overview().as_bytes());
+        ui::print_bytes(cli::overview().as_bytes());
         return ExitCode::from(FailureKind::Usage.exit_code());
     }
     // A relative folder would lie in the clone of the working directory.
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     };
     if let Some(shell) = completed_for {
         let answer = commands::complete::answer(&shell.to_string_lossy(), &arguments, &settings);
-        ui::print_completions(&answer);
+        ui::print_bytes(&answer);
         return ExitCode::SUCCESS;
     }
     let environments = match &settings {
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     };
     let ui = Ui::new(options(&invocation));
     let ui = Arc::new(match &settings {
-        Ok(settings) => ui.configured(settings),
+        Ok(settings) => configured(ui, settings),
         Err(_) => ui,
     });
     ui::log::start(&ui, std::env::var(ui::log::VARIABLE).ok().as_deref());
@@ -100,6 +101,12 @@ fn without_configuration(
         Settings::load_without_found_file(process).or_else(|_| Settings::built_in(process))
     })?;
     run(settings, Some(Arc::new(error)), invocation, ui, home)
+}
+
+fn configured(ui: Ui, settings: &Settings) -> Ui {
+    let protected = settings.environments.values().filter(|one| one.protected);
+    let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]);
+    ui.configured(settings.notify, names.collect())
 }
 
 fn options(invocation: &Invocation) -> Options {
@@ -170,8 +177,12 @@ fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> Exit
         let command = words.find(|word| !word.starts_with('-')).unwrap_or_default();
         let text = message.to_string();
         let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let error =
-            CommandError::new(FailureKind::Usage, text).hint(format!("bcops {command} --help"));
+        // A misspelt command has no help of its own.
+        let help = match message.kind() {
+            ErrorKind::InvalidSubcommand => "bcops --help".to_owned(),
+            _ => format!("bcops {command} --help"),
+        };
+        let error = CommandError::new(FailureKind::Usage, text).hint(help);
         let ui = Ui::new(Options {
             color: ui::ColorChoice::Never,
             json: true,

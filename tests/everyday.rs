@@ -277,6 +277,11 @@ fn a_file_of_someone_else_is_not_replaced() {
     bcops.run(&install).fails(4, &["bcops-run.1"]);
     assert_eq!(fs::read_to_string(&target).expect("the file"), "BCOPS_COMPLETE");
     fs::remove_file(&page).expect("removed");
+    // A script of the user's own may ask bcops as well.
+    let own = data.join("bash-completion/completions/bcops");
+    fs::create_dir_all(own.parent().expect("a folder")).expect("a folder");
+    fs::write(&own, "alias b=bcops\nsource <(BCOPS_COMPLETE=bash bcops)\n").expect("a file");
+    bcops.run(&install).fails(4, &["completions/bcops", "hint: move it away: mv "]);
     // A script that was printed into its place is bcops' own.
     let script = data.join("bash-completion/completions/bcops");
     fs::create_dir_all(script.parent().expect("a folder")).expect("a folder");

@@ -119,7 +119,7 @@ fn media_and_their_index() {
     world.push(&["--max-delete", "100%"]).exits(0);
     world.copy(&[]).exits(0);
     // Parts of a large file are recorded during the transfer.
-    world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(17 << 20));
+    world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(72 << 20));
     world.s3.misbehave(s3::Rule::always("GetObject", s3::Fault::Hang).on("large.bin").after(1));
     let known = watched.all().len();
     world.s3.forget_requests();

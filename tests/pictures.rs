@@ -10,16 +10,18 @@ use regex::Regex;
 
 use crate::support::terminal::Terminal;
 
-const COLUMNS: u16 = 100;
+const COLUMNS: u16 = 110;
 /// More lines than any run prints, so that nothing scrolls out of view.
 const ROWS: u16 = 400;
 
 /// What differs between two runs, and what the pictures show instead.
-const FIXED_VALUES: [(&str, &str); 9] = [
+const FIXED_VALUES: [(&str, &str); 11] = [
     (r"r\d{8}-\d{6}-[0-9a-f]{4}", "r20261123-070719-cfba"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-23T02:07:18Z"),
     (r"\b20\d\d-\d\d-\d\d \d\d:\d\d", "2026-11-23 02:07"),
+    (r"\b[0-9a-f]{64}\b", "f488240e98be9d0e7109fc8a8b20773d329d8f147bf32f83511e6d10559a4df4"),
     (r"\b[0-9a-f]{10}\b", "cf637c766e"),
+    (r"-fitting-\d{5}\b", "-fitting-00019"),
     (r"\b\d+(\.\d+)? (ms|s)\b", "1.6 s"),
     (r"\b\d+(\.\d+)? (kB|MB)\b", "1.6 MB"),
     (r"\b127\.0\.0\.1:\d+", "127.0.0.1:5432"),
@@ -29,15 +31,30 @@ const FIXED_VALUES: [(&str, &str); 9] = [
 
 #[test]
 fn the_pictures_of_the_readme_are_what_a_terminal_shows() {
-    for (name, picture) in [("pull", pull()), ("reset", reset())] {
+    for (name, picture) in [("pull", pull as fn() -> String), ("reset", reset)] {
+        let picture = picture();
         let path = folder().join(format!("{name}.svg"));
         if std::env::var_os("BCOPS_DRAW_PICTURES").is_some() {
             std::fs::create_dir_all(folder()).unwrap();
             std::fs::write(&path, &picture).unwrap();
         }
         let drawn = std::fs::read_to_string(&path).expect("the picture: run `make pictures`");
-        assert_eq!(drawn, picture, "{} is of an older bcops: run `make pictures`", path.display());
+        let changed = changed_lines(&drawn, &picture);
+        assert!(
+            drawn == picture,
+            "{} is of an older bcops: run `make pictures`\n{changed}",
+            path.display()
+        );
     }
+}
+
+/// The lines that only one of the two has.
+fn changed_lines(drawn: &str, picture: &str) -> String {
+    let only = |mark: &str, one: &str, other: &str| -> String {
+        let missing = one.lines().filter(|line| !other.contains(line));
+        missing.map(|line| format!("{mark} {line}\n")).collect()
+    };
+    only("-", drawn, picture) + &only("+", picture, drawn)
 }
 
 fn folder() -> PathBuf {
@@ -51,9 +68,14 @@ fn pull() -> String {
 }
 
 fn reset() -> String {
-    let answers = ["--attest", "agreed", "--branches", "all", "--recreate-users", "all"];
+    let branches = "feature/footer,feature/search-page";
+    let answers = ["--attest", "agreed", "--branches", branches, "--recreate-users", "all"];
     let lines = run(&[&["reset-staging"][..], &answers].concat());
-    draw(&without_middle(&lines, 24, 22))
+    // The plan is long: what is decided stands at its end, directly above the question.
+    let decision =
+        lines.iter().position(|line| plain(line).starts_with("from ")).expect("the plan's end");
+    let shown = [&lines[..1], &["…".to_owned()], &lines[decision..]].concat();
+    draw(&without_middle(&shown, 52, 3))
 }
 
 /// Runs a command in the sandbox, and returns the coloured lines of the terminal from the prompt on.
@@ -65,6 +87,8 @@ fn run(arguments: &[&str]) -> Vec<String> {
     let mut command = Command::new(sandbox);
     command.args(["--", "bcops"]).args(arguments);
     command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("SANDBOX_KEEP");
+    // The pictures show the small site that everybody has.
+    command.env_remove("BCOPS_FIXTURES");
     let mut terminal = Terminal::start_with_columns(&mut command, COLUMNS);
     terminal.wait_for("\nType ");
     let name = Regex::new(r"\nType (\S+) ").unwrap();
@@ -75,7 +99,6 @@ fn run(arguments: &[&str]) -> Vec<String> {
     let mut screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
     screen.process(text.as_bytes());
     let lines: Vec<String> = (0..ROWS).map(|row| line(screen.screen(), row)).collect();
-    let plain = |line: &String| console::strip_ansi_codes(line).trim().to_owned();
     let first =
         lines.iter().position(|line| plain(line).starts_with("$ bcops")).expect("the prompt");
     let end = lines.iter().skip(first).position(|line| plain(line).starts_with("sandbox:"));
@@ -84,6 +107,10 @@ fn run(arguments: &[&str]) -> Vec<String> {
         shown.pop();
     }
     shown
+}
+
+fn plain(line: &str) -> String {
+    console::strip_ansi_codes(line).trim().to_owned()
 }
 
 fn size(number: u16) -> NonZero<u16> {

@@ -1,4 +1,4 @@
-//! `addons`.
+//! Defines the arguments of `addons`.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `backups`.
+//! Defines the arguments of `backups`.
 
 use std::path::PathBuf;
 

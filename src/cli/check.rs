@@ -1,4 +1,4 @@
-//! `check`.
+//! Defines the arguments of `check`.
 
 use clap::Args;
 

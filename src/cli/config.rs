@@ -1,4 +1,4 @@
-//! `config`.
+//! Defines the arguments of `config`.
 
 use std::path::PathBuf;
 

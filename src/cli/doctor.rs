@@ -1,4 +1,4 @@
-//! `doctor`.
+//! Defines the arguments of `doctor`.
 
 use clap::Args;
 

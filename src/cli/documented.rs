@@ -1,5 +1,5 @@
-//! Holds the documents and the examples of the help to the command line as it is: each line that a
-//! reader would type is understood.
+//! Checks the documents and the examples of the help: bcops understands each line that a reader would
+//! type.
 
 use std::ffi::OsString;
 use std::fs;

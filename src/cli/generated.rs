@@ -9,8 +9,8 @@ use clap_complete::Shell;
 ///
 /// The script asks bcops what fits whenever a line is completed: commands, flags, the configured
 /// environments, past runs, the backups that were listed last. No server is asked.
-/// With --install, bcops writes into your own folders only (XDG_DATA_HOME, or ~/.local/share), and
-/// replaces no file but its own. Install again after an update of bcops.
+/// With --install, the files go into your own folders only (XDG_DATA_HOME, or ~/.local/share). A
+/// file of another program is never replaced. Install again after each update.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops completions --install                # for the shell in use\n  \

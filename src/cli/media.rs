@@ -6,7 +6,7 @@ use crate::media::MaxDelete;
 
 #[derive(Debug, Clone, Args)]
 pub struct TransferArgs {
-    /// Copy originals only, then delete the rows of renditions, so that Wagtail makes them again
+    /// Copy originals only, then delete the rows of renditions: Wagtail makes them again
     #[arg(long)]
     pub images: bool,
 

@@ -61,9 +61,9 @@ fn fab_names(environments: &[String]) -> String {
     let is_known = |name: &str| environments.iter().any(|one| one == name);
     let examples = match environments.first() {
         Some(first) if !(is_known("production") && is_known("staging")) => {
-            format!("pull-{first}-data, pull-{first}-media, {first}-shell")
+            format!("pull-{first}-data, {first}-shell")
         }
-        _ => "pull-production-data, push-staging-media, staging-shell".to_owned(),
+        _ => "pull-production-data, push-staging-media".to_owned(),
     };
     format!("The fab names work too: {examples}, …")
 }

@@ -1,13 +1,13 @@
-//! `password`.
+//! Defines the arguments of `password`.
 
 use clap::Args;
 
 /// Set a new password for a superuser of the local database.
 ///
-/// A scrubbed database has no password that fits, so nobody can log in until one is set. At a
-/// terminal bcops asks for it twice, without an echo. Otherwise it reads BCOPS_LOCAL_PASSWORD, or
-/// generates a password and prints it once. Only the local database is changed, never that of an
-/// environment.
+/// A scrubbed database has no usable password, so no one can log in until one is set. The new
+/// password is asked for at a terminal, twice and without an echo. Otherwise it is read from
+/// BCOPS_LOCAL_PASSWORD, or generated and printed once. Only the local database is changed, never
+/// that of an environment.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  bcops password\n  bcops password --user user.7\n  \
 echo \"$NEW\" | bcops password --stdin\n  bcops password --no-input   # generates one and prints it")]

@@ -1,4 +1,4 @@
-//! `pull-data`.
+//! Defines the arguments of `pull-data`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `pull-media`.
+//! Defines the arguments of `pull-media`.
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use super::media::TransferArgs;
 ///
 /// Only missing and different files are fetched, and each is verified. Files that the bucket no
 /// longer has are deleted, within --max-delete. With --images only originals are fetched. The rows
-/// of renditions are then deleted from the local database, so that Wagtail makes them again on
+/// of renditions are then deleted from the local database: Wagtail makes them again on
 /// request.
 #[derive(Debug, Clone, Args)]
 #[command(

@@ -1,4 +1,4 @@
-//! `purge-cache`.
+//! Defines the arguments of `purge-cache`.
 
 use clap::{ArgGroup, Args};
 

@@ -1,4 +1,4 @@
-//! `push-media`.
+//! Defines the arguments of `push-media`.
 
 use clap::Args;
 

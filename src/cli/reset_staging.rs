@@ -1,4 +1,4 @@
-//! `reset-staging`.
+//! Defines the arguments of `reset-staging`.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ const CHOICES: &str = "Decisions";
 /// then asks for the name of staging's app.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Every question can be answered by a flag, so that CI can run it. Stages: preflight, git, quarantine,
+Every question can be answered by a flag: CI can run it. Stages: preflight, git, quarantine,
 database, media, cleanup, comms. The stage database never runs without quarantine around it.
 
 Examples:

@@ -1,4 +1,4 @@
-//! `runs list|show|resume|rollback|unlock`.
+//! Defines the arguments of `runs list|show|resume|rollback|unlock`.
 
 use clap::{Args, Subcommand};
 
@@ -19,7 +19,7 @@ pub enum RunsWork {
     Resume(ResumeArgs),
     /// Put back what a run changed: branch, database, dynos, maintenance
     Rollback(RollbackArgs),
-    /// Break the lock of a run that nobody will resume, after showing its holder
+    /// Break the lock of an abandoned run, after showing its holder
     Unlock(UnlockArgs),
 }
 

@@ -1,4 +1,4 @@
-//! `scrub-pii`.
+//! Defines the arguments of `scrub-pii`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub struct ScrubPiiArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub statement_timeout: Duration,
 
-    /// Rewrite the files of the changed tables afterwards, so that no old row stays on the disk
+    /// Rewrite the files of the changed tables afterwards: no old row stays on the disk
     #[arg(long, conflicts_with_all = ["work", "dry_run"])]
     pub vacuum: bool,
 

@@ -1,4 +1,4 @@
-//! `search`.
+//! Defines the arguments of `search`.
 
 use clap::{Args, Subcommand};
 

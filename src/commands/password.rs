@@ -175,6 +175,10 @@ fn from_standard_input() -> Result<Secret, CommandError> {
     BufReader::new(input.take(LONGEST))
         .read_line(&mut line)
         .map_err(|error| unusable(&error.to_string()))?;
+    // A part of a line would become a password that no one knows.
+    if line.len() as u64 >= LONGEST {
+        return Err(unusable("its first line is too long for a password"));
+    }
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(unusable("it holds no password"));

@@ -6,6 +6,7 @@ use aws_lc_rs::rand::SecureRandom;
 use aws_lc_rs::{pbkdf2, rand};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio_postgres::Row;
 
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::failure::{CommandError, FailureKind};
@@ -25,10 +26,13 @@ pub const VARIABLE: &str = "BCOPS_LOCAL_PASSWORD";
 pub async fn names(session: &Session, users_table: &str) -> Result<Vec<String>, PostgresError> {
     let sql = format!(
         "SELECT username::text FROM public.{} AS one WHERE is_superuser \
-         AND coalesce((pg_catalog.to_jsonb(one)->>'is_active')::boolean, true)",
+         AND username IS NOT NULL AND coalesce((pg_catalog.to_jsonb(one)->>'is_active')::boolean, true)",
         quote_identifier(users_table)
     );
-    let rows = session.query(&sql, &[]).await?;
+    Ok(first_column(&session.query(&sql, &[]).await?)?)
+}
+
+fn first_column(rows: &[Row]) -> Result<Vec<String>, tokio_postgres::Error> {
     let mut names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     names.sort();
     Ok(names)
@@ -43,19 +47,17 @@ pub async fn set_password(
 ) -> Result<Vec<String>, CommandError> {
     let hash = django_hash(password.expose(), &salt()?);
     let sql = format!(
-        "UPDATE public.{} SET password = $1 WHERE is_superuser \
+        "UPDATE public.{} SET password = $1 WHERE is_superuser AND username IS NOT NULL \
          AND ($2::text IS NULL OR username::text = $2) RETURNING username::text",
         quote_identifier(users_table)
     );
-    let rows = session.query(&sql, &[&hash, &only]).await.map_err(|error| {
+    let changed = session.query(&sql, &[&hash, &only]).await;
+    changed.and_then(|rows| first_column(&rows)).map_err(|error| {
         let text = format!("cannot set a password in {users_table}");
         CommandError::new(FailureKind::Unexpected, text)
             .with_cause(PostgresError::Server(error))
             .hint("set local.users_table in bcops.toml to the table of Django's users")
-    })?;
-    let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    names.sort();
-    Ok(names)
+    })
 }
 
 /// Without characters that look alike. 32 of them, so that each byte gives one without a bias.

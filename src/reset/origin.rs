@@ -64,8 +64,8 @@ pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository,
         scratch: &std::env::temp_dir(),
         run: &run,
     };
-    let repository = Repository::open(&access).await?;
     deployments.reporter.emit(Event::Asking("Asking git about the origin".to_owned()));
+    let repository = Repository::open(&access).await?;
     for url in repository.origin_urls().await? {
         check_no_app(deployments, &url)?;
         check_project(deployments, &url)?;

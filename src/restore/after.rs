@@ -1,6 +1,9 @@
 //! Runs the manifest's own statements after the load, and finds out which tables they wrote to.
 //! Their rows have not been audited yet.
 
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::RestoreError;
@@ -32,6 +35,9 @@ pub async fn run(session: &Session, scrub: &ScrubPlan) -> Result<Written, Restor
     }
     session.batch_execute("BEGIN").await?;
     let transaction = transaction(session).await?;
+    // A session reports its counts at most once a second. Until then the server counts the rows of
+    // its earlier transactions, here those of the load, as rows of this one.
+    let before = rows_written(session).await?;
     match execute(session, &statements).await {
         Err(error) if error.code() == Some(&SqlState::ACTIVE_SQL_TRANSACTION) => {
             session.batch_execute("ROLLBACK").await?;
@@ -41,7 +47,7 @@ pub async fn run(session: &Session, scrub: &ScrubPlan) -> Result<Written, Restor
         result => result?,
     }
     session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
-    let counted = written(session).await?;
+    let counted = written(session, &before).await?;
     let ended = self::transaction(session).await? != transaction;
     session.batch_execute("COMMIT").await?;
     Ok(if ended { Written::Anywhere } else { counted })
@@ -61,23 +67,36 @@ async fn transaction(session: &Session) -> Result<i64, RestoreError> {
     Ok(session.query_one("SELECT pg_catalog.txid_current()", &[]).await?.get(0))
 }
 
-/// The tables that this transaction has written to. A write to the catalog means that tables,
-/// columns or defaults may have changed, which the counts do not show.
-async fn written(session: &Session) -> Result<Written, RestoreError> {
-    let counting = "SELECT pg_catalog.current_setting('track_counts')";
-    if session.query_one(counting, &[]).await?.get::<_, &str>(0) != "on" {
-        return Ok(Written::Anywhere);
-    }
+/// Rows that the session has inserted or updated in each table, by the server's count. It does not
+/// change within a transaction except by the transaction's own writing.
+async fn rows_written(session: &Session) -> Result<HashMap<TableName, i64>, RestoreError> {
     let rows = session
         .query(
-            "SELECT schemaname::text, relname::text FROM pg_catalog.pg_stat_xact_all_tables \
+            "SELECT schemaname::text, relname::text, n_tup_ins + n_tup_upd \
+             FROM pg_catalog.pg_stat_xact_all_tables \
              WHERE n_tup_ins + n_tup_upd > 0 AND schemaname !~ '^pg_toast'",
             &[],
         )
         .await?;
-    let tables: Vec<TableName> = rows
-        .iter()
-        .map(|row| TableName::new(row.get::<_, &str>(0), row.get::<_, &str>(1)))
+    let named =
+        |row: &Row| (TableName::new(row.get::<_, &str>(0), row.get::<_, &str>(1)), row.get(2));
+    Ok(rows.iter().map(named).collect())
+}
+
+/// The tables that this transaction has written to. A write to the catalog means that tables,
+/// columns or defaults may have changed, which the counts do not show.
+async fn written(
+    session: &Session,
+    before: &HashMap<TableName, i64>,
+) -> Result<Written, RestoreError> {
+    let counting = "SELECT pg_catalog.current_setting('track_counts')";
+    if session.query_one(counting, &[]).await?.get::<_, &str>(0) != "on" {
+        return Ok(Written::Anywhere);
+    }
+    let now = rows_written(session).await?.into_iter();
+    let tables: Vec<TableName> = now
+        .filter(|(table, count)| before.get(table) != Some(count))
+        .map(|(table, _)| table)
         .collect();
     let of_the_server = |table: &TableName| SYSTEM.contains(&table.schema.as_str());
     Ok(match tables.iter().any(of_the_server) {

@@ -7,9 +7,10 @@ use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::events::SharedReporter;
 use crate::schema::TableName;
 use crate::scrub::live::{self, Access, Limits, LiveError};
-use crate::scrub::{AuditCount, ScrubError, ScrubPlan};
+use crate::scrub::{AuditCount, ScrubError, ScrubPlan, Verdict};
 
-/// Audits the loaded database in a session that can only read.
+/// Audits the loaded database in a session that can only read, and returns the counts of the audit in
+/// flight with the new ones. For a table that was read again, only the new ones count.
 ///
 /// # Errors
 ///
@@ -19,6 +20,7 @@ pub async fn audit(
     plan: &RestorePlan,
     scrub: &ScrubPlan,
     written: &Written,
+    in_flight: Vec<AuditCount>,
     reporter: &SharedReporter,
 ) -> Result<Vec<AuditCount>, RestoreError> {
     let holds_text = |table: &&TableName| scrub.table(table).is_none_or(|one| one.holds_text());
@@ -29,7 +31,7 @@ pub async fn audit(
         }
     };
     if !worth_a_look {
-        return Ok(Vec::new());
+        return Ok(in_flight);
     }
     let session = connect(url).await?;
     live::begin(&session, Access::Read, &Limits::default()).await?;
@@ -49,6 +51,11 @@ pub async fn audit(
         Some(values) => {
             Err(ScrubError::NotLookedInto { table: values.table, column: values.column }.into())
         }
-        None => Ok(audit.counts),
+        None => {
+            // A replaced value is no longer in the table: only the audit in flight has seen it.
+            let counts =
+                |count: &AuditCount| count.verdict == Verdict::Replaced || !wanted(&count.table);
+            Ok(in_flight.into_iter().filter(counts).chain(audit.counts).collect())
+        }
     }
 }

@@ -163,8 +163,9 @@ async fn load_all<R: Read + Send + 'static>(
     }
     if let Some(scrub) = &options.scrub {
         let written = after::run(&session, scrub).await?;
-        let audited = late_audit::audit(&target.url, &options.plan, scrub, &written, &reporter);
-        rows.audit.extend(audited.await?);
+        let in_flight = std::mem::take(&mut rows.audit);
+        let (url, plan) = (&target.url, &options.plan);
+        rows.audit = late_audit::audit(url, plan, scrub, &written, in_flight, &reporter).await?;
         rows.audit.extend(options.definitions.iter().cloned());
     }
     let inventory = verify(&session, &options.plan, &unbuilt).await?;

@@ -3,7 +3,7 @@
 //! Results go to stdout; progress, prompts and messages to stderr. The rest of the program emits
 //! events and asks questions through the traits that this module implements.
 //!
-//! Every text is cleaned here of characters that would act on a terminal, whoever wrote it. The one
+//! Texts from every source are cleaned here of characters that would act on a terminal. The one
 //! exception is a dyno's own terminal, which is passed through unchanged. JSON escapes such
 //! characters itself.
 
@@ -34,7 +34,7 @@ use self::paint::Paint;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::plain_text::for_screen;
-use crate::settings::{Notify, Settings};
+use crate::settings::Notify;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -69,9 +69,9 @@ pub struct Ui {
     asked: Mutex<HashSet<String>>,
 }
 
-/// Prints the answer for a shell that completes a line.
-pub fn print_completions(answer: &[u8]) {
-    // A closed pipe needs no completions.
+/// Prints what needs no [`Ui`]: the answer for a shell that completes a line, and the short help.
+pub fn print_bytes(answer: &[u8]) {
+    // A closed pipe needs no answer.
     let _ = std::io::stdout().write_all(answer);
 }
 
@@ -134,13 +134,12 @@ impl Ui {
         }
     }
 
-    /// With what the configuration says of the screen: how to notify, and which names are protected.
-    pub fn configured(mut self, settings: &Settings) -> Self {
-        let protected = settings.environments.values().filter(|one| one.protected);
-        let names = protected.flat_map(|one| [one.name.clone(), one.app.value.clone()]).collect();
-        self.messages = self.messages.clone().protecting(names);
+    /// With what the configuration says of the screen: how to notify, and the names of protected
+    /// environments and their apps.
+    pub fn configured(mut self, notify: Notify, protected: Vec<String>) -> Self {
+        self.messages = self.messages.clone().protecting(protected);
         self.prompter = Prompter::new(self.options.no_input, self.messages.clone());
-        self.notify = settings.notify;
+        self.notify = notify;
         self
     }
 

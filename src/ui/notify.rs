@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::terminal::{Stream, is_dumb};
+use super::terminal::Stream;
 use crate::settings::Notify;
 
 /// Shorter runs end while the person still looks.
@@ -11,7 +11,7 @@ pub const LONG: Duration = Duration::from_secs(30);
 
 /// Sends the notification. Nothing is sent without a terminal, or after a short run.
 pub fn notify(wanted: Notify, took: Duration, text: &str) {
-    if took < LONG || !Stream::Messages.is_terminal() || is_dumb() {
+    if took < LONG || !Stream::Messages.is_terminal() || console::is_dumb() {
         return;
     }
     let program = |name: &str| std::env::var(name).unwrap_or_default();

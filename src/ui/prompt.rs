@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::paint::Paint;
 use crate::plain_text::for_screen;
@@ -24,6 +25,8 @@ const MOST_LINES: usize = 15;
 
 /// How often a question is asked again when its answer cannot be used.
 pub const TRIES: usize = 3;
+/// Far longer than a signal takes to the task that waits for it.
+const UNTIL_THE_SIGNAL: Duration = Duration::from_secs(10);
 
 /// Whether this may be a mistyped `name`: blanks around it, capitals, or a wrong letter or two.
 /// Another name is not a slip, because it may be meant.
@@ -88,6 +91,17 @@ pub fn give_cursor_back() {
         let _ = term.show_cursor();
         let _ = term.write_line("");
     }
+}
+
+/// Ends a question that has no answer. After Ctrl-C a signal is on its way to the task that ends the
+/// program at a question: until then the question stays open, because the next one would wait for
+/// keys in vain.
+fn no_answer<T>(error: &dialoguer::Error) -> Answer<T> {
+    let dialoguer::Error::IO(error) = error;
+    if error.kind() == std::io::ErrorKind::Interrupted {
+        std::thread::sleep(UNTIL_THE_SIGNAL);
+    }
+    Answer::Declined
 }
 
 impl Prompter {
@@ -177,7 +191,8 @@ impl Prompter {
             .interact_opt();
         match picked {
             Ok(Some(picked)) => Answer::Given(picked),
-            Ok(None) | Err(_) => Answer::Declined,
+            Ok(None) => Answer::Declined,
+            Err(error) => no_answer(&error),
         }
     }
 
@@ -193,7 +208,7 @@ impl Prompter {
             .interact();
         match password {
             Ok(password) => Answer::Given(Secret::new(password)),
-            Err(_) => Answer::Declined,
+            Err(error) => no_answer(&error),
         }
     }
 }

@@ -122,7 +122,10 @@ impl Table {
         let columns: Vec<&Column> = shown.iter().filter_map(|at| self.columns.get(*at)).collect();
         let mut grid = Grid::new();
         grid.load_preset(presets::NOTHING);
-        grid.set_header(columns.iter().map(|column| column.title));
+        // Names and values need no header.
+        if columns.iter().any(|column| !column.title.is_empty()) {
+            grid.set_header(columns.iter().map(|column| column.title));
+        }
         match width {
             Some(width) => {
                 grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width)
@@ -184,6 +187,13 @@ mod tests {
             assert!(lines.iter().any(|line| line.starts_with("pass    ")), "{lines:#?}");
             assert!(lines.iter().any(|line| line.contains("1,000")), "{lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_table_without_titles_has_no_header() {
+        let mut table = Table::new([Column::word(""), Column::text("")]);
+        table.row(["by", "Op Erator"]);
+        assert_eq!(table.lines(None), ["by  Op Erator"]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Stream {
             ColorChoice::Never => false,
             ColorChoice::Auto if is_set("NO_COLOR") => false,
             ColorChoice::Auto if is_forced() => true,
-            ColorChoice::Auto => self.is_terminal() && !is_dumb(),
+            ColorChoice::Auto => self.is_terminal() && !console::is_dumb(),
         }
     }
 
@@ -60,14 +60,9 @@ impl Stream {
         };
         choice != ColorChoice::Never
             && self.is_terminal()
-            && !is_dumb()
+            && !console::is_dumb()
             && supports_hyperlinks::on(stream)
     }
-}
-
-/// Whether the terminal can do nothing but print.
-pub fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 fn is_set(variable: &str) -> bool {

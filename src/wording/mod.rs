@@ -218,10 +218,7 @@ fn sentences_in_the_source_follow_the_style() {
             if exception(&file, &text.words).is_some() {
                 continue;
             }
-            // A help text may give a purpose. A message gives a consequence, in fewer words.
-            let is_purpose = |rule: &String| text.kind == Kind::Help && rule.contains("`so that`");
-            let broken = rules.broken_by(&text.words).into_iter().filter(|rule| !is_purpose(rule));
-            for rule in broken.chain(form_broken_by(&text)) {
+            for rule in rules.broken_by(&text.words).into_iter().chain(form_broken_by(&text)) {
                 report.add(&file, text.line, &text.words, &rule);
             }
         }

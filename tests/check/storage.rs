@@ -149,7 +149,7 @@ fn a_setting_that_a_key_may_not_read_does_not_pass() {
     storage.world.s3.name_user("key-staging", "alice");
     assert_eq!(storage.check(0)["via_buckup"], false);
     storage.world.s3.misbehave(Rule::always("ListObjectsV2", Fault::AccessDenied).on("images/"));
-    assert_line(&storage.check(0), "files", "warn", "the keys may not list the bucket");
+    assert_line(&storage.check(0), "files", "warn", "the keys are not allowed to list the bucket");
 }
 
 #[test]

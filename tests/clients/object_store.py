@@ -1,6 +1,6 @@
 """Runs moto's or SeaweedFS's S3 server with two buckets, the first with objects: object_store.py moto|seaweedfs.
 Prints its port, and when its standard input ends, the contents of both buckets."""
-import hashlib, json, os, pathlib, socket, subprocess, sys, tempfile, time
+import hashlib, json, os, pathlib, shutil, socket, subprocess, sys, tempfile, time
 
 import boto3
 
@@ -26,6 +26,7 @@ def free_port():
 
 
 def seaweedfs():
+    global process, folder
     folder = tempfile.mkdtemp(prefix="bcops-test-seaweedfs-")
     ports = free_port()
     s3, master, volume, filer = (next(ports) for _ in range(4))
@@ -39,7 +40,6 @@ def seaweedfs():
         f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-volume.max=50",
         "-master.volumeSizeLimitMB=256", "-master.volumePreallocate=false", "-s3", f"-s3.port={s3}",
         f"-s3.config={config}"]
-    global process
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return s3
 
@@ -55,7 +55,7 @@ def patiently(work):
     raise last
 
 
-process = None
+process = folder = None
 kind = sys.argv[1]
 keys = KEYS if kind == "moto" else KEYS[:3]
 port = {"moto": moto, "seaweedfs": seaweedfs}[kind]()
@@ -97,3 +97,4 @@ finally:
     if process:
         process.terminate()
         process.wait()
+        shutil.rmtree(folder)

@@ -101,5 +101,8 @@ fn the_branch_that_is_force_pushed() {
     gitlab.add_project(strict);
     world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/strict\"\n");
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail GitLab branch staging may not", "fix: Protected branches"]);
+    assert_lines(
+        &run,
+        &["fail GitLab branch staging not allowed to force-push", "fix: Protected branches"],
+    );
 }

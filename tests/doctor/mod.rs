@@ -179,7 +179,7 @@ fn files_and_folders() {
     world.bcops.write("bcops.toml", "");
     let file = world.bcops.write("file", "");
     world.bcops.set("BCOPS_STATE_DIR", file.to_str().expect("a path"));
-    assert_broken(&world, "state folder", "you may not write to ", "BCOPS_STATE_DIR");
+    assert_broken(&world, "state folder", "you are not allowed to write to ", "BCOPS_STATE_DIR");
     world.bcops.write("bcops.toml", "colour = \"blue\"\n");
     world.bcops.run(&["doctor"]).fails(3, &["bcops.toml:1", "`colour`"]);
 }

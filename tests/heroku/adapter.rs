@@ -168,7 +168,7 @@ async fn a_capture_is_followed_to_its_end() {
     let ended = wait.await.expect("completed");
     assert_eq!((ended.state(), ended.warnings()), (TransferState::Completed, 1));
     let shown = format!("{:?}", events.0.lock().expect("no panic"));
-    assert!(shown.contains("b001 waits") && shown.contains("b001 runs"), "{shown}");
+    assert!(shown.contains("b001 is queued") && shown.contains("b001 is running"), "{shown}");
     assert!(world.heroku.public_url(PRODUCTION, ended.num).await.is_ok());
 }
 

@@ -262,7 +262,7 @@ fn expired_credentials_end_the_work() {
     let world = World::new();
     world.fill(PRODUCTION, 200);
     world.s3.misbehave(Rule::always("GetObject", Fault::ExpiredToken).after(50));
-    world.pull(&[]).fails(11, &["given up", "ExpiredToken", "bcops pull-media production"]);
+    world.pull(&[]).fails(11, &["stopped after", "ExpiredToken", "bcops pull-media production"]);
     assert!(world.count("GetObject") < 200, "the rest is not tried");
     world.s3.behave();
     let done = world.pull(&["--json"]).exits(0).json();
@@ -297,7 +297,7 @@ fn a_disk_that_fills_up_ends_the_work() {
     }
     let unmounted = std::process::Command::new("umount").arg(&small).status();
     assert!(unmounted.expect("umount").success());
-    run.fails(11, &["given up", "No space left"]);
+    run.fails(11, &["stopped after", "No space left"]);
     assert!(!sizes.is_empty() && sizes.iter().all(|(_, size)| *size == 50_000), "{sizes:?}");
 }
 

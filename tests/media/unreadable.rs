@@ -149,7 +149,7 @@ fn refused_and_failing_objects_can_be_retried_alone() {
     world.s3.behave();
     world.s3.forget_requests();
     for (run, ..) in &runs {
-        let (_, typed) = run.stdout.split_once("to try again: bcops ").expect("a command");
+        let (_, typed) = run.stdout.split_once("try again: bcops ").expect("a command");
         let first = typed.lines().next().expect("a line");
         let words = shell_words::split(first).expect("words");
         assert!(words.contains(&"--only".to_owned()), "{first}");
@@ -174,7 +174,7 @@ fn refusing_every_signature_ends_the_work() {
     let world = World::new();
     world.fill(PRODUCTION, 300);
     world.s3.misbehave(Rule::always("GetObject", Fault::SignatureDoesNotMatch));
-    world.pull(&[]).fails(11, &["given up", "SignatureDoesNotMatch"]);
+    world.pull(&[]).fails(11, &["stopped after", "SignatureDoesNotMatch"]);
     assert!(world.count("GetObject") < 200, "{}", world.count("GetObject"));
     world.s3.behave();
     // One bad signature, even the first, affects only its key.

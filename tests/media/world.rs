@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -188,7 +189,12 @@ fn add_files(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>)
         if kind.is_dir() {
             add_files(&entry.path(), &format!("{key}/"), files);
         } else if kind.is_file() {
-            files.insert(key, fs::read(entry.path()).expect("a file"));
+            match fs::read(entry.path()) {
+                Ok(body) => drop(files.insert(key, body)),
+                // A running bcops has given it its final name.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => panic!("{key}: {error}"),
+            }
         }
     }
 }

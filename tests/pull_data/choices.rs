@@ -232,12 +232,12 @@ fn a_fresh_backup_is_captured_only_after_its_own_confirmation() {
     for arguments in refusals {
         world.pull(arguments).fails(5, &[PRODUCTION]);
     }
-    world.pull(&["--capture", "--dry-run"]).exits(0).says(&["would be captured"]);
+    world.pull(&["--capture", "--dry-run"]).exits(0).says(&["would capture a fresh backup"]);
     assert_eq!(count(&world.standin, "POST", CAPTURE), 0, "production was not touched");
     world.assert_untouched();
 
     let arguments = ["--capture", "--yes", "--confirm", PRODUCTION];
-    world.pull(&arguments).exits(0).says(&["Backup b002 captured", "backup b002"]);
+    world.pull(&arguments).exits(0).says(&["Captured backup b002", "backup b002"]);
     assert_eq!(count(&world.standin, "POST", CAPTURE), 1);
     assert_eq!(world.psql(USERS), "60");
     let before = world.databases();

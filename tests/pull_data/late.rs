@@ -94,6 +94,33 @@ fn rows_written_by_the_manifests_statements_are_audited() {
 }
 
 #[test]
+fn a_table_that_is_read_again_is_counted_once() {
+    let content = "CREATE TABLE story (id int PRIMARY KEY, text text); \
+         INSERT INTO story VALUES (1, 'ask jo.canary@example.org'), (2, 'ask al@example.org')";
+    let manifest = "[tables.story]\nclass = \"content\"\ncontent = [\"text\"]\n";
+    let after = |sql: &str| {
+        format!("{manifest}[[after]]\npolicies = [\"local\"]\nsql = \"\"\"{sql}\"\"\"\n")
+    };
+    let insert = "INSERT INTO story VALUES (3, 'ask ed@example.org')";
+    for (manifest, counted) in [
+        (manifest.to_owned(), 2),
+        // After this the whole database is read again.
+        (after("VACUUM story"), 2),
+        (after("UPDATE story SET id = id + 10"), 2),
+        (after(insert), 3),
+        (after(&format!("{insert}; COMMIT; SELECT 1")), 3),
+        // What the load itself has written is not written by the statement.
+        (after("SELECT 1"), 2),
+    ] {
+        let world = world(content, &manifest);
+        let run = pull(&world, &["--json"]).exits(0);
+        let audit = &run.json()["result"]["audit"];
+        assert_eq!(audit.as_array().map(Vec::len), Some(1), "{manifest}: {audit}");
+        assert_eq!(audit[0]["count"], counted, "{manifest}: {audit}");
+    }
+}
+
+#[test]
 fn the_definitions_of_the_archive_are_audited() {
     for (sql, entry) in [
         ("COMMENT ON TABLE page IS 'ask jo.canary@example.org'", "COMMENT public.TABLE page"),

@@ -155,6 +155,9 @@ fn json_is_always_one_document_of_the_same_form() {
     assert_eq!((&usage["command"], &usage["status"]), (&"pull-data".into(), &"failed".into()));
     assert_eq!(usage["error"]["kind"], "usage");
     assert!(usage["error"]["message"].to_string().contains("required"), "{usage}");
+    // A misspelt command has no help to hint at.
+    let misspelt = world.bcops.run(&["pul-data", "production", "--json"]).exits(2).json();
+    assert_eq!(misspelt["error"]["hints"], serde_json::json!(["bcops --help"]));
     let failed = world.bcops.run(&["pull-data", "nowhere", "--json"]).exits(2).json();
     assert_eq!((&failed["status"], &failed["error"]["kind"]), (&"failed".into(), &"usage".into()));
     assert!(failed["error"]["message"].to_string().contains("nowhere"), "{failed}");

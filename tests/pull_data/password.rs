@@ -64,6 +64,10 @@ fn a_given_password_is_not_printed() {
     let empty = world.bcops.write("empty", "\n");
     let run = world.bcops.run_reading(&["password", "--user", name, "--stdin"], &empty);
     run.fails(2, &["it holds no password", "--stdin"]);
+    // A file that was given by mistake must not give a part of its line.
+    let long = world.bcops.write("long", &"x".repeat(5000));
+    let run = world.bcops.run_reading(&["password", "--user", name, "--stdin"], &long);
+    run.fails(2, &["its first line is too long"]);
     assert_eq!(hash_of(&world, name), first);
     world.bcops.set("BCOPS_LOCAL_PASSWORD", "let-me-in-again");
     let run = world.bcops.run(&["password", "--user", name, "--json"]).exits(0);
@@ -79,7 +83,7 @@ fn a_terminal_is_asked_for_the_name_and_twice_for_the_password() {
     terminal.type_line("");
     terminal.wait_for(&format!("New password for {}", names[0]));
     terminal.type_hidden_line("let-me-in-please");
-    terminal.wait_for("Once more");
+    terminal.wait_for("Type it again");
     terminal.type_hidden_line("let-me-in-please");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");

@@ -79,7 +79,7 @@ fn ctrl_c_during_the_pull_restores_the_terminal() {
 
 #[test]
 fn an_old_backup_and_a_capture_are_asked_about() {
-    let world = World::empty(Options::default());
+    let mut world = World::empty(Options::default());
     world.standin.add_backup(PRODUCTION, &sample().small, 50 * HOUR, COMPLETED);
     for (answer, code) in [("n", 5), ("", 5), ("yes", 0)] {
         let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production", "--yes"]);
@@ -91,6 +91,7 @@ fn an_old_backup_and_a_capture_are_asked_about() {
     let small = Some(sample().small.clone());
     world.standin.plan_captures(CapturePlan { dump: small, ..CapturePlan::default() });
     let capture = ["pull-data", "production", "--yes", "--capture"];
+    world.bcops.set("TERM", "xterm-256color");
     for (answer, code, captures) in [("production", 5, 0), (PRODUCTION, 0, 1)] {
         let mut terminal = world.bcops.start_on_terminal(&capture);
         // What is protected is red.

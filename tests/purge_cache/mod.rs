@@ -93,12 +93,12 @@ fn a_whole_zone_is_confirmed_by_its_name() {
     world.assert_nothing_purged();
     let asking = || world.bcops.start_on_terminal(&["purge-cache", "staging", "--everything"]);
     let mut terminal = asking();
-    terminal.wait_for(&format!("Type {STAGING_NAME} to go on"));
+    terminal.wait_for(&format!("Type {STAGING_NAME} to continue"));
     terminal.type_line("yes");
     assert_eq!(terminal.finish().0, Some(5));
     world.assert_nothing_purged();
     let mut terminal = asking();
-    terminal.wait_for("to go on");
+    terminal.wait_for("to continue");
     terminal.type_line(STAGING_NAME);
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");

@@ -285,7 +285,9 @@ async fn a_site_with_only_users() {
     let done = put_back(&session, &stored_accounts(&["ann"]), USERS).await.unwrap();
     assert_eq!(pairs(&done), [("ann", "5")]);
     assert!(done.warnings.iter().any(|warning| warning.contains("the group Editors")));
-    assert!(done.warnings.iter().any(|warning| warning.contains("no column password")));
+    assert!(
+        done.warnings.iter().any(|warning| warning.contains("no longer has the column password"))
+    );
     let error = put_back(&session, &[], "auth_user").await.unwrap_err();
     assert!(matches!(error, AccountsError::NoUsersTable { .. }), "{error}");
 }

@@ -113,7 +113,7 @@ fn constant(text: &str) -> String {
     let differing = [
         (r"(world|pulled|screen)_\d+", "${1}_N"),
         (r"(by +Op Erator) on \S+", "$1 on HOST"),
-        (r"\btook .*", "took TIME"),
+        (r"\btook\s+\d.*(\n +(min|s|\d).*)?", "took TIME"),
         (r"\b[0-9a-f]{64}\b", "DIGEST"),
     ];
     let mut text = text.to_owned();

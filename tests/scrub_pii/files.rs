@@ -134,7 +134,8 @@ fn the_tools_read_a_backup_file() {
     let explained = run(&bcops, &with_file(&["explain", "users_user"])).exits(0);
     assert!(explained.stdout.contains("password made unusable"), "{}", explained.stdout);
     run(&bcops, &with_file(&["explain", "user_user"])).fails(2, &["did you mean users_user"]);
-    run(&bcops, &with_file(&["draw"])).fails(2, &["validate, suggest, explain TABLE"]);
+    run(&bcops, &with_file(&["draw"]))
+        .fails(2, &["--manifest validate, --manifest suggest, --manifest explain TABLE"]);
 
     // An empty manifest: everything is drafted, and the draft is valid.
     let empty = bcops.write("empty.toml", "schema_version = 1\n");

@@ -9,13 +9,32 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+const UNTIL_KILLED: Duration = Duration::from_secs(10);
 
 /// The keyboard's and the screen's end of a terminal.
 pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
-    reader: JoinHandle<()>,
+    /// Ends when no process holds the terminal any longer.
+    reader: Option<JoinHandle<()>>,
+}
+
+/// A test that fails leaves no program behind. One that started servers ends them on SIGTERM.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let has_ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        if has_ended(&mut self.child) {
+            return;
+        }
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let started = Instant::now();
+        while !has_ended(&mut self.child) && started.elapsed() < UNTIL_KILLED {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Wide enough that no message wraps.
@@ -68,7 +87,7 @@ impl Terminal {
                 seen.lock().expect("no panic").extend_from_slice(&buffer[..length]);
             }
         });
-        Terminal { child, keyboard: File::from(controller), screen, reader }
+        Terminal { child, keyboard: File::from(controller), screen, reader: Some(reader) }
     }
 
     pub fn text(&self) -> String {
@@ -168,19 +187,10 @@ impl Terminal {
     /// The exit code, and everything on the screen.
     #[track_caller]
     pub fn finish(mut self) -> (Option<i32>, String) {
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("its status") {
-                break status;
-            }
-            if started.elapsed() > PATIENCE {
-                let _ = self.child.kill();
-                panic!("the program does not end:\n{}", self.text());
-            }
-            thread::sleep(Duration::from_millis(10));
-        };
-        self.reader.join().expect("the reader of the screen");
-        let screen = self.screen.lock().expect("no panic");
-        (status.code(), String::from_utf8_lossy(&screen).into_owned())
+        let code = self.wait_for_end();
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader of the screen");
+        }
+        (code, self.text())
     }
 }

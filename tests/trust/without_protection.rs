@@ -41,11 +41,11 @@ fn the_origin_of_the_configuration_is_printed_above_the_question() {
         .write("bcops.toml", "backup_max_age = \"900d\"\n[scrub]\nmanifest = \"scrub.toml\"\n");
     world.bcops.write("scrub.toml", "schema_version = 1\nextends = \"built-in\"\n");
     let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-    terminal.wait_for("to go on:");
+    terminal.wait_for("to continue:");
     terminal.type_line("no");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(5), "{screen}");
-    let question = screen.find("to go on:");
+    let question = screen.find("to continue:");
     for origin in ["bcops.toml (named)", "scrub.toml"] {
         let place = screen.find(origin);
         assert!(place.is_some() && place < question, "{origin}: {screen}");

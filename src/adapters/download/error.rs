@@ -75,7 +75,7 @@ pub enum DownloadError {
         cause: Box<DownloadError>,
     },
 
-    #[error("the download was cancelled at byte {at} of {end}")]
+    #[error("the download stopped at byte {at} of {end}")]
     Stopped { at: u64, end: u64 },
 }
 

@@ -99,7 +99,7 @@ impl ListedBackup {
             (None, _) => "(unclear which)".to_owned(),
         };
         let moment = finished_at.or(*started_at).or(*created_at);
-        let age = moment.map_or_else(String::new, |at| ago(at));
+        let age = moment.map_or_else(String::new, ago);
         let size = bytes.map_or_else(String::new, words::bytes);
         let (kind, state) = ((*kind).to_owned(), (*state).to_owned());
         [name.clone(), kind, state, age, size, database]

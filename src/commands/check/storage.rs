@@ -143,7 +143,7 @@ async fn list_samples(context: &Context, bucket: &SourceBucket) -> Result<Listed
     for prefix in &media.prefixes {
         let page =
             bucket.list_page(prefix, None).await.map_err(|error| match error.is_denied() {
-                true => "the keys may not list the bucket".to_owned(),
+                true => "the keys are not allowed to list the bucket".to_owned(),
                 false => error.to_string(),
             })?;
         let usable = page.objects.into_iter().filter(|one| one.size > 0 && !one.is_archived);
@@ -196,7 +196,9 @@ async fn stored(
                 continue;
             }
             Err(error) if error.is_not_found() => "the bucket does not have the file".to_owned(),
-            Err(error) if error.is_denied() => "the keys may not read the file".to_owned(),
+            Err(error) if error.is_denied() => {
+                "the keys are not allowed to read the file".to_owned()
+            }
             // The error's text names the key.
             Err(_) => "the bucket gave no clear answer".to_owned(),
         };

@@ -77,7 +77,7 @@ fn state_directory(context: &Context) -> Check {
     } else {
         Check::fail(
             "state folder",
-            format!("you may not write to {place}"),
+            format!("you are not allowed to write to {place}"),
             "set BCOPS_STATE_DIR to a folder that you may write to",
         )
     }

@@ -194,7 +194,7 @@ async fn protection(client: &Gitlab, branch: &str) -> Check {
         }
         Ok(Some(_)) => Check::fail(
             &name,
-            "is protected on GitLab: reset-staging may not force-push it",
+            "is protected on GitLab: reset-staging is not allowed to force-push it",
             "allow force push under Settings / Repository / Protected branches",
         ),
         Err(error) => Check::skip(&name, CommandError::from(error).to_string()),

@@ -54,7 +54,7 @@ pub async fn checks(context: &Context) -> Vec<Check> {
     } else {
         Check::fail(
             "local role",
-            format!("{role} may not create databases"),
+            format!("{role} is not allowed to create databases"),
             format!("as a superuser: ALTER ROLE \"{role}\" CREATEDB"),
         )
     });

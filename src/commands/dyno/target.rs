@@ -1,5 +1,5 @@
-//! The app whose dyno it will be, compared with everything that is protected: a command on it
-//! reaches whatever its config vars name.
+//! Chooses the app of a one-off dyno, and compares it with everything that is protected: a command
+//! on the dyno reaches all that its config vars name.
 
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::commands::Context;

@@ -50,8 +50,9 @@ pub fn run(context: &Context, args: &CompletionsArgs) -> Result<Outcome, Command
         files.push((manual.join(name), text));
     }
     // All are looked at before the first is written.
+    let printed = cli::complete::registration(shell).map_err(super::no_completions)?;
     for (path, _) in &files {
-        check_own(path)?;
+        check_own(path, &printed)?;
     }
     if !args.dry_run {
         for (path, text) in &files {
@@ -159,16 +160,16 @@ fn completions(shell: Shell) -> Result<Vec<u8>, CommandError> {
     Ok(script)
 }
 
-/// Refuses to replace a file that bcops did not write, and a link, which leads elsewhere.
-fn check_own(path: &Path) -> Result<(), CommandError> {
+/// Refuses to replace a file that bcops did not write, and a link, which leads elsewhere. The script
+/// that `bcops completions SHELL` prints has no mark, so it counts only if it is `printed` unchanged.
+fn check_own(path: &Path, printed: &[u8]) -> Result<(), CommandError> {
     let is_own = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(_) => false,
         Ok(found) if !found.is_file() => false,
         Ok(_) => fs::read(path).is_ok_and(|bytes| {
-            let text = String::from_utf8_lossy(&bytes);
-            // A script that was printed into the file is bcops' own as well.
-            text.contains(MARK) || text.contains(cli::complete::VARIABLE)
+            String::from_utf8_lossy(&bytes).contains(MARK)
+                || bytes.trim_ascii_end() == printed.trim_ascii_end()
         }),
     };
     if is_own {

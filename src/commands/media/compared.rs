@@ -1,5 +1,5 @@
-//! What pull, push and copy do alike once both sides are compared: narrow it by the command's
-//! flags, refuse too many deletions, and write down what is about to happen.
+//! Narrows a comparison by the command's flags, refuses too many deletions, and records what is
+//! about to happen: pull, push and copy share it.
 
 use std::collections::HashSet;
 

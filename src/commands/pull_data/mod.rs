@@ -209,12 +209,12 @@ async fn fill(
         Ok(Loaded { report, superusers, scrubbed, source, emptied })
     };
     let result = context.interrupt.guard(work).await;
-    if result.is_err() {
-        if let Err(error) = databases.drop_incoming().await {
-            context.ui.emit(Event::Warning(format!(
-                "cannot drop the half-filled database ({error}); the next pull drops it"
-            )));
-        }
+    if result.is_err()
+        && let Err(error) = databases.drop_incoming().await
+    {
+        context.ui.emit(Event::Warning(format!(
+            "cannot drop the half-filled database ({error}); the next pull drops it"
+        )));
     }
     result
 }

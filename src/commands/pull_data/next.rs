@@ -105,8 +105,8 @@ async fn superusers_of(target: &DatabaseUrl, table: &str) -> Result<Vec<String>,
     names
 }
 
-/// The nearest `manage.py` from a folder upwards, as a path from there, but not above the home
-/// folder of a repository.
+/// The nearest `manage.py` from a folder upwards, as a path from there. The search ends at the root of
+/// a repository.
 fn manage_py(folder: &Path) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for one in folder.ancestors() {

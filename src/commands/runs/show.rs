@@ -9,9 +9,8 @@ use crate::commands::reset_staging::runs;
 use crate::commands::unfinished::{AppState, app_state};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
-use crate::plain_text::on_one_line;
 use crate::runbook::{History, Report};
-use crate::ui::table::ago;
+use crate::ui::table::{Column, Table, ago};
 use crate::words;
 
 use super::{Past, page};
@@ -61,36 +60,30 @@ async fn now(context: &Context, past: &Past) -> Option<String> {
 
 /// At most twenty lines: what, when, by whom, the result, the state of staging, the next commands.
 fn summary(report: &Report, history: &History, now: Option<&str>) -> String {
-    let mut lines = vec![
-        line("run", &report.run),
-        line("what", &format!("{} of {}", report.command, report.target)),
-        line("result", report.status),
-        line("when", &when(report)),
-        line("by", &format!("{} on {}", report.who, report.host)),
-        line("steps", &steps(report)),
-    ];
+    let mut facts = Table::new([Column::word(""), Column::text("")]);
+    facts.row(["run", &report.run]);
+    facts.row(["what", &format!("{} of {}", report.command, report.target)]);
+    facts.row(["result", report.status]);
+    facts.row(["when", &when(report)]);
+    facts.row(["by", &format!("{} on {}", report.who, report.host)]);
+    facts.row(["steps", &steps(report)]);
     let failed = report.steps.iter().filter(|step| step.outcome == "failed");
     for step in failed.take(LISTED) {
         let reason = step.reason.as_deref().unwrap_or("no reason in the journal");
-        lines.push(line("failed", &format!("{}: {reason}", step.id)));
+        facts.row(["failed", &format!("{}: {reason}", step.id)]);
     }
     for warning in report.warnings.iter().take(LISTED) {
-        lines.push(line("warning", warning));
+        facts.row(["warning", warning]);
     }
     if let Some(more) = report.warnings.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        lines.push(line("", &format!("{more} more warnings in the report")));
+        facts.row(["", &format!("{more} more warnings in the report")]);
     }
-    match now {
-        Some(now) => lines.push(line("now", now)),
-        None => lines.push(line("now", left(history))),
-    }
-    let mut name = "next";
-    for command in &report.next {
-        lines.push(line(name, command));
-        name = "";
-    }
-    lines.push(line("report", &format!("bcops runs show {} --markdown", report.run)));
-    lines.join("\n")
+    facts.row(["now", now.unwrap_or_else(|| left(history))]);
+    // Commands are never wrapped: a person copies them.
+    let next = report.next.iter().map(|command| format!("next: {command}"));
+    let whole = format!("report: bcops runs show {} --markdown", report.run);
+    let lines = std::iter::once(facts.to_string()).chain(next).chain([whole]);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What the journal shows where Heroku does not answer.
@@ -105,10 +98,6 @@ fn left(history: &History) -> &'static str {
         true => "unknown: Heroku did not answer; the run left staging in maintenance",
         false => "unknown: Heroku did not answer; the run left staging open",
     }
-}
-
-fn line(name: &str, text: &str) -> String {
-    format!("{name:<8} {}", on_one_line(text))
 }
 
 fn when(report: &Report) -> String {

@@ -1,4 +1,4 @@
-//! Breaks the lock of a run that nobody will resume, after showing whose it is: `runs unlock`.
+//! Breaks the lock of an abandoned run, after showing its holder: `runs unlock`.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;

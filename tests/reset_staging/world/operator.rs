@@ -45,16 +45,21 @@ impl World {
         }
     }
 
-    /// Moves a run three days back, as its journal has it.
+    /// Moves a run three days back: its name, its folder, and the times in its journal.
     pub fn make_older(&self, run: &str) {
-        let journal = self.bcops.state_directory().join("runs").join(run).join("journal.jsonl");
-        let text = fs::read_to_string(&journal).expect("the journal");
+        let folder = self.bcops.state_directory().join("runs");
+        let day: jiff::civil::Date = run[1..9].parse().expect("the day in its name");
+        let before = day.checked_sub(jiff::Span::new().days(3)).expect("a day");
+        let older = format!("r{}{}", before.strftime("%Y%m%d"), &run[9..]);
+        fs::rename(folder.join(run), folder.join(&older)).expect("the run's folder");
+        let journal = folder.join(&older).join("journal.jsonl");
+        let text = fs::read_to_string(&journal).expect("the journal").replace(run, &older);
         let moment = regex::Regex::new(r#""at":"([^"]+)""#).expect("a pattern");
-        let older = moment.replace_all(&text, |found: &regex::Captures<'_>| {
+        let text = moment.replace_all(&text, |found: &regex::Captures<'_>| {
             let at: jiff::Timestamp = found[1].parse().expect("a time");
-            format!("\"at\":\"{}\"", at - jiff::SignedDuration::from_hours(73))
+            format!("\"at\":\"{}\"", at - jiff::SignedDuration::from_hours(72))
         });
-        fs::write(&journal, older.as_bytes()).expect("the journal");
+        fs::write(&journal, text.as_bytes()).expect("the journal");
     }
 
     /// The full name of the newest run.

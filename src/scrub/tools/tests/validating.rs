@@ -76,7 +76,7 @@ fn misspelt_names_are_separated_from_missing_names() {
         &[
             (Some(1), Unclassified, Error, "person.bio: the column"),
             (Some(3), Unknown, Error, "person.biog: the table lacks this column"),
-            (Some(3), Stale, Warning, "person.boi"),
+            (Some(3), Unknown, Error, "person.boi: the table lacks this column"),
             (Some(3), Stale, Warning, "person.phone"),
             (Some(5), Unknown, Error, "did you mean bio?"),
         ],
