@@ -1,26 +1,32 @@
 //! Loads the scrub manifest in force.
 
 use crate::failure::{CommandError, FailureKind};
-use crate::scrub::{Manifest, needs_trust};
+use crate::scrub::{BuiltIn, Manifest, needs_trust};
 use crate::settings::{Belief, ManifestFile, Origin, Settings};
 use crate::words::shell_word;
 
-/// Returns the built-in manifest, or the user's own, which may extend it.
+/// Returns the built-in manifest, or the user's own, which may extend it. A site that inherits nothing
+/// from the built-in one has the packs.
 pub fn load(settings: &Settings) -> Result<Manifest, CommandError> {
     match &settings.scrub_manifest {
-        None => Ok(Manifest::built_in()?),
-        Some(file) => read(file),
+        None if settings.inherits => Ok(Manifest::built_in()?),
+        None => Ok(Manifest::of_every_pack()?),
+        Some(file) => read(settings, file),
     }
 }
 
+fn built_in(settings: &Settings) -> BuiltIn {
+    if settings.inherits { BuiltIn::Site } else { BuiltIn::Packs }
+}
+
 /// Reads a manifest file once, so that the checked text is the text in use.
-pub fn read(file: &ManifestFile) -> Result<Manifest, CommandError> {
+pub fn read(settings: &Settings, file: &ManifestFile) -> Result<Manifest, CommandError> {
     let place = file.path.display().to_string();
     let text = file.read().map_err(|error| {
         let text = format!("cannot read the manifest {place} ({})", file.origin);
         CommandError::new(FailureKind::Configuration, text).with_cause(error)
     })?;
-    let manifest = Manifest::parse(&place, &text)?;
+    let manifest = Manifest::parse_over(&place, &text, built_in(settings))?;
     if matches!(file.belief, Belief::TakingAwayOnly) {
         let wanting = needs_trust(&text);
         if !wanting.is_empty() {

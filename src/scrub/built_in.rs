@@ -3,4 +3,4 @@
 /// How messages name the built-in manifest.
 pub(super) const ORIGIN: &str = "built-in manifest";
 
-pub(super) const TEXT: &str = include_str!("default.toml");
+pub(super) const TEXT: &str = include_str!("../sites/buckinghamshire/scrub.toml");

@@ -136,12 +136,16 @@ impl<'a> Checks<'a> {
             .iter()
             .map(|policy| format!("\n[tables.{key}.policy.{}]\ndelete = true", toml_key(policy)))
             .collect();
+        let problem = match self.manifest.why_stranger(name) {
+            Some(why) => format!("the table is not classified: {why}"),
+            None => "the table is not classified".to_owned(),
+        };
         self.find(
             FindingKind::Unclassified,
             name,
             None,
             None,
-            "the table is not classified",
+            problem,
             format!("[tables.{key}]\nclass = \"personal\"\npersonal = {list}{policies}"),
         );
     }

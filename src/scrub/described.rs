@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::built_in;
 use super::manifest::Manifest;
 
 /// The name of the statement that says which built-in manifest is the base.
@@ -15,11 +14,12 @@ impl Manifest {
     /// manifest if it is the base. Places and the order of the file do not matter.
     pub fn described(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
+        if self.base.is_some() {
+            let version = env!("CARGO_PKG_VERSION");
+            found.insert(BUILT_IN.to_owned(), format!("that of bcops {version}"));
+        }
         for source in &self.sources {
-            if **source == *built_in::TEXT {
-                let version = env!("CARGO_PKG_VERSION");
-                found.insert(BUILT_IN.to_owned(), format!("that of bcops {version}"));
-            } else if let Ok(table) = source.parse::<toml::Table>() {
+            if let Ok(table) = source.parse::<toml::Table>() {
                 flatten("", &Value::Table(table), &mut found);
             }
         }

@@ -15,7 +15,9 @@ pub(super) type Name = Spanned<String>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub schema_version: Spanned<i64>,
-    pub extends: Option<Name>,
+    pub extends: Option<Spanned<NameOrNames>>,
+    /// Only in a pack: what it knows, and when that was checked.
+    pub pack: Option<Spanned<PackSection>>,
     pub policies: Option<Vec<Name>>,
     pub large_objects: Option<LargeObjects>,
     #[serde(default)]
@@ -26,6 +28,30 @@ pub(super) struct Document {
     pub after: Vec<Spanned<AfterSection>>,
     #[serde(default)]
     pub tables: BTreeMap<Name, TableSection>,
+}
+
+/// One name, or a list of names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NameOrNames {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl NameOrNames {
+    pub(super) fn as_slice(&self) -> &[String] {
+        match self {
+            NameOrNames::One(name) => std::slice::from_ref(name),
+            NameOrNames::Many(names) => names,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PackSection {
+    pub knows: String,
+    pub checked: toml::value::Datetime,
 }
 
 /// What to do with large objects, which belong to no table.
@@ -77,6 +103,16 @@ pub(super) struct AfterSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct TableSection {
     pub class: Class,
+    /// Only in a pack: the columns that the table is known by, as `name:type`.
+    pub identify: Option<Vec<Name>>,
+    /// Only in a pack: whether the columns are enough, whatever the table is called.
+    #[serde(default)]
+    pub any_name: bool,
+    /// Only in a pack: whether an extension has to own the table.
+    #[serde(default)]
+    pub extension: bool,
+    /// Only in a pack: the class of the columns that are not listed.
+    pub others: Option<Class>,
     #[serde(default)]
     pub personal: Vec<Name>,
     #[serde(default)]

@@ -7,9 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use toml::Spanned;
+
 use super::built_in;
 pub use super::document::LargeObjects;
-use super::document::{ConditionSection, Document, Name, OneOrMany, PolicySection, TableSection};
+use super::document::{
+    ConditionSection, Document, Name, NameOrNames, OneOrMany, PolicySection, TableSection,
+};
+use super::packs::{self, Identity, NeededColumn, Pack, PackTable};
 use super::patterns::Kind;
 use super::published::AllowedNumber;
 use super::revisions::NamedMember;
@@ -17,12 +22,15 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
 };
-use super::well_known;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
+use crate::words::did_you_mean;
 
 /// The policies of a manifest that names none.
 const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
+
+/// The name of all that is compiled in, in `extends`.
+pub(super) const BUILT_IN: &str = "built-in";
 
 /// The key for every policy for which a table has no rule of its own.
 pub(super) const ANY_POLICY: &str = "any";
@@ -41,8 +49,23 @@ pub struct Manifest {
     /// Tables of models, by `app.model`, where Django's default name is wrong.
     pub(super) revision_tables: BTreeMap<String, TableName>,
     pub tables: BTreeMap<TableName, TableEntry>,
-    /// The texts from which the manifest was read, the built-in text first.
+    /// What bcops knows of products. Their entries count where their tables are.
+    pub packs: Vec<Arc<Pack>>,
+    /// Tables with the name of a pack's table that are other tables, with the reason.
+    pub(super) strangers: BTreeMap<TableName, String>,
+    /// The texts of the user's own files.
     pub(super) sources: Vec<Arc<str>>,
+    /// What is compiled in and a part of it.
+    pub(super) base: Option<BuiltIn>,
+}
+
+/// What `extends = "built-in"` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// The manifest of the built-in site.
+    Site,
+    /// Every pack, and nothing of the built-in site.
+    Packs,
 }
 
 /// SQL that runs after the rows are loaded.
@@ -95,7 +118,7 @@ impl TableEntry {
 }
 
 /// Everything that is wrong with the text of a manifest.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot use the manifest {origin}:{}", problem_list(.problems))]
 pub struct ManifestError {
     pub origin: Arc<str>,
@@ -115,20 +138,55 @@ fn problem_list(problems: &[ManifestProblem]) -> String {
 impl Manifest {
     /// The entry of a table, or of the partitioned table it belongs to.
     pub(super) fn entry_of(&self, schema: &Schema, table: &TableName) -> Option<&TableEntry> {
-        schema
-            .ancestors(table)
-            .find_map(|name| self.tables.get(name))
-            .or_else(|| well_known::entry(table, schema.tables.get(table)?))
+        schema.ancestors(table).find_map(|name| self.tables.get(name))
     }
 
-    /// The manifest of the council's site.
+    /// The manifest of the built-in site.
     pub fn built_in() -> Result<Self, ManifestError> {
-        Self::parse(built_in::ORIGIN, built_in::TEXT)
+        let layer = Layer::read(built_in::ORIGIN, built_in::TEXT)?;
+        Ok(Manifest { base: Some(BuiltIn::Site), ..layer.manifest(BuiltIn::Packs)? })
     }
 
-    /// Reads a manifest. With `extends = "built-in"` it is added to the built-in manifest,
-    /// otherwise it stands alone. `origin` names the file in messages.
+    /// The manifest of a site that has none of its own.
+    pub fn of_every_pack() -> Result<Self, ManifestError> {
+        let text = "schema_version = 1\nextends = \"built-in\"";
+        Layer::read(built_in::ORIGIN, text)?.manifest(BuiltIn::Packs)
+    }
+
+    /// Reads a manifest. It is added to what it extends, otherwise it stands alone. `origin` names
+    /// the file in messages.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ManifestError> {
+        Self::parse_over(origin, text, BuiltIn::Site)
+    }
+
+    /// As [`Self::parse`], for a site that may not inherit the built-in one.
+    pub fn parse_over(origin: &str, text: &str, built_in: BuiltIn) -> Result<Self, ManifestError> {
+        let mut manifest = Layer::read(origin, text)?.manifest(built_in)?;
+        manifest.sources.push(text.into());
+        Ok(manifest)
+    }
+
+    pub(super) fn parse_pack(
+        name: &'static str,
+        text: &'static str,
+    ) -> Result<Pack, ManifestError> {
+        Ok(Layer::read_as(&packs::origin(name), text, Reader::OfPacks)?.pack(name, text))
+    }
+}
+
+/// Who writes the text: a user, or bcops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    OfManifests,
+    OfPacks,
+}
+
+impl Layer {
+    fn read(origin: &str, text: &str) -> Result<Layer, ManifestError> {
+        Layer::read_as(origin, text, Reader::OfManifests)
+    }
+
+    fn read_as(origin: &str, text: &str, reader: Reader) -> Result<Layer, ManifestError> {
         let origin: Arc<str> = origin.into();
         let document: Document = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
@@ -139,23 +197,19 @@ impl Manifest {
                 problems: vec![ManifestProblem { place, message }],
             }
         })?;
-        let mut reading = Reading { origin: origin.clone(), text, problems: Vec::new() };
+        let mut reading = Reading { origin: origin.clone(), text, reader, problems: Vec::new() };
         let layer = reading.layer(document);
-        if !reading.problems.is_empty() {
-            return Err(ManifestError { origin, problems: reading.problems });
+        match reading.problems.is_empty() {
+            true => Ok(layer),
+            false => Err(ManifestError { origin, problems: reading.problems }),
         }
-        let mut manifest = match layer.extends_built_in {
-            true => layer.over(Manifest::built_in()?),
-            false => layer.alone(),
-        };
-        manifest.sources.push(text.into());
-        Ok(manifest)
     }
 }
 
 /// The statements of one file. Remembers which keys are missing.
 struct Layer {
-    extends_built_in: bool,
+    extends: Vec<String>,
+    pack: Option<(String, String)>,
     policies: Option<BTreeSet<String>>,
     large_objects: Option<LargeObjects>,
     allow: BTreeMap<Kind, Vec<String>>,
@@ -164,22 +218,58 @@ struct Layer {
     revision_members: Vec<NamedMember>,
     revision_tables: BTreeMap<String, TableName>,
     tables: BTreeMap<TableName, TableEntry>,
+    /// For a pack's tables.
+    identities: BTreeMap<TableName, (Identity, Option<Class>)>,
 }
 
 impl Layer {
-    fn alone(self) -> Manifest {
-        Manifest {
-            policies: self
-                .policies
-                .unwrap_or_else(|| DEFAULT_POLICIES.into_iter().map(String::from).collect()),
-            large_objects: self.large_objects.unwrap_or(LargeObjects::Refuse),
-            allow: self.allow,
-            published: self.published,
-            after: self.after,
-            revision_members: self.revision_members,
-            revision_tables: self.revision_tables,
-            tables: self.tables,
+    /// The statements with all that they extend.
+    fn manifest(self, built_in: BuiltIn) -> Result<Manifest, ManifestError> {
+        let extends_built_in = self.extends.iter().any(|name| name == BUILT_IN);
+        let mut names: Vec<String> =
+            self.extends.iter().filter(|name| *name != BUILT_IN).cloned().collect();
+        let mut base = Manifest {
+            policies: DEFAULT_POLICIES.into_iter().map(String::from).collect(),
+            large_objects: LargeObjects::Refuse,
+            allow: BTreeMap::new(),
+            published: Vec::new(),
+            after: Vec::new(),
+            revision_members: Vec::new(),
+            revision_tables: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            packs: Vec::new(),
+            strangers: BTreeMap::new(),
             sources: Vec::new(),
+            base: (!self.extends.is_empty()).then_some(BuiltIn::Packs),
+        };
+        match built_in {
+            BuiltIn::Site if extends_built_in => {
+                base = Manifest::built_in()?;
+                names.extend(base.packs.iter().map(|pack| pack.name.to_owned()));
+            }
+            BuiltIn::Packs if extends_built_in => names.extend(packs::names().map(String::from)),
+            _ => {}
+        }
+        base.packs = packs::with_their_own(&names)?;
+        Ok(self.over(base))
+    }
+
+    fn pack(self, name: &'static str, text: &'static str) -> Pack {
+        let (knows, checked) = self.pack.unwrap_or_default();
+        let mut identities = self.identities;
+        let tables = self.tables.into_iter().filter_map(|(name, entry)| {
+            let (identity, others) = identities.remove(&name)?;
+            Some((name, PackTable { entry, identity, others }))
+        });
+        Pack {
+            name,
+            knows,
+            checked,
+            extends: self.extends,
+            tables: tables.collect(),
+            after: self.after,
+            allow: self.allow,
+            text,
         }
     }
 
@@ -213,6 +303,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 struct Reading<'a> {
     origin: Arc<str>,
     text: &'a str,
+    reader: Reader,
     problems: Vec<ManifestProblem>,
 }
 
@@ -236,11 +327,14 @@ impl Reading<'_> {
             let message = "schema_version must be 1, the only version that this bcops knows";
             self.problem(document.schema_version.span(), message);
         }
-        if let Some(extends) = &document.extends
-            && extends.get_ref() != "built-in"
-        {
-            self.problem(extends.span(), "`extends` must be \"built-in\"");
+        let extends =
+            document.extends.as_ref().map(|names| self.extends(names)).unwrap_or_default();
+        let is_pack = self.reader == Reader::OfPacks;
+        if let Some(pack) = document.pack.as_ref().filter(|_| !is_pack) {
+            self.problem(pack.span(), "only bcops' own packs have the section [pack]");
         }
+        let pack = document.pack.map(Spanned::into_inner);
+        let pack = pack.map(|pack| (pack.knows, pack.checked.to_string()));
         let policies = document.policies.as_ref().map(|names| self.policy_names(names));
         let known = policies
             .clone()
@@ -280,7 +374,10 @@ impl Reading<'_> {
             published.extend(self.checked(span, number));
         }
         let mut tables = BTreeMap::new();
+        let mut identities = BTreeMap::new();
         for (name, section) in document.tables {
+            let identity = self.identity(&name, &section);
+            identities.extend(identity.map(|one| (parse_table_name(name.get_ref()), one)));
             let entry = self.table(&name, section, &known);
             if tables.insert(parse_table_name(name.get_ref()), entry).is_some() {
                 self.problem(
@@ -290,7 +387,8 @@ impl Reading<'_> {
             }
         }
         Layer {
-            extends_built_in: document.extends.is_some(),
+            extends,
+            pack,
             policies,
             large_objects: document.large_objects,
             allow: document.audit.allow,
@@ -299,7 +397,56 @@ impl Reading<'_> {
             revision_members,
             revision_tables,
             tables,
+            identities,
         }
+    }
+
+    fn extends(&mut self, names: &Spanned<NameOrNames>) -> Vec<String> {
+        let known = || packs::names().chain([BUILT_IN]);
+        for name in names.get_ref().as_slice() {
+            if !known().any(|one| one == name) {
+                let meant = did_you_mean(name, known()).unwrap_or_else(|| {
+                    let packs: Vec<&str> = packs::names().collect();
+                    format!("use \"{BUILT_IN}\", or packs: {}", packs.join(", "))
+                });
+                let message =
+                    format!("`extends` names `{name}`, which bcops does not have; {meant}");
+                self.problem(names.span(), message);
+            }
+        }
+        names.get_ref().as_slice().to_vec()
+    }
+
+    /// What a pack's table is known by.
+    fn identity(
+        &mut self,
+        name: &Name,
+        section: &TableSection,
+    ) -> Option<(Identity, Option<Class>)> {
+        let is_pack = self.reader == Reader::OfPacks;
+        let Some(columns) = section.identify.as_ref().filter(|_| is_pack) else {
+            let is_used = section.identify.is_some()
+                || section.any_name
+                || section.extension
+                || section.others.is_some();
+            match (is_pack, is_used) {
+                (true, _) => self.problem(name.span(), "a table of a pack needs `identify`"),
+                (false, true) => {
+                    let message =
+                        "identify, any_name, extension and others are for bcops' own packs";
+                    self.problem(name.span(), message);
+                }
+                (false, false) => {}
+            }
+            return None;
+        };
+        let mut needs = Vec::new();
+        for column in columns {
+            let needed = NeededColumn::parse(column.get_ref());
+            needs.extend(self.checked(column.span(), needed));
+        }
+        let (any_name, extension) = (section.any_name, section.extension);
+        Some((Identity { needs, any_name, extension }, section.others))
     }
 
     fn policy_names(&mut self, names: &[Name]) -> BTreeSet<String> {

@@ -103,6 +103,7 @@ impl ScrubPlan {
         schema: &Schema,
         stream_order: &[TableName],
     ) -> Result<ScrubPlan, PlanError> {
+        let manifest = &*manifest.fitted(schema);
         let mut checks = Checks::new(manifest, policy, schema);
         checks.run();
         let mut findings = checks.findings;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::built_in;
-use super::manifest::ANY_POLICY;
+use super::manifest::{ANY_POLICY, Manifest};
 use super::replacements::REPLACEMENTS;
 
 /// The keys of a policy that are understood here, besides the replacements. Every other key must be
@@ -28,11 +28,14 @@ const KNOWN_RULES: [&str; 10] = [
     "audit_allow",
 ];
 
+/// The keys of a pack's table that a manifest cannot have.
+const PACK_KEYS: [&str; 4] = ["identify", "any_name", "extension", "others"];
+
 const CLASSES: [&str; 3] = ["personal", "operational", "content"];
 
 /// The statements that need trust, as dotted names. Empty if the manifest only takes away.
 pub fn needs_trust(text: &str) -> Vec<String> {
-    let (Ok(given), Ok(known)) = (text.parse::<Table>(), built_in::TEXT.parse::<Table>()) else {
+    let (Ok(given), Some(known)) = (text.parse::<Table>(), built_in()) else {
         return vec!["the whole manifest".to_owned()];
     };
     let mut wanting = Vec::new();
@@ -69,6 +72,21 @@ pub fn needs_trust(text: &str) -> Vec<String> {
         Some(_) => wanting.push("tables".to_owned()),
     }
     wanting
+}
+
+/// The built-in manifest with the entries of its packs.
+fn built_in() -> Option<Table> {
+    let mut whole = built_in::TEXT.parse::<Table>().ok()?;
+    let tables = whole.get_mut("tables")?.as_table_mut()?;
+    for pack in Manifest::built_in().ok()?.packs {
+        let of_pack = pack.text.parse::<Table>().ok()?;
+        for (name, table) in of_pack.get("tables").and_then(Value::as_table).into_iter().flatten() {
+            let mut table = table.as_table()?.clone();
+            PACK_KEYS.iter().for_each(|key| drop(table.remove(*key)));
+            tables.entry(name.clone()).or_insert(Value::Table(table));
+        }
+    }
+    Some(whole)
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -14,7 +14,7 @@ pub use list::*;
 pub use value::{FromText, Unfit, Value, parse_duration};
 
 /// The built-in configuration, in the form of a file.
-pub const BUILT_IN: &str = include_str!("built_in.toml");
+pub const BUILT_IN: &str = include_str!("../sites/buckinghamshire/bcops.toml");
 
 /// The built-in values in TOML, by dotted key.
 pub fn built_in_values() -> BTreeMap<String, String> {

@@ -6,7 +6,6 @@ use super::check::{Check, with_cause};
 use crate::commands::Context;
 use crate::deployment::manifest;
 use crate::failure::CommandError;
-use crate::scrub::Manifest;
 use crate::settings::SettingsError;
 use crate::words::shell_word;
 
@@ -46,13 +45,14 @@ pub fn without_trust(problem: &SettingsError) -> Vec<Check> {
 fn manifest(context: &Context) -> Check {
     let name = "scrub manifest";
     match &context.settings.scrub_manifest {
-        None => match Manifest::built_in() {
-            Ok(_) => Check::pass(name, "built in"),
+        None => match manifest::load(&context.settings) {
+            Ok(_) if context.settings.inherits => Check::pass(name, "built in"),
+            Ok(_) => Check::pass(name, "the packs alone"),
             Err(error) => Check::fail(name, error.to_string(), "report this as a bug in bcops"),
         },
         Some(file) => {
             let place = file.path.display().to_string();
-            match manifest::read(file) {
+            match manifest::read(&context.settings, file) {
                 Ok(_) => Check::pass(name, place),
                 Err(error) if error.hints.is_empty() => {
                     Check::fail(name, with_cause(&error), format!("edit {place}"))

@@ -223,7 +223,8 @@ async fn explain(
         Err(error) if asked_for || error.kind == FailureKind::Interrupted => return Err(error),
         Err(_) => None,
     };
-    let explanation = tools::explain(manifest, schema.as_ref(), table).map_err(|error| {
+    let manifest = manifest.for_explaining(schema.as_ref());
+    let explanation = tools::explain(&manifest, schema.as_ref(), table).map_err(|error| {
         CommandError::new(FailureKind::Usage, error.to_string())
             .hint("bcops scrub-pii --manifest validate")
     })?;

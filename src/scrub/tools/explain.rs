@@ -65,6 +65,8 @@ pub struct Explanation<'a> {
     class: Option<Class>,
     /// The line of the manifest.
     place: Option<&'a Place>,
+    /// Why a table with the name of a pack's table is another one.
+    stranger: Option<&'a str>,
     /// The partitioned table whose entry applies, if the table has none of its own.
     entry_of: Option<TableName>,
     /// `null` if no database was read.
@@ -110,6 +112,7 @@ impl<'a> Explanation<'a> {
         Explanation {
             class: entry.map(|entry| entry.class),
             place: entry.map(|entry| &entry.place),
+            stranger: manifest.why_stranger(name),
             entry_of: found.map(|(owner, _)| owner).filter(|owner| *owner != name).cloned(),
             in_database: schema.map(|schema| schema.tables.contains_key(name)),
             columns: column_facts(entry, schema, name),
@@ -130,7 +133,10 @@ impl fmt::Display for Explanation<'_> {
             (Some((class, place)), Some(parent)) => {
                 writeln!(f, ": {class}, as a partition of {} ({place})", parent.short())?;
             }
-            (None, _) => writeln!(f, ": not in the manifest")?,
+            (None, _) => {
+                let why = self.stranger.map(|why| format!(": {why}")).unwrap_or_default();
+                writeln!(f, ": not in the manifest{why}")?;
+            }
         }
         if self.in_database == Some(false) {
             writeln!(f, "this database lacks the table")?;

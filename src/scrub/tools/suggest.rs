@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::built_in;
 use super::super::checks::toml_string;
-use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
+use super::super::manifest::{ANY_POLICY, BuiltIn, LargeObjects, Manifest, TableEntry};
+use super::super::packs;
 use super::super::rules::{Class, ColumnAction, Place, RowRule, Rule};
 use super::super::suspicious_names;
 use super::cut;
@@ -48,8 +48,10 @@ impl Samples for NoSamples {
 /// If the manifest is the built-in one or has no entries, the result is a whole file. Otherwise it
 /// is to be added to the existing file. If it replaces an existing entry, a comment says so.
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
+    let packs = manifest.packs_of(schema);
+    let manifest = &*manifest.fitted(schema);
     let mut known = framework::entries(schema, manifest, samples);
-    let mut round = suggest_with(schema, manifest, samples, &known);
+    let mut round = suggest_with(schema, manifest, &packs, samples, &known);
     // A known entry may not fit this schema. The table is then guessed like any other.
     loop {
         let unfit: Vec<TableName> =
@@ -59,7 +61,7 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
         if known.len() == before {
             return round.text;
         }
-        round = suggest_with(schema, manifest, samples, &known);
+        round = suggest_with(schema, manifest, &packs, samples, &known);
     }
 }
 
@@ -72,6 +74,7 @@ struct Round {
 fn suggest_with(
     schema: &Schema,
     manifest: &Manifest,
+    packs: &[&str],
     samples: &dyn Samples,
     known: &BTreeMap<TableName, TableEntry>,
 ) -> Round {
@@ -88,7 +91,7 @@ fn suggest_with(
             (problem.table, format!("{table}{column}: {}", problem.problem))
         })
         .collect();
-    let mut text = header(schema, manifest);
+    let mut text = header(schema, manifest, packs);
     let lines: BTreeSet<String> = problems
         .iter()
         .filter(|(table, _)| table.is_some())
@@ -121,20 +124,25 @@ fn with_draft(manifest: &Manifest, tables: &str) -> Option<Manifest> {
     Some(whole)
 }
 
-fn header(schema: &Schema, manifest: &Manifest) -> String {
+fn header(schema: &Schema, manifest: &Manifest, packs: &[&str]) -> String {
     let mut text = String::new();
-    let own_file = manifest.tables.values().any(|entry| &*entry.place.origin != built_in::ORIGIN);
-    if own_file {
+    let is_own = |entry: &TableEntry| !packs::is_compiled_in(&entry.place);
+    if manifest.tables.values().any(is_own) {
         text.push_str("# Add these entries to your manifest.\n");
         return text;
     }
     text.push_str("schema_version = 1\n");
-    if manifest.tables.is_empty() {
-        let policies: Vec<String> =
-            manifest.policies.iter().map(|name| toml_string(name)).collect();
-        text.push_str(&format!("policies = [{}]\n", policies.join(", ")));
-    } else {
-        text.push_str("extends = \"built-in\"\n");
+    match manifest.base {
+        Some(BuiltIn::Site) => text.push_str("extends = \"built-in\"\n"),
+        Some(BuiltIn::Packs) => {
+            let names: Vec<String> = packs.iter().map(|name| toml_string(name)).collect();
+            text.push_str(&format!("extends = [{}]\n", names.join(", ")));
+        }
+        None => {
+            let policies: Vec<String> =
+                manifest.policies.iter().map(|name| toml_string(name)).collect();
+            text.push_str(&format!("policies = [{}]\n", policies.join(", ")));
+        }
     }
     if schema.has_large_objects && manifest.large_objects == LargeObjects::Refuse {
         text.push_str("large_objects = \"delete\" # they can hold anything\n");

@@ -13,6 +13,7 @@ use crate::schema::{Schema, Table, TableName};
 
 /// The problems in the order of the manifest's lines. Problems without a line come first.
 pub fn validate(manifest: &Manifest, schema: &Schema) -> Vec<Problem> {
+    let manifest = &*manifest.fitted(schema);
     let mut problems = Problems::default();
     for policy in &manifest.policies {
         // A scrub begins with the same check, so both always agree.

@@ -79,6 +79,7 @@ pub fn plan_without(
     stream_order: &[TableName],
     values: &ColumnValues,
 ) -> Result<(ScrubPlan, Unclassified), PlanError> {
+    let manifest = &*manifest.fitted(schema);
     let error = match ScrubPlan::new(manifest, policy, schema, stream_order) {
         Ok(plan) => return Ok((plan, Unclassified::default())),
         Err(error) => error,

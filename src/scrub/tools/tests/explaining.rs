@@ -7,7 +7,8 @@ use crate::scrub::Manifest;
 
 #[test]
 fn a_table_is_explained_with_and_without_a_database() {
-    let manifest = Manifest::built_in().unwrap();
+    let built_in = Manifest::built_in().unwrap();
+    let manifest = built_in.for_explaining(None);
     let explained = explain(&manifest, None, "users_user").unwrap();
     let text = explained.to_string();
     for words in [
@@ -23,6 +24,7 @@ fn a_table_is_explained_with_and_without_a_database() {
     assert_eq!(document(&explained)["class"], "personal");
     assert_eq!(document(&explained)["in_database"], serde_json::Value::Null);
     let Some(schema) = schema_of("bc-small.dump") else { return };
+    let manifest = built_in.for_explaining(Some(&schema));
     let explained = explain(&manifest, Some(&schema), "public.users_user").unwrap();
     let text = explained.to_string();
     for words in [
@@ -42,8 +44,9 @@ fn a_table_is_explained_with_and_without_a_database() {
 
 #[test]
 fn tables_that_one_side_lacks_are_explained() {
-    let manifest = Manifest::built_in().unwrap();
-    let schema = schema(vec![("other", table(&[("name", "text")]))]);
+    let taken = ("django_admin_log", table(&[("name", "text")]));
+    let schema = schema(vec![("other", table(&[("name", "text")])), taken]);
+    let manifest = Manifest::built_in().unwrap().for_explaining(Some(&schema));
     let explained = explain(&manifest, Some(&schema), "other").unwrap();
     let text = explained.to_string();
     assert!(text.contains("other: not in the manifest"), "{text}");
@@ -51,6 +54,9 @@ fn tables_that_one_side_lacks_are_explained() {
     let explained = explain(&manifest, Some(&schema), "django_session").unwrap();
     let text = explained.to_string();
     assert!(text.contains("this database lacks the table"), "{text}");
+    let explained = explain(&manifest, Some(&schema), "django_admin_log").unwrap();
+    let text = explained.to_string();
+    assert!(text.contains("it has the name of a table of Django"), "{text}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn published_rows_and_parts_of_other_rows_are_not_deleted() {
     let schema = schema(vec![
         ("page", table(&[("title", "text"), ("contact_phone", "text")])),
         ("personpage", person),
-        ("cache", table(&[("cache_key", "text!"), ("value", "text!"), ("expires", "date")])),
+        ("cache", table(&[("cache_key", "text!"), ("value", "text!"), ("until", "date")])),
     ]);
     let text = suggest(&schema, &manifest(""), &Sampled(30, BTreeMap::new()));
     for words in [
