@@ -115,6 +115,10 @@ fn another_site_is_asked_for_on_a_terminal() {
     assert!(!settings.iter().any(|one| one["key"] == "environments.production.app"));
     let text = fs::read_to_string(bcops.directory().join("work/bcops.toml")).expect("the file");
     assert!(!text.contains("db-password"), "{text}");
+    // The site's manifest is there, in force and trusted.
+    let manifest = fs::read_to_string(bcops.directory().join("work/scrub.toml")).expect("the file");
+    assert!(manifest.contains("extends = \"built-in\""), "{manifest}");
+    assert!(value("scrub.manifest").as_str().is_some_and(|path| path.ends_with("scrub.toml")));
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod hardening;
 mod hostile_names;
 mod install;
 mod links;
+mod packs;
 mod pictures;
 mod reference;
 mod screen;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::site::Site;
+use super::site::{self, Site};
 use super::trust;
 use crate::cli::InitArgs;
 use crate::commands::{Context, Outcome};
@@ -46,11 +46,10 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
         let file = Written { dry_run: true, file: name, trusted: None, text: Some(&text) };
         return Ok(Outcome::done(file, text.trim_end()));
     }
+    let manifest = asks.then(|| manifest_beside(&args.file)).transpose()?;
     write(&args.file, &text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => is_there(&name),
-        _ => CommandError::new(FailureKind::Configuration, format!("cannot write {name}"))
-            .with_cause(error)
-            .hint("name a file in a folder that you may write to: bcops config init FILE"),
+        _ => cannot_write(&args.file, error),
     })?;
     let next = match (asks, is_found(&args.file)) {
         (true, true) => "next: bcops config show, then bcops doctor".to_owned(),
@@ -62,9 +61,28 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
     // The user has just written the file. A file of comments needs no trust.
     let is_trusted = asks && is_found(&args.file) && trust::record(context, &args.file);
     let trusted = if is_trusted { " and trusted" } else { "" };
-    let text = format!("wrote{trusted} {name}; {next}");
+    let manifest = manifest.flatten().map(|path| format!("wrote {}\n", path.display()));
+    let text = format!("{}wrote{trusted} {name}; {next}", manifest.unwrap_or_default());
     let file = Written { dry_run: false, file: name, trusted: Some(is_trusted), text: None };
     Ok(Outcome::done(file, text))
+}
+
+/// Writes the manifest that the settings name, unless the site has one. Before the settings, which
+/// cannot be used without it.
+fn manifest_beside(settings: &Path) -> Result<Option<PathBuf>, CommandError> {
+    let path = settings.with_file_name(site::MANIFEST_NAME);
+    match write(&path, site::MANIFEST) {
+        Ok(()) => Ok(Some(path)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(cannot_write(&path, error)),
+    }
+}
+
+fn cannot_write(path: &Path, error: std::io::Error) -> CommandError {
+    let text = format!("cannot write {}", path.display());
+    CommandError::new(FailureKind::Configuration, text)
+        .with_cause(error)
+        .hint("name a file in a folder that you may write to: bcops config init FILE")
 }
 
 /// Whether a file of this name is read without being named.

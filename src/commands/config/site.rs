@@ -8,6 +8,17 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::keys;
 use crate::ui::Answer;
 
+/// The file for the site's own tables, beside the settings.
+pub const MANIFEST_NAME: &str = "scrub.toml";
+
+/// The manifest of a site that has classed nothing yet.
+pub const MANIFEST: &str = "\
+# What a copy of the database does with each table. The packs of bcops know those of Django, Wagtail and many apps.
+# For the site's own tables: bcops manifest suggest
+schema_version = 1
+extends = \"built-in\"
+";
+
 /// An environment of the site.
 struct Environment {
     name: String,
@@ -119,10 +130,10 @@ impl Site {
         for one in &self.environments {
             text.push_str(&self.environment(one));
         }
-        text.push_str(
-            "\n# A pull stops at tables without a class, and prints the lines to add.\n\
-             # [scrub]\n# manifest = \"scrub.toml\"\n",
-        );
+        text.push_str(&format!(
+            "\n# What a copy does with each table.\n[scrub]\nmanifest = {}\n",
+            quoted(MANIFEST_NAME)
+        ));
         text
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Pack, PackTable};
 use crate::schema::{Schema, Table, TableName};
 use crate::scrub::manifest::{Manifest, TableEntry};
-use crate::scrub::rules::{ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
+use crate::scrub::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
 
 /// The table that stands in a pack's reference for every table with this column, as a foreign key
 /// to the table of the rule.
