@@ -218,7 +218,7 @@ async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchE
 async fn named_by_asking(cluster: &Cluster, settings: &Search) -> Result<Naming, SearchError> {
     let mut candidates = Naming::candidates(settings);
     while candidates.len() > 1 {
-        let found = candidates.iter().next().map(Naming::pages).unwrap_or_default();
+        let found = candidates.first().map(Naming::pages).unwrap_or_default();
         if let Some(Count::Documents(_)) = count(cluster, &found, None).await? {
             break;
         }

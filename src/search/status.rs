@@ -35,7 +35,7 @@ impl Status {
     pub fn is_broken(&self) -> bool {
         self.is_red()
             || self.without_aliases.is_some()
-            || self.indices.iter().any(|index| index.problem.is_some())
+            || self.indices.iter().any(|index| index.problem.is_some() && !index.is_left_over())
             || self.differences.iter().any(Difference::lacks_all)
     }
 

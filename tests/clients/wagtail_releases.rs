@@ -130,11 +130,9 @@ fn upgrades(flavour: Flavour, releases: [Release; 3]) {
         }
         // The indices of this release are left over after the next upgrade.
         let names = site.world.staging.index_names();
-        left.extend(
-            names
-                .into_iter()
-                .filter(|name| name.starts_with(release.prefix) && !left.contains(name)),
-        );
+        let is_this = |name: &String| name.starts_with(release.prefix) && !left.contains(name);
+        let names: Vec<String> = names.into_iter().filter(is_this).collect();
+        left.extend(names);
         left.sort();
     }
 }

@@ -79,7 +79,7 @@ fn a_protected_environments_left_overs_are_deleted_by_hand() {
     world.production.fill(OLD[1], 7);
     world.production.fill("wagtail_wagtailcore_page", 7);
     let run = world.search(&["status", "production"]).exits(0);
-    run.says(&[OLD[1], "`DELETE /INDEX`", "bcops search open production"]);
+    run.says(&["`DELETE /wagtail__wagtailcore_page`", "bcops search open production"]);
 }
 
 #[test]

@@ -104,14 +104,7 @@ pub fn warnings(environment: &Environment, status: &Status) -> Vec<String> {
             fix(environment)
         ));
     }
-    let left = status.left_over();
-    if !left.is_empty() {
-        warnings.push(format!(
-            "left-over indices keep old content, personal data included: {}; delete them: {}",
-            left.join(", "),
-            deletion(environment)
-        ));
-    }
+    warnings.extend(left_over(environment, &status.left_over()));
     warnings
 }
 
@@ -125,13 +118,20 @@ pub fn no_room(status: &Status) -> Option<String> {
     ))
 }
 
-/// How to delete left-over indices. A rebuild by bcops deletes them afterwards.
-fn deletion(environment: &Environment) -> String {
+/// The warning about left-over indices, with the way to delete them. A rebuild by bcops deletes them
+/// afterwards.
+fn left_over(environment: &Environment, names: &[&str]) -> Option<String> {
     let name = &environment.name;
-    if environment.protected {
-        format!("`DELETE /INDEX` in the console of bcops search open {name}")
-    } else {
-        format!("bcops search reindex {name}")
+    let what = "left-over indices keep old content, personal data included";
+    match (names, environment.protected) {
+        ([], _) => None,
+        (_, true) => Some(format!(
+            "{what}; delete them in the console of bcops search open {name}: `DELETE /{}`",
+            names.join(",")
+        )),
+        (_, false) => {
+            Some(format!("{what}: {}; delete them: bcops search reindex {name}", names.join(", ")))
+        }
     }
 }
 

@@ -201,7 +201,7 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     if attach {
         let url = match how {
             Rendezvous::PrivateSpace => "https://rendezvous.space.example".to_owned(),
-            _ => shared.rendezvous_url(),
+            _ => shared.rendezvous_url().to_owned(),
         };
         json["attach_url"] = format!("{url}/{secret}").into();
     } else {
