@@ -51,5 +51,21 @@ if [ ! -f "$mark" ] || [ "$(cat "$mark")" != "$PACKAGES" ]; then
     "$directory/bin/pip" install --quiet --disable-pip-version-check $PACKAGES >&2
     printf '%s' "$PACKAGES" > "$mark"
 fi
+
+# Later releases of Wagtail, each in a folder of its own beside a client of each search engine.
+release() {
+    name=$1
+    shift
+    if [ ! -f "$directory/$name/installed" ] || [ "$(cat "$directory/$name/installed")" != "$*" ]; then
+        python3 -m venv "$directory/$name" >&2
+        "$directory/$name/bin/pip" install --quiet --disable-pip-version-check "$@" >&2
+        printf '%s' "$*" > "$directory/$name/installed"
+    fi
+}
+release wagtail-7.4 wagtail==7.4.4 django==5.2.19 modelsearch==1.3.2 \
+    elasticsearch==8.17.2 opensearch-py==2.8.0
+release wagtail-8.0 wagtail==8.0.1 django==5.2.19 modelsearch==1.3.2 \
+    elasticsearch==9.5.1 opensearch-py==3.2.0
+
 cd "$directory"
 pwd

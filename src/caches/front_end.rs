@@ -33,6 +33,11 @@ impl FrontEnd {
         self.zone.as_ref().map_or(self.id.as_str(), |zone| zone.name.as_str())
     }
 
+    /// The zone's plan, if Cloudflare reports the plan.
+    pub fn plan(&self) -> Option<&str> {
+        self.zone.as_ref().ok()?.plan.as_deref()
+    }
+
     /// Whether a host belongs to the zone. `None` if the zone's name is unknown.
     pub fn covers(&self, host: &str) -> Option<bool> {
         self.zone.as_ref().ok().map(|zone| is_below(host, &zone.name))

@@ -17,6 +17,7 @@ use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::json;
 
+use super::FrontEnd;
 use super::targets::Work;
 
 pub const STEP: &str = "purge";
@@ -63,7 +64,7 @@ pub struct Purged {
 /// Purges until all items are done, `stop` completes, or a request fails permanently.
 pub async fn purge(
     client: &Cloudflare,
-    zone: &ZoneId,
+    zone: &FrontEnd,
     work: &Work,
     stop: impl Future<Output = ()>,
     reporter: &SharedReporter,
@@ -83,8 +84,15 @@ pub async fn purge(
         Work::Everything => 1,
         Work::Some(targets) => targets.count(),
     };
-    let mut run =
-        Run { client, zone, stop: std::pin::pin!(stop), reporter, purged, total, not_before: None };
+    let mut run = Run {
+        client,
+        zone: &zone.id,
+        stop: std::pin::pin!(stop),
+        reporter,
+        purged,
+        total,
+        not_before: None,
+    };
     match work {
         Work::Everything => {
             let answer = run.batch(Selection::Everything, 1).await;
@@ -93,7 +101,7 @@ pub async fn purge(
         }
         Work::Some(targets) => {
             for (kind, items) in targets.kinds() {
-                run.kind(kind, items).await;
+                run.kind(kind, items, targets.batches(kind, zone.plan())).await;
             }
         }
     }
@@ -124,9 +132,14 @@ struct Run<'a, S> {
 
 impl<S: Future<Output = ()>> Run<'_, S> {
     /// Purges all items of one kind. After the run has ended, all its items are left.
-    async fn kind(&mut self, kind: ItemKind, items: &[String]) {
+    async fn kind<'i>(
+        &mut self,
+        kind: ItemKind,
+        items: &[String],
+        batches: impl Iterator<Item = &'i [String]>,
+    ) {
         let mut done = 0;
-        for batch in items.chunks(ItemKind::MOST) {
+        for batch in batches {
             if !matches!(self.purged.ending, Ending::Done) {
                 break;
             }

@@ -71,9 +71,19 @@ impl Targets {
         self.items.values().map(|items| items.len() as u64).sum()
     }
 
-    /// How many requests the purge takes.
-    pub fn requests(&self) -> u64 {
-        self.items.values().map(|items| items.len().div_ceil(ItemKind::MOST) as u64).sum()
+    /// How many requests the purge takes. `plan` is the zone's.
+    pub fn requests(&self, plan: Option<&str>) -> u64 {
+        let batches = |(kind, _)| self.batches(kind, plan).count() as u64;
+        self.kinds().map(batches).sum()
+    }
+
+    /// The items in the groups of one request each. `plan` is the zone's.
+    pub fn batches<'a>(
+        &'a self,
+        kind: ItemKind,
+        plan: Option<&str>,
+    ) -> impl Iterator<Item = &'a [String]> {
+        self.items.get(&kind).into_iter().flat_map(move |items| items.chunks(kind.most(plan)))
     }
 
     /// Checks that every item's host is one of ours. Tags have no host.
@@ -242,11 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn a_request_holds_as_much_as_the_plan_allows() {
+        let items: Vec<String> = (0..1001).map(|number| format!("tag{number}")).collect();
+        let urls: Vec<String> = items.iter().map(|tag| format!("https://e.org/{tag}")).collect();
+        let given = [(ItemKind::Tags, items.as_slice()), (ItemKind::Urls, urls.as_slice())];
+        let targets = Targets::parse(&given).expect("targets");
+        for (kind, plan, expected) in [
+            (ItemKind::Urls, Some("enterprise"), 3),
+            (ItemKind::Urls, Some("free"), 11),
+            (ItemKind::Urls, None, 11),
+            (ItemKind::Tags, Some("enterprise"), 11),
+            (ItemKind::Hosts, None, 0),
+        ] {
+            assert_eq!(targets.batches(kind, plan).count(), expected, "{kind:?} {plan:?}");
+        }
+    }
+
+    #[test]
     fn each_item_is_purged_once_and_only_on_our_hosts() {
         let urls = ["https://e.org/a", "https://E.org/a#x", "http://e.org/b"].map(str::to_owned);
         let targets = Targets::parse(&[(ItemKind::Urls, &urls)]).expect("targets");
-        let counts = (targets.count(), targets.repeated, targets.unencrypted, targets.requests());
-        assert_eq!(counts, (2, 1, 1, 1));
+        let counts = (targets.count(), targets.repeated, targets.unencrypted);
+        assert_eq!(counts, (2, 1, 1));
         assert!(targets.check_hosts(|host| host == "e.org", "the zone").is_ok());
         let error = targets.check_hosts(|host| host == "x.org", "the zone x.org").unwrap_err();
         let wanted = "cannot purge `https://e.org/a` with --url: the host e.org does not belong \

@@ -187,7 +187,13 @@ async fn on_server(copying: &Copying, object: &ListedObject) -> Result<String, M
     let source = CopySource { bucket: &bucket, key: &object.key, version: &object.etag };
     let counted = copying.progression.count();
     let etag = if object.size <= copying.parts.above {
-        copying.destination.copy(&object.key, source).await?
+        let etag = copying.destination.copy(&object.key, source).await?;
+        if etag != object.etag {
+            // Another ETag is usual for objects of parts and for encryption. But a server that
+            // ignores the condition may have copied a newer version.
+            look(copying, object).await?;
+        }
+        etag
     } else {
         let meta = look(copying, object).await?;
         let upload = copying.destination.start_upload(&object.key, meta.kept).await?;
@@ -226,6 +232,8 @@ async fn copy_parts(
         .try_collect()
         .await?;
     parts.sort_by_key(|part| part.number);
+    // A server that ignores the condition may have copied parts of two versions.
+    look(copying, object).await?;
     Ok(copying.destination.finish_upload(&object.key, upload, &parts).await?)
 }
 

@@ -1,45 +1,13 @@
-//! Lists the indices of a cluster, counts their documents, and decides what each is for.
+//! Lists the indices of a cluster, and counts the documents of the site's.
 
 use std::collections::BTreeMap;
 
 use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
+use super::naming::{Aliases, Naming};
 use super::{Counts, SearchError};
 use crate::adapters::elasticsearch::{Alias, Cluster, HealthStatus, IndexListing};
 use crate::adapters::json_api::{ApiError, ErrorKind};
-use crate::settings::{IndexRule, Rows, Search};
-
-/// The number of random characters that Wagtail adds to the name of an index that it builds beside
-/// the old one. When the index is complete, Wagtail makes an alias for it.
-const CHANCE: usize = 7;
-
-/// The state of one index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexStatus {
-    pub name: String,
-    pub aliases: Vec<String>,
-    pub health: Option<HealthStatus>,
-    pub bytes: Option<u64>,
-    pub shards: u64,
-    /// `None` if the index is closed, does not belong to the site, or cannot be counted.
-    pub documents: Option<u64>,
-    /// Why the index cannot be counted.
-    pub problem: Option<String>,
-    pub rule: Option<Rows>,
-    /// Rows in the database, if its table exists.
-    pub rows: Option<u64>,
-    pub role: Role,
-}
-
-/// What an index is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
-    /// The site searches in this index.
-    InUse,
-    /// The index belongs to the cluster itself.
-    System,
-    /// The index seems unused, for this reason.
-    Unused(&'static str),
-}
+use crate::settings::{IndexRule, Search};
 
 /// The result of counting an index.
 #[derive(Debug)]
@@ -53,7 +21,7 @@ pub enum Count {
 }
 
 impl Count {
-    fn documents(&self) -> Option<u64> {
+    pub fn documents(&self) -> Option<u64> {
         match self {
             Count::Documents(documents) => Some(*documents),
             Count::Closed | Count::NotAsked | Count::Failed(_) => None,
@@ -64,7 +32,7 @@ impl Count {
         matches!(self, Count::Failed(error) if may_be_of_the_whole_cluster(error))
     }
 
-    fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         match self {
             Count::Failed(error) => Some(error.to_string()),
             Count::Documents(_) | Count::Closed | Count::NotAsked => None,
@@ -75,7 +43,9 @@ impl Count {
 /// The indices of a cluster with their documents. Their roles are decided later.
 pub struct Look {
     pub listings: Vec<(IndexListing, Count)>,
-    aliases: BTreeMap<String, Vec<String>>,
+    pub(super) aliases: Aliases,
+    /// The names that the site uses now.
+    pub naming: Naming,
     /// Why the aliases of the indices are unknown.
     pub without_aliases: Option<String>,
 }
@@ -85,34 +55,49 @@ impl Look {
     /// does not fail the others. Only a cluster where nothing can be read is an error.
     pub async fn at(cluster: &Cluster, settings: &Search) -> Result<Look, SearchError> {
         let (aliases, without_aliases) = aliases(cluster).await?;
-        let mut look = Look { listings: Vec::new(), aliases, without_aliases };
-        match cluster.indices().await {
+        let mut look = match cluster.indices().await {
             Ok(listed) => {
-                for listing in listed {
-                    let count = match look.is_the_sites(&listing.name, settings) {
-                        true if !listing.is_open() => Some(Count::Closed),
-                        true => count(cluster, &listing.name, listing.health).await?,
-                        false => Some(Count::NotAsked),
-                    };
-                    look.listings.extend(count.map(|count| (listing, count)));
-                }
+                let naming = Naming::seen(settings, &listed, &aliases);
+                let mut look = Look { listings: Vec::new(), aliases, naming, without_aliases };
+                look.count_listed(cluster, listed).await?;
                 if look.without_aliases.is_some() {
-                    look.ask_by_name(cluster, settings).await?;
+                    look.ask_by_name(cluster).await?;
                 }
+                look
             }
             Err(error) if error.kind() == ErrorKind::Forbidden => {
-                look.ask_by_name(cluster, settings).await?;
+                let naming = named_by_asking(cluster, settings).await?;
+                let mut look = Look { listings: Vec::new(), aliases, naming, without_aliases };
+                look.ask_by_name(cluster).await?;
                 let is_counted = |(_, count): &(_, Count)| count.documents().is_some();
                 if !look.listings.iter().any(is_counted) {
                     return Err(error.into());
                 }
                 look.without_aliases.get_or_insert(error.to_string());
+                look
             }
             Err(error) => return Err(error.into()),
-        }
+        };
         look.refuse_a_slow_cluster()?;
         look.listings.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         Ok(look)
+    }
+
+    /// Counts the site's indices, those with earlier names included.
+    async fn count_listed(
+        &mut self,
+        cluster: &Cluster,
+        listed: Vec<IndexListing>,
+    ) -> Result<(), SearchError> {
+        for listing in listed {
+            let count = match self.is_the_sites(&listing.name) {
+                true if !listing.is_open() => Some(Count::Closed),
+                true => count(cluster, &listing.name, listing.health).await?,
+                false => Some(Count::NotAsked),
+            };
+            self.listings.extend(count.map(|count| (listing, count)));
+        }
+        Ok(())
     }
 
     /// Fails if every requested index was too slow or too busy. One slow index is a problem of that
@@ -133,12 +118,8 @@ impl Look {
 
     /// Counts the indices that the site needs and that were not listed by name. An alias is counted
     /// like an index.
-    async fn ask_by_name(
-        &mut self,
-        cluster: &Cluster,
-        settings: &Search,
-    ) -> Result<(), SearchError> {
-        for rule in &settings.indices {
+    async fn ask_by_name(&mut self, cluster: &Cluster) -> Result<(), SearchError> {
+        for rule in &self.naming.rules {
             if self.listings.iter().any(|(listing, _)| listing.name == rule.index) {
                 continue;
             }
@@ -149,14 +130,12 @@ impl Look {
         Ok(())
     }
 
-    /// Whether the site may search in this index: the index or one of its aliases has a name of the
-    /// site.
-    fn is_the_sites(&self, index: &str, settings: &Search) -> bool {
-        !index.starts_with('.')
-            && self.names(index).any(|name| {
-                name.starts_with(&settings.index_prefix)
-                    || settings.indices.iter().any(|rule| rule.index == name)
-            })
+    /// Whether the index or one of its aliases has a name that the site uses, or has used.
+    fn is_the_sites(&self, index: &str) -> bool {
+        let is_ours = |name: &str| {
+            self.naming.owns(name) || self.naming.is_earlier(name, &self.naming.tables())
+        };
+        !index.starts_with('.') && self.names(index).any(is_ours)
     }
 
     /// Primaries and replicas of every index.
@@ -198,78 +177,25 @@ impl Look {
 
     /// The rules of the settings, and one rule for each other index with the site's prefix: the
     /// index holds the rows of the table that it is named after.
-    pub fn rules(&self, settings: &Search) -> Vec<IndexRule> {
-        let mut rules = settings.indices.clone();
+    pub fn rules(&self) -> Vec<IndexRule> {
+        let mut rules = self.naming.rules.clone();
         for (listing, _) in &self.listings {
             for name in self.names(&listing.name) {
-                let Some(table) = name.strip_prefix(&settings.index_prefix) else { continue };
-                if !table.is_empty() && rules.iter().all(|rule| rule.index != name) {
-                    rules.push(IndexRule::for_table(&settings.index_prefix, table));
+                let Some(table) = self.naming.table(name) else { continue };
+                if rules.iter().all(|rule| rule.index != name) {
+                    rules.push(IndexRule::for_table(&self.naming.prefix, table));
                 }
             }
         }
         rules
     }
 
-    /// Decides what each index is for. `rows` is `None` if the database could not be read.
-    pub fn judged(&self, settings: &Search, rows: Option<&Counts>) -> Vec<IndexStatus> {
-        let rules = self.rules(settings);
-        let judge = |(listing, count): &(IndexListing, Count)| {
-            let aliases = self.aliases.get(&listing.name).cloned().unwrap_or_default();
-            let rule = self.rule_of(listing, &rules, rows);
-            let known = rule.map(|rule| rule.index.as_str());
-            let rows_here = known.and_then(|name| rows?.get(name).copied());
-            let role = match rule {
-                _ if listing.name.starts_with('.') => Role::System,
-                Some(rule) if rule.rows.is_none() || rows.is_none() || rows_here.is_some() => {
-                    Role::InUse
-                }
-                _ if is_left_over(&listing.name, settings, rows) => {
-                    Role::Unused("left over from an unfinished rebuild")
-                }
-                Some(_) => Role::Unused("the database has no table for it"),
-                None => Role::Unused("its name is not one of the site's"),
-            };
-            IndexStatus {
-                name: listing.name.clone(),
-                aliases,
-                health: listing.health,
-                bytes: listing.bytes,
-                shards: listing.shards(),
-                documents: count.documents(),
-                problem: count.problem(),
-                rule: rule.and_then(|rule| rule.rows.clone()),
-                rows: rows_here,
-                role,
-            }
-        };
-        self.listings.iter().map(judge).collect()
-    }
-
-    /// The rule that fits one of the index's names. If several fit, a rule whose table exists wins.
-    fn rule_of<'r>(
-        &self,
-        listing: &IndexListing,
-        rules: &'r [IndexRule],
-        rows: Option<&Counts>,
-    ) -> Option<&'r IndexRule> {
-        let fitting = || {
-            self.names(&listing.name)
-                .filter_map(|name| rules.iter().find(|rule| rule.index == name))
-        };
-        let is_counted =
-            |rule: &&IndexRule| rows.is_some_and(|rows| rows.contains_key(&rule.index));
-        fitting().find(is_counted).or_else(|| fitting().next())
-    }
-
     /// The index's own name and its aliases.
-    fn names<'a>(&'a self, index: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn names<'a>(&'a self, index: &'a str) -> impl Iterator<Item = &'a str> {
         let aliases = self.aliases.get(index).into_iter().flatten().map(String::as_str);
         std::iter::once(index).chain(aliases)
     }
 }
-
-type Aliases = BTreeMap<String, Vec<String>>;
 
 /// The aliases by index, and why they are unknown if the login lacks permission to list them.
 async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchError> {
@@ -286,6 +212,20 @@ async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchE
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The names for which the cluster has an index of pages, where the login may not list indices.
+async fn named_by_asking(cluster: &Cluster, settings: &Search) -> Result<Naming, SearchError> {
+    let mut candidates = Naming::candidates(settings);
+    while candidates.len() > 1 {
+        let found = candidates.first().map(Naming::pages).unwrap_or_default();
+        if let Some(Count::Documents(_)) = count(cluster, &found, None).await? {
+            break;
+        }
+        candidates.remove(0);
+    }
+    let last = candidates.into_iter().next();
+    Ok(last.unwrap_or_else(|| Naming::seen(settings, &[], &Aliases::new())))
 }
 
 /// Counts one index. `None` if the index was deleted after it was listed.
@@ -308,15 +248,6 @@ async fn count(
     }
 }
 
-/// Whether the name is a known index followed by random characters. A complete index would have an
-/// alias.
-fn is_left_over(name: &str, settings: &Search, rows: Option<&Counts>) -> bool {
-    let Some((known, chance)) = name.rsplit_once('_') else { return false };
-    let is_known = settings.indices.iter().any(|rule| rule.index == known)
-        || rows.is_some_and(|rows| rows.contains_key(known));
-    is_known && chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,7 +266,8 @@ mod tests {
     fn look(counts: Vec<Count>) -> Look {
         let listings = counts.into_iter().map(|count| (IndexListing::named("an index"), count));
         let listings = listings.collect();
-        Look { listings, aliases: BTreeMap::new(), without_aliases: None }
+        let naming = Naming { prefix: String::new(), is_configured: false, rules: Vec::new() };
+        Look { listings, aliases: Aliases::new(), naming, without_aliases: None }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rebuilds the site's search indices, and checks that they are complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
+use super::left_over::{Cleared, clear};
 use super::look::Look;
 use super::output::LineReporter;
 use super::rows::{count_rows, make_read_only};
@@ -56,6 +57,7 @@ pub struct Reindexed {
     pub uncounted: Vec<(String, String)>,
     /// The first of these reasons, for callers that cannot continue without the count.
     pub failure: Option<ApiError>,
+    pub cleared: Cleared,
 }
 
 /// One index and its row count.
@@ -68,7 +70,8 @@ pub struct Counted {
 }
 
 /// Runs the configured command on a one-off dyno, reports its output, refreshes the indices and
-/// compares them with the database. The dyno is stopped when `stop` completes.
+/// compares them with the database. Then it deletes left-over indices of before. The dyno is stopped
+/// when `stop` completes.
 ///
 /// # Errors
 ///
@@ -82,10 +85,12 @@ pub async fn reindex(
     let mut stop = pin!(stop);
     let started = Instant::now();
     // Do not start a rebuild that could not be checked afterwards.
-    tokio::select! {
-        found = expected(site) => found.map(drop)?,
+    let before = tokio::select! {
+        found = expected(site) => found?.look,
         () = stop.as_mut() => return Err(SearchError::Interrupted),
-    }
+    };
+    let old: BTreeSet<String> =
+        before.listings.into_iter().map(|(listing, _)| listing.name).collect();
     let command = &site.settings.reindex_command.value;
     let description = format!("Running `{command}` on {}", site.app.name());
     reporter.emit(Event::StepStarted { step: REINDEX, description });
@@ -102,7 +107,7 @@ pub async fn reindex(
         checked = check(site) => checked,
         () = stop => Err(SearchError::Interrupted),
     };
-    let Checked { indices, surplus, uncounted, failure } = match checked {
+    let Checked { indices, surplus, uncounted, failure, look, rows } = match checked {
         Ok(checked) => checked,
         Err(error) => return Err(failed(reporter, CHECK, error)),
     };
@@ -121,8 +126,14 @@ pub async fn reindex(
         words::plural(documents, "document")
     );
     reporter.emit(Event::StepFinished { step: CHECK, summary });
+    // Only a complete index makes another one superfluous.
+    let cleared = match uncounted.is_empty() {
+        true => clear(site.cluster, &look, &rows, &old, reporter).await,
+        false => Cleared::default(),
+    };
+    let failure = failure.or_else(|| look.into_failure().filter(|_| !uncounted.is_empty()));
     let took = started.elapsed();
-    Ok(Reindexed { dyno, took, indices, surplus, uncounted, failure })
+    Ok(Reindexed { dyno, took, indices, surplus, uncounted, failure, cleared })
 }
 
 fn failed(reporter: &dyn Reporter, step: &'static str, error: SearchError) -> SearchError {
@@ -161,6 +172,8 @@ struct Checked {
     surplus: Vec<Difference>,
     uncounted: Vec<(String, String)>,
     failure: Option<ApiError>,
+    look: Look,
+    rows: Counts,
 }
 
 /// Compares until no row is missing, a few times at most. An index that cannot be counted does not
@@ -169,16 +182,18 @@ async fn check(site: &Site<'_>) -> Result<Checked, SearchError> {
     let mut looks = 0;
     loop {
         looks += 1;
-        let Counting { documents, rows, uncounted, failure } = count(site).await?;
+        let Counting { look, rows, uncounted, failure } = count(site).await?;
+        let documents = look.documents();
         let differences = compare(&documents, &rows);
         let (lacking, surplus): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(Difference::lacks_rows);
         if lacking.is_empty() {
-            let counted = rows.into_iter().filter_map(|(index, rows)| {
-                let documents = documents.get(&index).copied()?;
-                Some(Counted { index, documents, rows })
+            let counted = rows.iter().filter_map(|(index, rows)| {
+                let documents = documents.get(index).copied()?;
+                Some(Counted { index: index.clone(), documents, rows: *rows })
             });
-            return Ok(Checked { indices: counted.collect(), surplus, uncounted, failure });
+            let indices = counted.collect();
+            return Ok(Checked { indices, surplus, uncounted, failure, look, rows });
         }
         if looks >= LOOKS {
             let command = site.settings.reindex_command.value.clone();
@@ -205,7 +220,7 @@ pub struct Remaining {
 /// # Errors
 /// Also if none of the site's indices can be counted.
 pub async fn remaining(site: &Site<'_>) -> Result<Remaining, SearchError> {
-    let (rules, mut rows) = expected(site).await?;
+    let Expected { rules, mut rows, .. } = expected(site).await?;
     for rule in &rules {
         if let Err(error) = site.cluster.refresh(&rule.index).await
             && is_of_the_whole_cluster(&error)
@@ -226,9 +241,9 @@ pub async fn remaining(site: &Site<'_>) -> Result<Remaining, SearchError> {
     Ok(Remaining { lacking, stale, uncounted })
 }
 
-/// Documents and rows of the indices that can be counted.
+/// The cluster, and the rows of the indices that can be counted.
 struct Counting {
-    documents: Counts,
+    look: Look,
     rows: Counts,
     uncounted: Vec<(String, String)>,
     failure: Option<ApiError>,
@@ -236,22 +251,27 @@ struct Counting {
 
 /// Counts the rows first, because rows saved later can only make the index larger.
 async fn count(site: &Site<'_>) -> Result<Counting, SearchError> {
-    let (rules, mut rows) = expected(site).await?;
-    let (mut uncounted, mut failure) = refresh(site, &rules).await?;
+    let Expected { rules, mut rows, .. } = expected(site).await?;
+    let (mut uncounted, failure) = refresh(site, &rules).await?;
     let look = Look::at(site.cluster, site.settings).await?;
     for (index, why) in look.problems() {
         uncounted.entry(index).or_insert(why);
     }
     // A name without rows to compare did not need to be counted.
     uncounted.retain(|index, _| rows.remove(index).is_some());
-    let documents = look.documents();
-    failure = failure.or_else(|| look.into_failure());
-    Ok(Counting { documents, rows, uncounted: uncounted.into_iter().collect(), failure })
+    Ok(Counting { look, rows, uncounted: uncounted.into_iter().collect(), failure })
 }
 
 /// Which indices must exist, and for how many rows.
-async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchError> {
-    let rules = Look::at(site.cluster, site.settings).await?.rules(site.settings);
+struct Expected {
+    look: Look,
+    rules: Vec<IndexRule>,
+    rows: Counts,
+}
+
+async fn expected(site: &Site<'_>) -> Result<Expected, SearchError> {
+    let look = Look::at(site.cluster, site.settings).await?;
+    let rules = look.rules();
     let session = connect(site.database).await?;
     make_read_only(&session).await?;
     let rows = count_rows(&session, &rules).await?;
@@ -259,7 +279,7 @@ async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchErr
     if rows.is_empty() {
         return Err(SearchError::NothingToCompare);
     }
-    Ok((rules, rows))
+    Ok(Expected { look, rules, rows })
 }
 
 type Unrefreshed = (BTreeMap<String, String>, Option<ApiError>);

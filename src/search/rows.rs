@@ -19,6 +19,11 @@ pub async fn count_rows(session: &Session, rules: &[IndexRule]) -> Result<Counts
     Ok(counts)
 }
 
+/// Whether the database belongs to Wagtail 7.4 or newer. Releases 7.2 and 7.3 changed no table.
+pub async fn is_of_wagtail_7_4(session: &Session) -> Result<bool, PostgresError> {
+    has_table(session, "wagtailadmin_formstate").await
+}
+
 /// Makes the session read-only: the server refuses every change.
 pub async fn make_read_only(session: &Session) -> Result<(), PostgresError> {
     let settings = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";

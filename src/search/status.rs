@@ -1,7 +1,8 @@
 //! Reads the state of the site's search cluster.
 
 use super::look::Look;
-use super::rows::{count_rows, make_read_only};
+use super::plans::shards_of_rebuild;
+use super::rows::{count_rows, is_of_wagtail_7_4, make_read_only};
 use super::{Counts, Difference, IndexStatus, Role, SearchError, ShardLimit, compare, shard_limit};
 use crate::adapters::elasticsearch::{Cluster, Health, HealthStatus, Info};
 use crate::adapters::postgres::Session;
@@ -15,6 +16,12 @@ pub struct Status {
     /// Primaries and replicas of every index.
     pub shards: u64,
     pub shard_limit: Option<ShardLimit>,
+    /// The most shards during the next rebuild.
+    pub shards_of_rebuild: u64,
+    /// The prefix of the site's names, as configured or as seen in the cluster.
+    pub index_prefix: String,
+    /// Whether the names are of Wagtail 7.1, although the database is of 7.4 or newer.
+    pub has_earlier_names: bool,
     /// In the order of their names.
     pub indices: Vec<IndexStatus>,
     /// Empty if the database could not be read.
@@ -28,7 +35,7 @@ impl Status {
     pub fn is_broken(&self) -> bool {
         self.is_red()
             || self.without_aliases.is_some()
-            || self.indices.iter().any(|index| index.problem.is_some())
+            || self.indices.iter().any(|index| index.problem.is_some() && !index.is_left_over())
             || self.differences.iter().any(Difference::lacks_all)
     }
 
@@ -43,6 +50,17 @@ impl Status {
     pub fn is_over_limit(&self) -> bool {
         self.shard_limit.as_ref().is_some_and(|limit| self.shards > limit.shards)
     }
+
+    /// Whether a rebuild needs more shards than the plan allows.
+    pub fn has_no_room(&self) -> bool {
+        self.shard_limit.as_ref().is_some_and(|limit| self.shards_of_rebuild > limit.shards)
+    }
+
+    /// The names of the indices that the site never searches in again.
+    pub fn left_over(&self) -> Vec<&str> {
+        let left = self.indices.iter().filter(|index| index.is_left_over());
+        left.map(|index| index.name.as_str()).collect()
+    }
 }
 
 /// Reads a cluster's state and, with a session, compares it with the rows of the database. The
@@ -56,13 +74,12 @@ pub async fn status(
     let info = cluster.info().await?;
     let health = cluster.health().await?;
     let look = Look::at(cluster, settings).await?;
-    let rows = match session {
-        None => None,
-        Some(session) => {
-            make_read_only(session).await?;
-            Some(count_rows(session, &look.rules(settings)).await?)
-        }
-    };
+    let (mut rows, mut is_newer) = (None, false);
+    if let Some(session) = session {
+        make_read_only(session).await?;
+        rows = Some(count_rows(session, &look.rules()).await?);
+        is_newer = is_of_wagtail_7_4(session).await?;
+    }
     // An index that cannot be counted is shown with its problem, not as missing.
     let problems = look.problems();
     let rows = rows.map(|all| {
@@ -70,12 +87,16 @@ pub async fn status(
         (counted.map(|(name, rows)| (name.clone(), *rows)).collect(), all)
     });
     let (compared, rows): (Option<Counts>, Option<Counts>) = rows.unzip();
+    let indices = look.judged(rows.as_ref());
     Ok(Status {
         info,
         health,
         shards: look.shards(),
         shard_limit: shard_limit(settings, plan),
-        indices: look.judged(settings, rows.as_ref()),
+        shards_of_rebuild: shards_of_rebuild(look.shards(), &indices, &look.naming, is_newer),
+        index_prefix: look.naming.prefix.clone(),
+        has_earlier_names: is_newer && look.naming.is_earliest() && !look.listings.is_empty(),
+        indices,
         differences: compared.map(|rows| compare(&look.documents(), &rows)).unwrap_or_default(),
         without_aliases: look.without_aliases,
     })

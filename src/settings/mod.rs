@@ -36,7 +36,7 @@ pub use keys::parse_duration;
 pub use layers::{FileTrust, Layers, Origin, RawValue, ReadFile, Sourced};
 pub use manifest_file::{Belief, ManifestFile};
 pub use owner::Operator;
-pub use search::{IndexRule, Rows, Search};
+pub use search::{EARLIEST_PREFIX, IndexRule, Rows, Search};
 
 use crate::secret::Secret;
 

@@ -1,7 +1,7 @@
 //! Reads the names of the site's search indices, and the rows that each must hold.
 //!
-//! Wagtail puts the objects of a model into an index `PREFIX__APP_MODEL`, and a model's rows are in
-//! the table `APP_MODEL` unless its author changes that. For pages, every row is indexed, including
+//! Wagtail puts the objects of a model into an index `PREFIX` + `APP_MODEL`, and a model's rows are in
+//! the table `APP_MODEL` unless its author changes that. The prefix depends on Wagtail's release. For pages, every row is indexed, including
 //! the root, drafts and aliases: a search filters by the field for live pages.
 
 use std::fmt;
@@ -11,13 +11,18 @@ use super::keys::{self, FromText};
 use super::layers::{Layers, Origin};
 use super::{SettingsError, Sourced};
 
+/// The prefix of Wagtail 7.0 and 7.1. The built-in rules are written with it.
+pub const EARLIEST_PREFIX: &str = "wagtail__";
+
 /// The settings of the site's search.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// The prefix of the names of the site's indices.
-    pub index_prefix: String,
+    /// The prefix of the names of the site's indices, if the configuration gives one. Otherwise the
+    /// names in the cluster show the prefix.
+    pub index_prefix: Option<String>,
     /// The indices that must exist if their tables exist: the built-in ones, replaced by those of
-    /// the configuration with the same name.
+    /// the configuration with the same name. Without a configured prefix, names that begin with
+    /// `wagtail__` stand for the same indices of every release.
     pub indices: Vec<IndexRule>,
     /// The command that rebuilds the indices, for a shell on a dyno.
     pub reindex_command: Sourced<String>,
@@ -58,10 +63,10 @@ impl fmt::Display for Rows {
 
 impl Search {
     pub(super) fn read(layers: &Layers) -> Result<Search, SettingsError> {
-        let index_prefix = keys::SEARCH_INDEX_PREFIX.value(layers)?;
+        let index_prefix = keys::SEARCH_INDEX_PREFIX.given(layers)?.map(|given| given.value);
         let shard_limit = keys::SEARCH_SHARD_LIMIT.given(layers)?;
         Ok(Search {
-            indices: indices(layers, &index_prefix)?,
+            indices: indices(layers, index_prefix.as_deref())?,
             index_prefix,
             reindex_command: keys::SEARCH_REINDEX_COMMAND.read(layers)?.map(|command| command.0),
             shard_limit: shard_limit.map(|found| found.map(NonZeroU64::get)),
@@ -70,16 +75,16 @@ impl Search {
 }
 
 /// The file's list is added to the built-in one, if that is inherited.
-fn indices(layers: &Layers, prefix: &str) -> Result<Vec<IndexRule>, SettingsError> {
+fn indices(layers: &Layers, prefix: Option<&str>) -> Result<Vec<IndexRule>, SettingsError> {
     let mut indices: Vec<IndexRule> = Vec::new();
     if layers.inherits() {
         indices = keys::SEARCH_INDICES.value(&Layers::built_in()?)?;
     }
-    // The built-in names have Wagtail's default prefix.
-    let usual = keys::SEARCH_INDEX_PREFIX.default_text();
-    for rule in &mut indices {
-        if let Some(rest) = rule.index.strip_prefix(usual) {
-            rule.index = format!("{prefix}{rest}");
+    if let Some(prefix) = prefix {
+        for rule in &mut indices {
+            if let Some(rest) = rule.index.strip_prefix(EARLIEST_PREFIX) {
+                rule.index = format!("{prefix}{rest}");
+            }
         }
     }
     let given = keys::SEARCH_INDICES.given(layers)?;

@@ -8,3 +8,4 @@ mod heroku_changes;
 mod object_stores;
 mod pip_sites;
 mod s3;
+mod wagtail_releases;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::heroku::world::{PRODUCTION, PRODUCTION_URL, STAGING, count};
 use crate::pull_data::world::World;
-use crate::standins::heroku::{Fault, Options, Rendezvous, Rule};
+use crate::standins::heroku::{Fault, Options, Rendezvous, Rule, Stack};
 use crate::support::wait;
 
 /// The council's apps, and a dyno of staging in a folder of its own.
@@ -207,4 +207,16 @@ fn a_pipe_is_forwarded_at_once() {
     assert_eq!(answer("second"), "got second\n");
     assert_eq!(running.wait().expect("an end").code(), Some(9));
     drop(pipe);
+}
+
+/// Apps of Heroku's Fir generation are in private spaces.
+#[test]
+fn an_app_without_a_rendezvous_is_named_with_herokus_own_command() {
+    let world = dyno_world();
+    world.standin.set_stack(STAGING, Stack::CloudNative);
+    world.standin.plan_rendezvous(Rendezvous::PrivateSpace);
+    let run = world.bcops.run(&["run", "staging", "--", "true"]);
+    let own = format!("heroku run --app {STAGING}");
+    run.fails(8, &["offers no rendezvous", "asked the dyno to stop", &own]);
+    assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bcops::adapters::heroku::{DynoFate, HerokuError, Limits, OneOff, OneOffError, StopReason};
 
 use crate::heroku::world::{STAGING, World, count, world};
-use crate::standins::heroku::{Fault, Rendezvous, Rule};
+use crate::standins::heroku::{Fault, Rendezvous, Rule, Stack};
 
 async fn follow(world: &World, command: &str, limits: Limits) -> (Result<u8, HerokuError>, String) {
     let staging = world.staging().await;
@@ -56,6 +56,20 @@ async fn a_blocked_port_is_bypassed() {
     assert!(told.len() == 1 && told[0].contains("cannot reach the rendezvous"), "{told:?}");
     // An attached dyno that no one meets, its end, and a dyno without a connection.
     assert_eq!(count(&world.standin, "POST", "/dynos"), 3);
+}
+
+/// The log of an app of the Fir generation has no earlier lines.
+#[tokio::test]
+async fn an_app_of_fir_is_followed_through_its_log() {
+    let world = world().await;
+    world.standin.set_stack(STAGING, Stack::CloudNative);
+    world.standin.plan_rendezvous(Rendezvous::PrivateSpace);
+    let staging = world.staging().await;
+    let command = OneOff::new("sh -c 'sleep 1; echo by itself; exit 3'");
+    let limits = Limits::default();
+    let run = world.heroku.run_captured(&staging, &command, &limits, pending(), |_| {});
+    let finished = run.await.expect("finished");
+    assert_eq!((finished.exit_status, finished.output.as_slice()), (3, &b"by itself\n"[..]));
 }
 
 #[tokio::test]

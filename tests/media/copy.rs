@@ -85,6 +85,32 @@ fn differences_and_deletions_follow_the_source() {
     assert!(other.is_none(), "what is not media is not copied");
 }
 
+/// Also by a server that does not know the condition of a copy.
+#[test]
+fn an_object_that_is_replaced_after_the_listing_is_copied_again() {
+    for is_ignored in [false, true] {
+        let world = World::new();
+        world.fill(PRODUCTION, 12);
+        world.s3.put_in_parts(PRODUCTION, "documents/parts.bin", &large(12 << 20), 5 << 20);
+        if is_ignored {
+            world.s3.ignore_conditions();
+        }
+        for key in ["File_0003", "parts.bin"] {
+            world.s3.misbehave(Rule::once("CopyObject", Fault::Replaced).on(key));
+        }
+        let done = world.copy(&["--json"]).exits(0).json();
+        assert_eq!(done["result"]["unverified"], 0, "{done}");
+        world.assert_copied(PRODUCTION, STAGING);
+        assert_ne!(
+            world.s3.object(STAGING, "images/File_0003.jpg").expect("a copy").body,
+            bytes(3)
+        );
+        assert_eq!(world.count("CopyObject"), 15, "two of them twice");
+        let again = world.copy(&["--json"]).exits(0).json();
+        assert_eq!(again["result"]["unchanged"], 13, "{is_ignored}");
+    }
+}
+
 #[test]
 fn a_copy_that_fails_with_status_200_is_a_failure() {
     let world = World::new();

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bcops::adapters::cloudflare::{Cloudflare, Credentials, ItemKind, Timing, ZoneId};
-use bcops::caches::{Ending, Purged, Targets, Work, purge};
+use bcops::caches::{Ending, FrontEnd, Purged, Targets, Work, purge};
 use bcops::events::{SharedReporter, Silent};
 use bcops::secret::Secret;
 
@@ -29,7 +29,11 @@ async fn purge_all(standin: &CloudflareStandIn, kind: ItemKind, items: &[String]
     timing.backoff.longest = Duration::from_millis(20);
     let login = Credentials::Token(Secret::new(TOKEN));
     let client = Cloudflare::with_timing(Some(&standin.url), login, timing).expect("a client");
-    let zone = ZoneId::parse(STAGING_ZONE).expect("an id");
+    let id = ZoneId::parse(STAGING_ZONE).expect("an id");
+    let zone = match client.zone(&id).await {
+        Ok(zone) => FrontEnd { id, zone: Ok(zone) },
+        Err(error) => FrontEnd { id, zone: Err(error.to_string()) },
+    };
     let targets = Targets::parse(&[(kind, items)]).expect("targets");
     let reporter: SharedReporter = std::sync::Arc::new(Silent);
     purge(&client, &zone, &Work::Some(targets), std::future::pending(), &reporter).await

@@ -1,5 +1,6 @@
 //! Tests `bcops search`: the state of the cluster, and its console.
 
+mod names;
 mod reindex;
 pub mod world;
 
@@ -21,17 +22,15 @@ use crate::support::wait;
 
 #[test]
 fn the_status_shows_indices_and_their_tables() {
-    for flavour in [Flavour::Elasticsearch, Flavour::OpenSearch] {
+    for flavour in Flavour::ALL {
         let world = SearchWorld::of(flavour);
         world.staging.fill("wagtail__documents_customdocument_abc1234", 3);
         world.staging.fill("wagtail__old_model", 3);
         world.staging.fill("somebody-elses", 1);
         world.staging.fill(".kibana_1", 1);
         let run = world.search(&["status", "staging"]).exits(0);
-        let (name, version) = match flavour {
-            Flavour::Elasticsearch => ("elasticsearch", "7.10.2"),
-            Flavour::OpenSearch => ("opensearch", "2.6.0"),
-        };
+        let name = if flavour.is_opensearch() { "opensearch" } else { "elasticsearch" };
+        let version = flavour.version();
         for text in [
             &format!("{name} {version}, yellow, 1 node"),
             "14 shards of 10 that the plan bonsai:sandbox allows",
@@ -63,6 +62,8 @@ fn the_status_shows_indices_and_their_tables() {
         assert_eq!(index(&document, "wagtail__wagtailimages_image")["use"], "in-use");
         assert_eq!(index(&document, "wagtail__old_model")["use"], "unused");
         assert_eq!(index(&document, ".kibana_1")["use"], "system");
+        let left = index(&document, "wagtail__documents_customdocument_abc1234");
+        assert_eq!(left["use"], "left-over");
         assert_eq!(differences(&document), []);
         assert!(world.is_untouched());
     }

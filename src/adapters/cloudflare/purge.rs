@@ -21,12 +21,16 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// The most items that one request may hold on every plan. Enterprise allows 500 URLs, but
-    /// large purges are rarer than zones whose plan cannot be read.
-    pub const MOST: usize = 100;
-
     pub const ALL: [ItemKind; 4] =
         [ItemKind::Urls, ItemKind::Hosts, ItemKind::Prefixes, ItemKind::Tags];
+
+    /// The most items that one request may hold. A plan that cannot be read counts as the smallest.
+    pub fn most(self, plan: Option<&str>) -> usize {
+        match (self, plan) {
+            (ItemKind::Urls, Some("enterprise")) => 500,
+            _ => 100,
+        }
+    }
 
     /// The word for one item.
     pub fn noun(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! Reads the answers of a cluster. Every field that some version or product omits is optional.
 //!
-//! Source: the REST references of Elasticsearch 7.10 and 7.17 and of OpenSearch 1 and 2.
+//! Source: the REST references of Elasticsearch 7.10 to 9 and of OpenSearch 1 to 3.
 
 use std::collections::BTreeMap;
 
@@ -89,6 +89,9 @@ pub struct IndexListing {
     pub replicas: Option<u64>,
     #[serde(rename = "store.size", default, deserialize_with = "number")]
     pub bytes: Option<u64>,
+    /// In milliseconds since 1970.
+    #[serde(rename = "creation.date", default, deserialize_with = "number")]
+    pub created: Option<u64>,
 }
 
 /// A line of `GET /_cat/indices` with the index's id.
@@ -108,6 +111,7 @@ impl IndexListing {
             primaries: None,
             replicas: None,
             bytes: None,
+            created: None,
         }
     }
 

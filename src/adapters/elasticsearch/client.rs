@@ -62,7 +62,7 @@ impl Cluster {
 
     /// Every index, including hidden ones of the cluster itself.
     pub async fn indices(&self) -> Result<Vec<IndexListing>, ApiError> {
-        let columns = "index,health,status,pri,rep,docs.count,store.size";
+        let columns = "index,health,status,pri,rep,docs.count,store.size,creation.date";
         let query = [("format", "json"), ("bytes", "b"), ("h", columns)];
         let request = self.ask(&["_cat", "indices"], "list the search indices");
         self.api.json(request.query(&query)).await
@@ -124,6 +124,18 @@ impl DestinationCluster {
     /// protected environment uses the same cluster under another name.
     pub fn new(cluster: Cluster, _proof: &Destination) -> DestinationCluster {
         DestinationCluster(cluster)
+    }
+
+    /// Deletes one index. A cluster refuses the name of an alias. `false` if the index is missing.
+    pub async fn delete(&self, index: &str) -> Result<bool, ApiError> {
+        let path = [index];
+        let request = self.ask(&path, format!("delete the search index {index}"));
+        let request = request.query(&[("expand_wildcards", "none")]);
+        match self.api.send(&request.method(Method::DELETE).idempotent()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes all new documents of an index visible to searches and counts.

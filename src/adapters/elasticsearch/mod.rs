@@ -1,5 +1,5 @@
-//! Talks to Elasticsearch 7.10 to 7.17 and OpenSearch: reads identity, health, indices and document
-//! counts, and refreshes an index.
+//! Talks to Elasticsearch 7.10 to 9 and OpenSearch 1 to 3: reads identity, health, indices and
+//! document counts, refreshes an index, and deletes one.
 //!
 //! A [`Cluster`] only reads. Methods that change a cluster belong to [`DestinationCluster`], which
 //! does not exist for a protected environment. bcops does not check for a genuine product of

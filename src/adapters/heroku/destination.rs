@@ -6,7 +6,8 @@ use super::client::Heroku;
 use super::error::HerokuError;
 use crate::settings::Destination;
 
-/// Commands of an app on this stack must be started by its launcher.
+/// The stack of Heroku's Fir generation. A launcher must start its commands, and its logs are streams
+/// without earlier lines.
 const CLOUD_NATIVE: &str = "cnb";
 
 /// The app of an unprotected environment. Every request that changes an app takes this type, and
@@ -14,7 +15,7 @@ const CLOUD_NATIVE: &str = "cnb";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationApp {
     app: AppReference,
-    needs_launcher: bool,
+    is_fir: bool,
 }
 
 /// A database that a [`DestinationApp`] owns.
@@ -30,8 +31,9 @@ impl DestinationApp {
         &self.app.name
     }
 
-    pub(super) fn needs_launcher(&self) -> bool {
-        self.needs_launcher
+    /// Whether the app belongs to Heroku's Fir generation.
+    pub fn is_fir(&self) -> bool {
+        self.is_fir
     }
 }
 
@@ -55,9 +57,9 @@ impl Heroku {
         if app.name != *asked && app.id != *asked {
             return Err(HerokuError::AnotherApp { asked: asked.clone(), answered: app.name });
         }
-        let needs_launcher = app.stack.is_some_and(|stack| stack.name == CLOUD_NATIVE);
+        let is_fir = app.stack.is_some_and(|stack| stack.name == CLOUD_NATIVE);
         let app = AppReference { id: app.id, name: app.name };
-        Ok(DestinationApp { app, needs_launcher })
+        Ok(DestinationApp { app, is_fir })
     }
 
     /// The database that `name` means on the app, if the app owns it. A database that is only

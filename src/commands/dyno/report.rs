@@ -127,6 +127,9 @@ pub fn failed(error: HerokuError, target: &DynoTarget) -> CommandError {
         HerokuError::OneOff(OneOffError::GivenUp { reason: StopReason::TotalTime, .. }) => {
             Some("give the command more time: --time-limit 12h, up to 24h".to_owned())
         }
+        HerokuError::OneOff(OneOffError::NoRendezvous { .. }) => {
+            Some(format!("use Heroku's own command: heroku run --app {app}"))
+        }
         HerokuError::OneOff(OneOffError::ExitUnknown { dyno, .. }) => {
             Some(format!("read its last output: heroku logs --dyno {dyno} --app {app}"))
         }

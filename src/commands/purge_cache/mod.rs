@@ -143,9 +143,9 @@ async fn act(
     let (Some(zone), Some(work)) = (&prepared.zone, work) else { return Ok(report.outcome()) };
     let description = format!("Purging {}", zone.front_end.label());
     context.ui.emit(Event::StepStarted { step: caches::STEP, description });
-    let (client, id) = (&zone.client, &zone.front_end.id);
+    let client = &zone.client;
     let stop = context.interrupt.pressed();
-    let purged = caches::purge(client, id, work, stop, &context.reporter()).await;
+    let purged = caches::purge(client, &zone.front_end, work, stop, &context.reporter()).await;
     let whole = matches!(purged.ending, Ending::Done);
     report.purged(purged);
     if whole {

@@ -96,7 +96,9 @@ impl Report {
             }),
             asked: targets.map(counts).unwrap_or_default(),
             everything,
-            requests: targets.map_or(u64::from(everything), Targets::requests),
+            requests: targets.map_or(u64::from(everything), |targets| {
+                targets.requests(zone.and_then(|zone| zone.front_end.plan()))
+            }),
             repeated: targets.map_or(0, |targets| targets.repeated),
             unencrypted: targets.map_or(0, |targets| targets.unencrypted),
             backend: None,

@@ -9,11 +9,14 @@ use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::SearchReindexArgs;
 use crate::commands::{Context, Outcome, confirm};
+use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::search::{self, Counted, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
 use crate::ui::table::{Column, Table};
 use crate::words;
+
+use super::report;
 
 /// With `--dry-run`.
 #[derive(Serialize, JsonSchema)]
@@ -28,6 +31,8 @@ pub struct Planned<'a> {
     command: &'a str,
     documents_before: u64,
     rows: u64,
+    /// Indices that the site never searches in again. They are deleted after the command.
+    left_over: &'a [String],
 }
 
 /// The indices after the command.
@@ -47,6 +52,8 @@ pub struct Rebuilt<'a> {
     indices: &'a [Counted],
     /// Indices with documents beyond the rows.
     differences: &'a [Difference],
+    /// Left-over indices that were deleted after the command.
+    deleted: &'a [String],
 }
 
 /// Where an index lacks rows after the command.
@@ -82,6 +89,9 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
     let place = ready.cluster.address().place();
     let command = &context.settings.search.reindex_command.value;
     let plan = plan(&ready, command, &before);
+    if let Some(warning) = &before.no_room {
+        context.ui.emit(Event::Warning(warning.clone()));
+    }
     if args.dry_run {
         let result = Planned {
             dry_run: true,
@@ -91,6 +101,7 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
             command,
             documents_before: before.documents,
             rows: before.rows,
+            left_over: &before.left_over,
         };
         return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
     }
@@ -121,13 +132,20 @@ const COLUMNS: [Column; 3] =
 struct Before {
     documents: u64,
     rows: u64,
+    left_over: Vec<String>,
+    /// Whether Wagtail fills new indices beside the old ones, as the aliases show.
+    is_beside: bool,
+    /// The warning about the plan's shards.
+    no_room: Option<String>,
 }
 
 async fn look(context: &Context, ready: &Ready) -> Result<Before, CommandError> {
     let settings = &context.settings.search;
     let session = connect(&ready.database).await;
     let session = session.map_err(|error| of_environment(error.into(), &ready.destination))?;
-    let status = search::status(&ready.cluster, Some(&session), settings, None).await?;
+    let environment = context.settings.environment(&ready.destination.name)?;
+    let plan = super::status::plan(environment, &ready.heroku).await;
+    let status = search::status(&ready.cluster, Some(&session), settings, plan.as_deref()).await?;
     let in_use = || status.indices.iter().filter(|index| index.role == Role::InUse);
     // A missing index has rows as well.
     let missing: u64 = status
@@ -141,15 +159,27 @@ async fn look(context: &Context, ready: &Ready) -> Result<Before, CommandError> 
     Ok(Before {
         documents: in_use().filter_map(|index| index.documents).sum(),
         rows: in_use().filter_map(|index| index.rows).sum::<u64>() + missing,
+        left_over: status.left_over().into_iter().map(str::to_owned).collect(),
+        is_beside: in_use().next().is_some() && in_use().all(|index| !index.aliases.is_empty()),
+        no_room: report::no_room(&status),
     })
 }
 
 fn plan(ready: &Ready, command: &str, before: &Before) -> String {
-    format!(
+    let effect = match before.is_beside {
+        true => {
+            "It builds each index beside the old one:\n\
+             searches find the old content until the new index is complete."
+        }
+        false => {
+            "It deletes and rebuilds each index:\n\
+             until it is done, searches find only a part, or nothing."
+        }
+    };
+    let mut text = format!(
         "from  the database {} on {}: {}\n\
          to    the search indices on {}, which hold {}\n\
-         `{command}` runs on a one-off dyno of {} ({}). It deletes and rebuilds each index:\n\
-         until it is done, searches find only a part, or nothing.",
+         `{command}` runs on a one-off dyno of {} ({}). {effect}",
         ready.database.database,
         ready.database.place(),
         words::plural(before.rows, "row"),
@@ -157,7 +187,12 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
         words::plural(before.documents, "document"),
         ready.app.name(),
         ready.destination.name,
-    )
+    );
+    if !before.left_over.is_empty() {
+        let names = before.left_over.join(", ");
+        text.push_str(&format!("\nThen bcops deletes left-over indices: {names}"));
+    }
+    text
 }
 
 /// The fix of a failure depends on whose database it is.
@@ -222,6 +257,7 @@ fn result<'a>(
         seconds: done.took.as_secs_f64(),
         indices: &done.indices,
         differences: &done.surplus,
+        deleted: &done.cleared.deleted,
     }
 }
 

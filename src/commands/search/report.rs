@@ -37,6 +37,8 @@ pub struct Report<'a> {
     /// The add-on's, where Heroku reports it.
     plan: Option<&'a str>,
     shards: Shards<'a>,
+    /// The beginning of the names of the site's indices, as configured or as seen in the cluster.
+    index_prefix: &'a str,
     compared_with_database: bool,
     indices: Vec<Index<'a>>,
     /// Indices that differ from the database.
@@ -53,6 +55,8 @@ struct Shards<'a> {
     limit: Option<u64>,
     /// Where the limit comes from.
     limit_source: Option<&'a str>,
+    /// The most that exist during the next rebuild.
+    rebuild: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -70,14 +74,14 @@ struct Index<'a> {
     rows_of: Option<String>,
     bytes: Option<u64>,
     shards: u64,
-    /// `in-use`, `system` or `unused`.
+    /// `in-use`, `system`, `left-over` (the site never searches in it again) or `unused`.
     #[serde(rename = "use")]
     used_as: &'static str,
     unused_because: Option<&'static str>,
 }
 
 /// What a person should look at. The result itself shows what is broken.
-pub fn warnings(status: &Status) -> Vec<String> {
+pub fn warnings(environment: &Environment, status: &Status) -> Vec<String> {
     let mut warnings: Vec<String> = status.differences.iter().map(Difference::to_string).collect();
     if let Some(why) = &status.without_aliases {
         warnings.push(format!("cannot read the aliases of the indices: {why}"));
@@ -90,8 +94,45 @@ pub fn warnings(status: &Status) -> Vec<String> {
             words::plural(status.shards, "shard"),
             limit.shards
         ));
+    } else {
+        warnings.extend(no_room(status));
     }
+    if status.has_earlier_names {
+        warnings.push(format!(
+            "the database is of Wagtail 7.4 or newer, but the index has the names of 7.1; \
+             rebuild the index: {}",
+            fix(environment)
+        ));
+    }
+    warnings.extend(left_over(environment, &status.left_over()));
     warnings
+}
+
+/// The warning before a rebuild that the plan has no shards for.
+pub fn no_room(status: &Status) -> Option<String> {
+    let limit = status.shard_limit.as_ref().filter(|_| status.has_no_room())?;
+    Some(format!(
+        "a rebuild needs up to {} for a moment, and the plan allows {}; the provider may refuse it",
+        words::plural(status.shards_of_rebuild, "shard"),
+        limit.shards
+    ))
+}
+
+/// The warning about left-over indices, with the way to delete them. A rebuild by bcops deletes them
+/// afterwards.
+fn left_over(environment: &Environment, names: &[&str]) -> Option<String> {
+    let name = &environment.name;
+    let what = "left-over indices keep old content, personal data included";
+    match (names, environment.protected) {
+        ([], _) => None,
+        (_, true) => Some(format!(
+            "{what}; delete them in the console of bcops search open {name}: `DELETE /{}`",
+            names.join(",")
+        )),
+        (_, false) => {
+            Some(format!("{what}: {}; delete them: bcops search reindex {name}", names.join(", ")))
+        }
+    }
 }
 
 impl fmt::Display for Report<'_> {
@@ -160,6 +201,7 @@ impl Index<'_> {
             notes.push("closed".to_owned());
         }
         match self.unused_because {
+            Some(why) if self.used_as == "left-over" => notes.push(why.to_owned()),
             Some(why) => notes.push(format!("unused: {why}")),
             None if self.used_as == "system" => notes.push("the cluster's own".to_owned()),
             None => {}
@@ -193,7 +235,9 @@ impl<'a> Report<'a> {
                 unassigned: status.health.unassigned_shards,
                 limit: limit.map(|limit| limit.shards),
                 limit_source: limit.map(|limit| limit.source.as_str()),
+                rebuild: status.shards_of_rebuild,
             },
+            index_prefix: &status.index_prefix,
             compared_with_database,
             indices: status.indices.iter().map(Index::from).collect(),
             differences: &status.differences,
@@ -207,6 +251,7 @@ impl<'a> From<&'a IndexStatus> for Index<'a> {
         let (used_as, unused_because) = match index.role {
             Role::InUse => ("in-use", None),
             Role::System => ("system", None),
+            Role::LeftOver(why) => ("left-over", Some(why.reason())),
             Role::Unused(why) => ("unused", Some(why)),
         };
         Index {

@@ -1,10 +1,11 @@
 //! Compares the search cluster with the database: `search status`.
 
 use crate::adapters::elasticsearch::Cluster;
+use crate::adapters::heroku::Heroku;
 use crate::adapters::postgres::{Session, connect};
 use crate::cli::SearchStatusArgs;
 use crate::commands::{Context, Outcome};
-use crate::deployment::{LoggedIn, Reading, cluster_address};
+use crate::deployment::{Reading, cluster_address};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::search;
@@ -21,7 +22,10 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     answered(context, &format!("Heroku: the config vars of {}", environment.app.value));
     let address = cluster_address(environment, &reading.values.in_force())?;
     let cluster = Cluster::new(address, context.settings.network_timeout)?;
-    let plan = plan(environment, reading.logged_in.as_ref().ok()).await;
+    let plan = match &reading.logged_in {
+        Ok(logged_in) => plan(environment, &logged_in.heroku).await,
+        Err(_) => None,
+    };
     let session = match database(&reading).await {
         Ok(session) => {
             answered(context, "Database: logged in");
@@ -38,7 +42,7 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     let settings = &context.settings.search;
     let status = search::status(&cluster, session.as_ref(), settings, plan.as_deref()).await?;
     answered(context, &format!("Cluster: {} indices", status.indices.len()));
-    for warning in report::warnings(&status) {
+    for warning in report::warnings(environment, &status) {
         context.ui.emit(Event::Warning(warning));
     }
     let place = cluster.address().place();
@@ -58,8 +62,8 @@ async fn database(reading: &Reading<'_>) -> Result<Session, CommandError> {
 
 /// The plan of the add-on that sets the config var. An unknown plan is not a failure: a cluster need not
 /// be an add-on, and an account that reads the config vars may not see the add-ons.
-async fn plan(environment: &Environment, logged_in: Option<&LoggedIn>) -> Option<String> {
-    let addons = logged_in?.heroku.addons(&environment.app.value).await.ok()?;
+pub(super) async fn plan(environment: &Environment, heroku: &Heroku) -> Option<String> {
+    let addons = heroku.addons(&environment.app.value).await.ok()?;
     let variable = &environment.search_url_variable;
     addons.into_iter().find(|one| one.config_vars.contains(variable)).map(|one| one.plan.name)
 }

@@ -45,7 +45,7 @@ impl Step<Reset> for FrontEndCache {
         };
         let reporter = context.reporter();
         let stop = context.interrupt().wanted();
-        let purged = caches::purge(&client, &zone.id, &Work::Everything, stop, &reporter).await;
+        let purged = caches::purge(&client, &zone, &Work::Everything, stop, &reporter).await;
         match purged.ending {
             Ending::Done => Ok(Outcome::Done(
                 Evidence::of(format!("Purged everything in {}", zone.label()))

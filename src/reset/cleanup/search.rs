@@ -74,7 +74,12 @@ impl Step<Reset> for Search {
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         let command = &world.settings.search.reindex_command.value;
-        vec![Effect::new(format!("`{command}` replaces every index of the site"))]
+        vec![
+            Effect::new(format!("`{command}` replaces every index of the site")),
+            Effect::new(
+                "indices with names of an earlier release of Wagtail are deleted".to_owned(),
+            ),
+        ]
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -112,7 +117,18 @@ impl Step<Reset> for Search {
         let evidence = Evidence::of(summary)
             .fact("documents", documents)
             .fact("indices not counted", done.uncounted.len() as u64)
+            .fact("left-over indices deleted", done.cleared.deleted.len() as u64)
             .table(table);
+        let kept: Vec<&str> = done.cleared.kept.iter().map(|(name, _)| name.as_str()).collect();
+        if !kept.is_empty() {
+            let text = format!(
+                "left-over indices keep old content, personal data included: {}; delete them: \
+                 bcops search reindex {}",
+                kept.join(", "),
+                world.destination.name
+            );
+            return Ok(Outcome::Warning { text, evidence });
+        }
         Ok(Outcome::Done(evidence))
     }
 

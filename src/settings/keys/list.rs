@@ -273,9 +273,8 @@ settings! {
         .default(Text("stop"))
         .variable("BCOPS_SCRUB_UNCLASSIFIED")
         .used_by("pull-data");
-    /// the prefix of the names of the site's search indices
-    SEARCH_INDEX_PREFIX: Key<String> = text("search.index_prefix")
-        .default(Text("wagtail__"))
+    /// the prefix of the names of the site's search indices, if bcops cannot see it in the cluster
+    SEARCH_INDEX_PREFIX: OptionalKey<String> = text("search.index_prefix")
         .used_by("search, reset-staging");
     /// which rows each search index holds, for example "wagtail__blog_post = blog_post where live"
     SEARCH_INDICES: Key<Vec<IndexRule>> = list("search.indices").used_by("search, reset-staging");

@@ -38,13 +38,15 @@ DATABASES = {
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 WAGTAILSEARCH_BACKENDS = {
     "default": {
-        "BACKEND": "wagtail.search.backends.elasticsearch7",
+        "BACKEND": "wagtail.search.backends." + os.environ.get("ENGINE", "elasticsearch7"),
         "URLS": [os.environ["BONSAI_URL"]],
-        "INDEX": "wagtail",
         "TIMEOUT": 5,
-        "ATOMIC_REBUILD": os.environ.get("ATOMIC_REBUILD") == "yes",
     }
 }
+# The empty text leaves the option out: then the release's default applies.
+for option, usual in [("INDEX", "wagtail"), ("INDEX_PREFIX", ""), ("ATOMIC_REBUILD", "no")]:
+    if value := os.environ.get(option, usual):
+        WAGTAILSEARCH_BACKENDS["default"][option] = {"yes": True, "no": False}.get(value, value)
 
 
 class NoMigrations:

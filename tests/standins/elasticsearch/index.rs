@@ -19,6 +19,8 @@ pub struct Index {
     /// Changes since the last refresh. `None` is a deletion.
     pub pending: BTreeMap<String, Option<Value>>,
     pub closed: bool,
+    /// In milliseconds since 1970. A later index has a larger number.
+    pub created: u64,
 }
 
 /// The used parts of a field of a mapping.
@@ -141,6 +143,7 @@ pub struct Indices {
     aliases: BTreeMap<String, Vec<String>>,
     pub scrolls: BTreeMap<String, Scroll>,
     pub scrolls_made: u64,
+    indices_made: u64,
 }
 
 impl Indices {
@@ -178,11 +181,17 @@ impl Indices {
         Ok(names)
     }
 
+    fn new_index(&mut self) -> Index {
+        self.indices_made += 1;
+        Index { created: 1_790_000_000_000 + self.indices_made, ..Index::default() }
+    }
+
     /// The index that a document is written to, created if missing.
     pub fn for_writing(&mut self, name: &str) -> &mut Index {
         let aliased = self.aliases.get(name).and_then(|all| all.first());
         let name = aliased.cloned().unwrap_or_else(|| name.to_owned());
-        self.by_name.entry(name).or_default()
+        let new = self.new_index();
+        self.by_name.entry(name).or_insert(new)
     }
 
     pub fn create(&mut self, name: &str, settings: Value) -> Result<(), Reply> {
@@ -194,7 +203,7 @@ impl Indices {
             let reason = format!("Invalid index name [{name}], already exists as alias");
             return Err(refusal(400, "invalid_index_name_exception", &reason));
         }
-        let mut index = Index::default();
+        let mut index = self.new_index();
         if let Some(properties) = settings["mappings"]["properties"].as_object() {
             index.map(properties)?;
         }
@@ -211,7 +220,8 @@ impl Indices {
     }
 
     pub fn fill(&mut self, name: &str, documents: u64) {
-        let index = self.by_name.entry(name.to_owned()).or_default();
+        let new = self.new_index();
+        let index = self.by_name.entry(name.to_owned()).or_insert(new);
         for number in 1..=documents {
             index.visible.insert(number.to_string(), json!({ "pk": number.to_string() }));
         }

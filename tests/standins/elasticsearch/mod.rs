@@ -27,8 +27,41 @@ use super::server::{Intake, Recorded, Server, bind};
 /// The product that the stand-in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
+    /// 7.10, the last one under a free licence, as at Bonsai.
     Elasticsearch,
+    Elasticsearch8,
+    Elasticsearch9,
     OpenSearch,
+    OpenSearch3,
+}
+
+impl Flavour {
+    pub const ALL: [Flavour; 5] = [
+        Flavour::Elasticsearch,
+        Flavour::Elasticsearch8,
+        Flavour::Elasticsearch9,
+        Flavour::OpenSearch,
+        Flavour::OpenSearch3,
+    ];
+
+    pub fn version(self) -> &'static str {
+        match self {
+            Flavour::Elasticsearch => "7.10.2",
+            Flavour::Elasticsearch8 => "8.17.2",
+            Flavour::Elasticsearch9 => "9.2.0",
+            Flavour::OpenSearch => "2.6.0",
+            Flavour::OpenSearch3 => "3.3.0",
+        }
+    }
+
+    pub fn is_opensearch(self) -> bool {
+        matches!(self, Flavour::OpenSearch | Flavour::OpenSearch3)
+    }
+
+    /// Whether each answer carries `X-Elastic-Product`, which Elastic's newer clients demand.
+    fn has_product_header(self) -> bool {
+        matches!(self, Flavour::Elasticsearch8 | Flavour::Elasticsearch9)
+    }
 }
 
 pub struct Options {

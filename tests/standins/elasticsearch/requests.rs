@@ -121,19 +121,17 @@ fn no_handler(request: &Recorded) -> Reply {
 }
 
 fn root(flavour: Flavour, cluster_uuid: &str) -> Value {
-    let version = match flavour {
-        Flavour::Elasticsearch => json!({
-            "number": "7.10.2", "build_flavor": "oss", "build_type": "tar",
-            "lucene_version": "8.7.0", "minimum_wire_compatibility_version": "6.8.0",
-        }),
-        Flavour::OpenSearch => json!({
-            "distribution": "opensearch", "number": "2.6.0", "build_type": "tar",
-            "lucene_version": "9.5.0",
-        }),
-    };
-    let tagline = match flavour {
-        Flavour::Elasticsearch => "You Know, for Search",
-        Flavour::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
+    let mut version = json!({ "number": flavour.version(), "build_type": "tar" });
+    let tagline = match flavour.is_opensearch() {
+        true => {
+            version["distribution"] = json!("opensearch");
+            "The OpenSearch Project: https://opensearch.org/"
+        }
+        false => {
+            let build = if flavour == Flavour::Elasticsearch { "oss" } else { "default" };
+            version["build_flavor"] = json!(build);
+            "You Know, for Search"
+        }
     };
     json!({
         "name": "stand-in", "cluster_name": "stand-in-cluster", "cluster_uuid": cluster_uuid,
@@ -177,6 +175,7 @@ fn listing(indices: &Indices, request: &Recorded, cluster_uuid: &str) -> Reply {
             "rep" => json!(index.replicas().to_string()),
             "docs.count" => open(index.visible.len().to_string()),
             "docs.deleted" => open("0".to_owned()),
+            "creation.date" => json!(index.created.to_string()),
             "store.size" | "pri.store.size" => open(size.clone()),
             _ => json!("_na_"),
         };

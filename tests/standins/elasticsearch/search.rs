@@ -136,7 +136,12 @@ fn hit_json(hit: &Hit<'_>, request: &Recorded) -> Value {
     let mut json = json!({
         "_index": hit.index_name, "_type": "_doc", "_id": hit.id, "_score": hit.score,
     });
-    let asked = request.parameter("stored_fields").unwrap_or_default();
+    // Clients of Elasticsearch 8 and newer write both into the body.
+    let body = request.json();
+    let in_body = body["stored_fields"].as_str().map(str::to_owned);
+    let asked = request.parameter("stored_fields").or(in_body).unwrap_or_default();
+    let without_source =
+        request.parameter("_source").as_deref() == Some("false") || body["_source"] == json!(false);
     let stored: Map<String, Value> = asked
         .split(',')
         .filter(|field| hit.index.fields.get(*field).is_some_and(|mapping| mapping.stored))
@@ -145,7 +150,7 @@ fn hit_json(hit: &Hit<'_>, request: &Recorded) -> Value {
     if !stored.is_empty() {
         json["fields"] = stored.into();
     }
-    if asked.is_empty() && request.parameter("_source").as_deref() != Some("false") {
+    if asked.is_empty() && !without_source {
         json["_source"] = hit.document.clone();
     }
     json

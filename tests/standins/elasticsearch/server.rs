@@ -41,6 +41,10 @@ pub async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Resu
     }
     let reply = refused(&shared, &request)
         .unwrap_or_else(|| requests::answer(&shared, &request, fault.as_ref()));
+    let reply = match shared.options.flavour.has_product_header() {
+        true => reply.with("X-Elastic-Product", "Elasticsearch"),
+        false => reply,
+    };
     let response = reply.response(JSON);
     Ok(if request.method == "HEAD" { response.map(|_| full("")) } else { response })
 }
@@ -52,7 +56,12 @@ fn refused(shared: &Shared, request: &Recorded) -> Option<Reply> {
         return Some(unauthorized());
     }
     let kind = request.header("content-type").unwrap_or_default();
-    let is_json = kind.starts_with("application/json") || kind.starts_with("application/x-ndjson");
+    // Clients of Elasticsearch 8 and 9 name the version of the interface.
+    let kinds: &[&str] = match shared.options.flavour.has_product_header() {
+        true => &["application/json", "application/x-ndjson", "application/vnd.elasticsearch+"],
+        false => &["application/json", "application/x-ndjson"],
+    };
+    let is_json = kinds.iter().any(|known| kind.starts_with(known));
     (!request.body.is_empty() && !is_json).then(|| {
         let reason = format!("Content-Type header [{kind}] is not supported");
         Reply::new(406, json!({ "error": reason, "status": 406 }))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::logs;
 use super::process::{self, Process};
+use super::rendezvous::Rendezvous;
 use super::server::{not_found, refusal};
 use super::state::{App, Shared, Stack, World};
 use crate::standins::server::{Recorded, Reply};
@@ -165,6 +166,7 @@ impl World {
 fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Reply {
     let id = world.new_id();
     let secret = world.new_id();
+    let how = world.rendezvous;
     let Some(app) = world.app_mut(app) else { return not_found("app") };
     let Some(command) = body["command"].as_str() else {
         return refusal(422, "invalid_params", "A command is required.");
@@ -197,7 +199,11 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     };
     let mut json = dyno.json(app);
     if attach {
-        json["attach_url"] = format!("{}/{secret}", shared.rendezvous_url()).into();
+        let url = match how {
+            Rendezvous::PrivateSpace => "https://rendezvous.space.example".to_owned(),
+            _ => shared.rendezvous_url().to_owned(),
+        };
+        json["attach_url"] = format!("{url}/{secret}").into();
     } else {
         tokio::spawn(run_detached(Arc::clone(shared), app.id.clone(), dyno.name.clone()));
     }

@@ -12,8 +12,8 @@ use hyper::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::server::not_found;
-use super::state::Shared;
+use super::server::{not_found, refusal};
+use super::state::{Shared, Stack};
 use crate::standins::server::{Body, Recorded, Reply, full};
 
 /// A log session: what is read, and how long.
@@ -47,10 +47,14 @@ pub fn open(shared: &Shared, app: &str, request: &Recorded) -> Reply {
         return not_found("app");
     };
     let body = request.json();
+    let is_fir = world.app(app).is_some_and(|app| app.stack == Stack::CloudNative);
+    if is_fir && (!body["lines"].is_null() || !body["tail"].is_null()) {
+        return refusal(422, "invalid_params", "Fir apps have no earlier lines.");
+    }
     let session = Session {
         app: id,
         dyno: body["dyno"].as_str().map(str::to_owned),
-        tail: body["tail"] == json!(true),
+        tail: is_fir || body["tail"] == json!(true),
     };
     let secret = world.new_id();
     let url = format!("{}/logs/{secret}", shared.url);

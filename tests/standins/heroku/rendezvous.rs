@@ -31,6 +31,8 @@ pub enum Rendezvous {
     CutAfter(usize),
     /// The connection stays open after the command has ended.
     NeverClosed,
+    /// The address is of another kind, as in a private space, where all apps of Fir are.
+    PrivateSpace,
 }
 
 pub fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) -> Server {

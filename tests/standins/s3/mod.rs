@@ -127,6 +127,11 @@ impl S3StandIn {
         self.shared.log.lock().expect("no panic").clear();
     }
 
+    /// Copies from now on ignore their conditions.
+    pub fn ignore_conditions(&self) {
+        self.shared.store.ignores_conditions.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Stores an object without a request.
     pub fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
         let body = body.into();

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::operations::{check_conditions, copy_range, etag};
+use super::operations::{copy_range, etag};
 use super::store::{Headers, Object, Part, Store, Upload, hex, md5, multipart_etag, now};
 use super::upload::{Declared, take_body};
 
@@ -60,7 +60,7 @@ impl Store {
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
         let input = request.input;
         let source = self.copy_source(&input.copy_source)?;
-        check_conditions(&source, input.copy_source_if_match.as_ref(), None)?;
+        self.check_copy(&source, input.copy_source_if_match.as_ref())?;
         let range = match &input.copy_source_range {
             Some(text) => copy_range(text)?,
             None => 0..source.body.len(),

@@ -132,10 +132,12 @@ fn is_allowed(shared: &Shared, request: &Recorded) -> bool {
     here && reads_source
 }
 
-/// Replaces the requested object with one of the same size.
+/// Replaces the requested object, or the source of a copy, with one of the same size.
 fn replace(store: &Store, request: &Recorded) {
     let mut contents = store.contents();
-    let object = contents.buckets.get_mut(&request.bucket).and_then(|b| b.get_mut(&request.key));
+    let (bucket, key) =
+        request.copy_source.clone().unwrap_or((request.bucket.clone(), request.key.clone()));
+    let object = contents.buckets.get_mut(&bucket).and_then(|bucket| bucket.get_mut(&key));
     if let Some(object) = object {
         let mut changed = (**object).clone();
         let body: Vec<u8> = changed.body.iter().map(|byte| byte ^ 0x5a).collect();

@@ -1,6 +1,7 @@
 //! Holds buckets, objects and unfinished uploads in memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -106,11 +107,13 @@ pub struct Store {
     contents: Arc<Mutex<Contents>>,
     /// Whether objects that came without a checksum get a CRC64NVME, as on AWS since 2025.
     pub checksum_by_default: bool,
+    /// Whether the server ignores the conditions of copies, as some products do.
+    pub ignores_conditions: Arc<AtomicBool>,
 }
 
 impl Store {
     pub fn new(checksum_by_default: bool) -> Store {
-        Store { contents: Arc::default(), checksum_by_default }
+        Store { contents: Arc::default(), checksum_by_default, ignores_conditions: Arc::default() }
     }
 
     pub fn contents(&self) -> MutexGuard<'_, Contents> {

@@ -140,7 +140,7 @@ impl Heroku {
                 return Unheard::Output(cause);
             }
             heard.reader.restart();
-            let opening = timeout(left(last), self.open_log(app.id(), &detached.dyno));
+            let opening = timeout(left(last), self.open_log(app, &detached.dyno));
             if let Ok(Ok(mut response)) = opening.await {
                 while let Ok(Ok(Some(chunk))) = timeout(left(last), response.chunk()).await {
                     last = Instant::now();

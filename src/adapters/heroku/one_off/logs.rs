@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::adapters::heroku::{Heroku, HerokuError};
+use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 use crate::adapters::transport;
 use crate::secret::Secret;
 
@@ -41,12 +41,20 @@ pub struct Reader {
 }
 
 impl Heroku {
-    /// Opens the log of a dyno from the first line that Heroku kept.
-    pub(super) async fn open_log(&self, app: &str, dyno: &str) -> Result<Response, HerokuError> {
+    /// Opens the log of a dyno from the first line that Heroku kept. Apps of the Fir generation have
+    /// no such lines: their logs begin now.
+    pub(super) async fn open_log(
+        &self,
+        app: &DestinationApp,
+        dyno: &str,
+    ) -> Result<Response, HerokuError> {
         let what = format!("the log of {dyno}");
-        let path = ["apps", app, "log-sessions"];
+        let path = ["apps", app.id(), "log-sessions"];
         let request = self.platform_sdk(&path, what.clone());
-        let body = json!({ "dyno": dyno, "lines": LINES, "tail": true });
+        let body = match app.is_fir() {
+            true => json!({ "dyno": dyno }),
+            false => json!({ "dyno": dyno, "lines": LINES, "tail": true }),
+        };
         let session: LogSession = self.post(request, Some(&body)).await?;
         let url = Url::parse(session.logplex_url.expose()).ok().filter(transport::is_private);
         let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.clone() })?;

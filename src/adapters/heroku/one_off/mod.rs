@@ -141,7 +141,7 @@ impl Heroku {
 
 /// The command line that runs a command on an app and prints its exit status.
 fn line_for(app: &DestinationApp, one_off: &OneOff, sentinel: &Sentinel) -> String {
-    match app.needs_launcher() {
+    match app.is_fir() {
         true => sentinel.appended_to(&format!("{LAUNCHER}{}", one_off.command)),
         false => sentinel.appended_to(&one_off.command),
     }
