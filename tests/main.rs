@@ -11,6 +11,7 @@
 
 mod backups;
 mod check;
+mod ci;
 mod clients;
 mod deployment;
 mod doctor;
@@ -41,6 +42,7 @@ mod hostile_names;
 mod install;
 mod links;
 mod pictures;
+mod publish;
 mod reference;
 mod screen;
 mod screens;
