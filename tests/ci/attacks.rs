@@ -10,7 +10,7 @@ use crate::reset_staging::world::World;
 use crate::whole_site::{STAGING, history};
 
 /// A line of the journal that stands between `maintenance` and `open`.
-const CLOSED: [&str; 2] = ["\"step_started\"", "\"restore\""];
+const CLOSED: [&str; 2] = ["\"step_started\"", "\"load\""];
 
 /// A person's machine with the job's artifact as its state folder.
 fn with_artifact(world: &World, artifacts: &std::path::Path) -> Bcops {
@@ -32,7 +32,7 @@ fn a_cancelled_job_stops_at_a_safe_point_and_continues_elsewhere() {
     let (nightly, night) =
         (job("nightly-staging"), Runner::pipeline("schedule", "master", "nightly-staging"));
     runner.get_sources("master");
-    let running = runner.start(&nightly, &night);
+    let mut running = runner.start(&nightly, &night);
     running.wait_for_entry(&CLOSED);
     running.signal("-TERM");
     running.wait_for_entry(&["\"interrupted\""]);
@@ -40,7 +40,8 @@ fn a_cancelled_job_stops_at_a_safe_point_and_continues_elsewhere() {
     assert_ne!(ended.code, Some(0), "{}", ended.log);
     let state = world.staging();
     assert!(state.maintenance, "staging is closed");
-    assert!(ended.artifact("report.md").contains("interrupted"), "{}", ended.artifact("report.md"));
+    let report = ended.artifact("report.md");
+    assert!(report.contains("stopped") && report.contains("bcops runs resume"), "{report}");
 
     // The next night waits for a person, and the reason is in its document.
     let next = runner.run(&nightly, &night);
@@ -66,7 +67,7 @@ fn a_killed_job_is_rolled_back_from_its_artifact() {
     let (nightly, night) =
         (job("nightly-staging"), Runner::pipeline("schedule", "master", "nightly-staging"));
     runner.get_sources("master");
-    let running = runner.start(&nightly, &night);
+    let mut running = runner.start(&nightly, &night);
     running.wait_for_entry(&CLOSED);
     running.signal("-TERM");
     running.signal("-KILL");

@@ -22,21 +22,25 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const GITLAB_TOKEN: &str = "glpat-that-reads";
 
 /// Programs of Debian's slim image, as far as a job needs them.
-const IMAGE: [&str; 24] = [
+const IMAGE: [&str; 30] = [
+    "basename",
     "bash",
     "cat",
     "chmod",
     "cp",
     "cut",
     "date",
+    "dirname",
     "env",
     "grep",
     "head",
+    "ln",
     "ls",
     "mkdir",
     "mktemp",
     "mv",
     "printf",
+    "readlink",
     "rm",
     "sed",
     "sh",
@@ -45,12 +49,17 @@ const IMAGE: [&str; 24] = [
     "sort",
     "tail",
     "tar",
+    "touch",
     "tr",
     "uname",
+    "wc",
 ];
 
-/// The beginning and the end of a script, as the runner writes it: no command reads the script.
-const SHELL: &str = "set -eo pipefail\nset +o noclobber\n: | eval \"$RUNNER_SCRIPT\"\nexit 0\n";
+/// The script as the runner writes it: no command reads the script. By default the exit code of a job is 0
+/// or 1; a subshell keeps the code.
+const DEFAULT: &str = ": | eval \"$RUNNER_SCRIPT\"";
+const WITH_SUBSHELL: &str = ": | (eval \"$RUNNER_SCRIPT\")";
+const SUBSHELL_FLAG: &str = "FF_USE_NEW_BASH_EVAL_STRATEGY";
 
 pub struct Runner<'w> {
     world: &'w World,
@@ -271,12 +280,15 @@ impl<'w> Runner<'w> {
             format!("printf '%s\\n' {}\n{line}\n", shell_words::quote(&format!("$ {line}")))
         };
         let script: String = lines.iter().map(shown).collect();
+        let variables = self.variables_of(job, pipeline);
+        let keeps_code = variables.get(SUBSHELL_FLAG).is_some_and(|value| value == "true");
+        let evaluation = if keeps_code { WITH_SUBSHELL } else { DEFAULT };
         let path = format!("{}:{}", text(&self.path("usr")), text(&self.path("image")));
         let mut command = Command::new("bash");
         command
-            .args(["-c", &format!("umask 0000\n{SHELL}")])
+            .args(["-c", &script_of(evaluation)])
             .env_clear()
-            .envs(self.variables_of(job, pipeline))
+            .envs(variables)
             .env("RUNNER_SCRIPT", script)
             .env("HOME", self.path("home"))
             .env("PATH", path)
@@ -291,8 +303,16 @@ impl<'w> Runner<'w> {
 
 impl Running {
     /// Waits until the journal of the job's run holds a line with these words.
-    pub fn wait_for_entry(&self, words: &[&str]) {
+    pub fn wait_for_entry(&mut self, words: &[&str]) {
         wait::until(&format!("{words:?} in the journal"), || {
+            if self
+                .child
+                .try_wait()
+                .expect("its status")
+                .is_some_and(|status| status.code().is_some())
+            {
+                panic!("the job ended: {}", fs::read_to_string(&self.log).unwrap_or_default());
+            }
             let journal = journal(&self.project).unwrap_or_default();
             journal.lines().any(|line| words.iter().all(|word| line.contains(word)))
         });
@@ -337,6 +357,10 @@ fn expanded(value: &str, known: &BTreeMap<String, String>) -> String {
     let pattern = regex::Regex::new(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?").expect("a pattern");
     let found = |name: &regex::Captures<'_>| known.get(&name[1]).cloned().unwrap_or_default();
     pattern.replace_all(value, found).into_owned()
+}
+
+fn script_of(evaluation: &str) -> String {
+    format!("umask 0000\nset -eo pipefail\nset +o noclobber\n{evaluation}\nexit 0\n")
 }
 
 pub fn copy(from: &Path, to: &Path) {
