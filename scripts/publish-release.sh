@@ -12,14 +12,28 @@ signers=${BCOPS_RELEASE_SIGNERS:-scripts/release-signers}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Refuses a file that changed between the jobs, and a release without a valid signature.
-(cd "$dist" && sha256sum -c SHA256SUMS)
-ssh-keygen -Y verify -f "$signers" -I bcops -n bcops-release -s "$dist/SHA256SUMS.sig" <"$dist/SHA256SUMS"
+fail() { printf 'publish: cannot publish %s: %s\n' "$CI_COMMIT_TAG" "$*" >&2; exit 1; }
+
+# The signature first: it covers the list, and the list covers every file. A file that changed between the jobs is
+# refused, and so is a file without a sum.
+[ -s "$dist/SHA256SUMS" ] && [ -s "$dist/SHA256SUMS.sig" ] || fail "$dist has no signed list of sums"
+ssh-keygen -Y verify -f "$signers" -I bcops -n bcops-release -s "$dist/SHA256SUMS.sig" <"$dist/SHA256SUMS" ||
+    fail "SHA256SUMS has no valid signature"
+(cd "$dist" && sha256sum -c SHA256SUMS) || fail "a file is not what SHA256SUMS says"
+(cd "$dist" && printf '%s\n' *) | grep -vxF -e SHA256SUMS -e SHA256SUMS.sig | sort >"$work/there"
+cut -c67- "$dist/SHA256SUMS" | sort >"$work/listed"
+cmp -s "$work/there" "$work/listed" || fail "$dist holds other files than SHA256SUMS names"
+# The files of another tag have another version in their names. Such a name is also safe in the JSON below.
+version=$(printf '%s' "${CI_COMMIT_TAG#v}" | sed 's/[.]/[.]/g')
+if grep -qvxE "bcops-$version-[A-Za-z0-9._-]+" "$work/listed"; then
+    fail "SHA256SUMS names files of another version"
+fi
 
 scripts/release-notes.sh "$CI_COMMIT_TAG" >"$work/notes"
 links=
-for path in "$dist"/*; do
-    file=$(basename "$path")
+# The list and its signature come last: a reader of the list finds every file.
+for file in $(cat "$work/listed") SHA256SUMS SHA256SUMS.sig; do
+    path=$dist/$file
     # From standard input, because other users can list the arguments of a process.
     printf 'header = "JOB-TOKEN: %s"\n' "$CI_JOB_TOKEN" |
         curl --config - --fail --silent --show-error --output /dev/null --upload-file "$path" "$PACKAGE/$file"

@@ -41,10 +41,15 @@ done
 # A binary that needs a library of the machine cannot be copied to another one. macOS has no static binaries, so the
 # libraries of the system are allowed there.
 assert_alone() {
-    local needed
+    local read needed
+    # In a step of its own, so a reader that is missing or fails stops the release.
     case $2 in
-        *-linux-*) needed=$(readelf --wide --program-headers --dynamic "$1" | grep -E 'INTERP|NEEDED' || true) ;;
-        *) needed=$(otool -L "$1" | tail -n +2 | grep -vE '^[[:space:]]+(/usr/lib/|/System/Library/)' || true) ;;
+        *-linux-*)
+            read=$(readelf --wide --program-headers --dynamic "$1")
+            needed=$(grep -E 'INTERP|NEEDED' <<<"$read" || true) ;;
+        *)
+            read=$(otool -L "$1")
+            needed=$(tail -n +2 <<<"$read" | grep -vE '^[[:space:]]+(/usr/lib/|/System/Library/)' || true) ;;
     esac
     if [[ -n $needed ]]; then
         say "$1 needs libraries:"

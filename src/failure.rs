@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::json;
+use crate::retry::Retry;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -135,6 +136,8 @@ pub struct CommandError {
     pub hints: Vec<Hint>,
     /// Details of the failure for programs, as the result in `--json`.
     pub result: Value,
+    /// Whether a person has to look before the command is repeated, whatever the kind.
+    needs_a_look: bool,
 }
 
 impl CommandError {
@@ -148,7 +151,8 @@ impl CommandError {
     }
 
     fn of(kind: FailureKind, failure: anyhow::Error) -> Self {
-        CommandError { kind, failure, hints: Vec::new(), result: Value::Null }
+        let (hints, result) = (Vec::new(), Value::Null);
+        CommandError { kind, failure, hints, result, needs_a_look: false }
     }
 
     /// The same kind, hints and result under another sentence, with this failure as its cause.
@@ -167,6 +171,16 @@ impl CommandError {
 
     pub fn with_result(self, result: impl Serialize) -> Self {
         CommandError { result: json::document(result), ..self }
+    }
+
+    /// Marks a failure after which a person has to look before the command is repeated.
+    pub fn look_first(self) -> Self {
+        CommandError { needs_a_look: true, ..self }
+    }
+
+    /// Whether a program can repeat the command.
+    pub fn retry(&self, command: &str) -> Retry {
+        if self.needs_a_look { Retry::LookFirst } else { Retry::after(self.kind, command) }
     }
 
     /// Adds the command or setting that fixes it.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that everything may use: words, values and events without their own policy.
-const GROUND: [&str; 14] = [
+const GROUND: [&str; 15] = [
     "activity",
     "child_environment",
     "events",
@@ -17,6 +17,7 @@ const GROUND: [&str; 14] = [
     "private_folder",
     "process_id",
     "property_test",
+    "retry",
     "schema",
     "secret",
     "words",

@@ -31,6 +31,7 @@ mod process_id;
 mod property_test;
 pub mod reset;
 pub mod restore;
+pub mod retry;
 pub mod runbook;
 pub mod schema;
 pub mod scrub;

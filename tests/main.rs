@@ -11,6 +11,7 @@
 
 mod backups;
 mod check;
+mod ci;
 mod clients;
 mod deployment;
 mod doctor;
@@ -42,6 +43,7 @@ mod install;
 mod links;
 mod packs;
 mod pictures;
+mod publish;
 mod reference;
 mod screen;
 mod screens;

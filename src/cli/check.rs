@@ -1,5 +1,7 @@
 //! Defines the arguments of `check`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// Check an environment's sites and its last CI pipeline.
@@ -20,4 +22,8 @@ pub struct CheckArgs {
     /// Check again until every site is up, for at most this many minutes
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     pub wait: Option<u64>,
+
+    /// Write a JUnit report to this file; `-` prints it in place of the table
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }

@@ -1,5 +1,7 @@
 //! Defines the arguments of `doctor`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// Check every credential, server and permission.
@@ -12,4 +14,8 @@ pub struct DoctorArgs {
     /// Check this environment only
     #[arg(value_name = "ENV")]
     pub environment: Option<String>,
+
+    /// Write a JUnit report to this file; `-` prints it in place of the table
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }

@@ -24,6 +24,8 @@ mod purge_cache;
 mod push_media;
 pub mod reason;
 mod reset_staging;
+#[cfg(test)]
+mod retry_test;
 mod runs;
 mod scrub_pii;
 mod search;

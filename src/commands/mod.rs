@@ -15,6 +15,7 @@ mod dyno;
 mod findings;
 mod generated;
 mod journal;
+mod junit;
 pub mod media;
 pub mod password;
 pub mod pull_data;

@@ -152,6 +152,8 @@ pub async fn before_reset(
     }
     let name = &environment.name;
     let text = format!("cannot reset {name}: {}; nothing was changed", found.sentence());
-    let error = CommandError::new(FailureKind::Locked, text);
-    Err(error.with_hints(found.hints()))
+    let error = CommandError::new(FailureKind::Locked, text).with_hints(found.hints());
+    let may_end = found.unfinished.may_be_at_work(Timestamp::now());
+    // A run that stopped keeps its lock.
+    Err(if may_end { error } else { error.look_first() })
 }

@@ -143,5 +143,8 @@ fn failed_step(
 /// Adds the commands that continue or roll back the run.
 fn ways_on(error: CommandError, run: &RunId, changed: bool) -> CommandError {
     let error = error.hint(format!("to continue: {}", run.resume_command()));
-    if changed { error.hint(format!("to roll back: {}", run.rollback_command())) } else { error }
+    match changed {
+        true => error.hint(format!("to roll back: {}", run.rollback_command())).look_first(),
+        false => error,
+    }
 }

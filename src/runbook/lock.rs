@@ -210,7 +210,10 @@ impl From<LockError> for CommandError {
         match error {
             LockError::Held { ref holder } => {
                 let hints = held_by(holder);
-                CommandError::wrap(FailureKind::Locked, error).with_hints(hints)
+                let may_end = holder.may_be_at_work(jiff::Timestamp::now());
+                let error = CommandError::wrap(FailureKind::Locked, error).with_hints(hints);
+                // A run that stopped keeps its lock.
+                if may_end { error } else { error.look_first() }
             }
             LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error)
                 .hint("see how the runs stand: bcops runs list"),
@@ -219,7 +222,7 @@ impl From<LockError> for CommandError {
             }
             LockError::Unreadable { ref removal, .. } => {
                 let hint = format!("once you are sure that no reset is running: {removal}");
-                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+                CommandError::wrap(FailureKind::Locked, error).hint(hint).look_first()
             }
             LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("check git and its remotes: bcops doctor"),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::failure::{CommandError, FailureKind};
 use crate::json;
+use crate::retry::Retry;
 
 /// The result of a command, for a program.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -39,6 +40,9 @@ struct Failure {
     causes: Vec<String>,
     /// How to fix it: mostly commands.
     hints: Vec<String>,
+    /// `safe`: repeat the command, perhaps later. `after-fixing`: a person fixes the cause first.
+    /// `look-first`: something may have changed, so a person reads the message and its hints first.
+    retry: Retry,
 }
 
 impl Document {
@@ -54,6 +58,7 @@ impl Document {
             message: error.to_string(),
             causes: error.causes(),
             hints: error.hint_texts(),
+            retry: error.retry(command),
         };
         let status = if error.kind.is_refusal() { Status::Refused } else { Status::Failed };
         let (result, error) = (error.result.clone(), Some(failure));

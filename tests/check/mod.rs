@@ -1,6 +1,7 @@
 //! Tests `bcops check` with sites that are up, come from Site records, or come up in time.
 
 mod faults;
+mod junit;
 mod storage;
 pub mod world;
 

@@ -1,37 +1,13 @@
-//! Runs the jobs of docs/ci.md word for word, as on a GitLab runner: a clone of twenty commits, and
-//! no identity in git.
+//! Tests a reset in a clone like a runner's: twenty commits, and no identity in git. `tests/ci/` runs the
+//! jobs of docs/ci.md.
 
 use std::fs;
-use std::process::Command;
 
 use crate::reset_staging::calm::deployed;
 use crate::reset_staging::fault_cases::reset;
 use crate::reset_staging::world::{Trouble, World};
 use crate::support::git::text;
-use crate::whole_site::{STAGING, history};
-
-const PAGE: &str = include_str!("../../docs/ci.md");
-
-/// The commands of a job's `script`, each as one line.
-fn script(job: &str) -> Vec<String> {
-    let mut lines = PAGE.lines().skip_while(|line| *line != format!("{job}:"));
-    let mut commands: Vec<String> = Vec::new();
-    lines.find(|line| line.trim() == "script:").expect("a script");
-    for line in lines.take_while(|line| line.starts_with("    ")) {
-        let line = line.trim();
-        match line.strip_prefix("- ") {
-            Some(command) => commands.push(command.to_owned()),
-            None if line.starts_with('#') => {}
-            None => {
-                let last = commands.last_mut().expect("a command");
-                last.push(' ');
-                last.push_str(line);
-            }
-        }
-    }
-    assert!(!commands.is_empty(), "{job}");
-    commands
-}
+use crate::whole_site::STAGING;
 
 /// A runner: a clone at GitLab's default depth, no identity, and the variables of a job.
 fn on_a_runner(world: &mut World) {
@@ -47,65 +23,7 @@ fn on_a_runner(world: &mut World) {
         let tip = world.whole.code.git(&world.clone_folder(), &["rev-parse", "HEAD"]);
         fs::write(shallow, format!("{tip}\n")).expect("written");
     }
-    let project = origin.strip_suffix(".git").expect("a repository");
-    world.bcops.set("CI_PROJECT_URL", project);
-    world.bcops.set("STAGING_PUSH_TOKEN", "glpat-of-the-job");
     world.bcops.set("CI", "true");
-}
-
-#[track_caller]
-fn runs(world: &World, job: &str) {
-    let lines = script(job).join("\n");
-    let mut shell = Command::new("sh");
-    world.bcops.in_its_surroundings(&mut shell);
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_bcops"));
-    let path = std::env::var("PATH").expect("a path");
-    let folder = binary.parent().expect("a folder").display();
-    shell.env("PATH", format!("{folder}:{path}")).args(["-e", "-c", &lines]);
-    let output = shell.output().expect("a shell");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{job}: {lines}\n{said}");
-}
-
-#[test]
-fn the_nightly_job_resets_staging() {
-    let mut world = World::new();
-    // A branch in conflict, which the page does not cover.
-    let origin = world.whole.code.origin();
-    let reference = format!("refs/heads/{}", history::SECOND_LEAF);
-    world.whole.code.git(&origin, &["update-ref", "-d", &reference]);
-    on_a_runner(&mut world);
-    runs(&world, "nightly-staging");
-    let state = world.staging();
-    assert!(state.is_deployed && !state.maintenance);
-    let result = fs::read_to_string(world.clone_folder().join("reset.json")).expect("a document");
-    assert!(
-        result.contains("\"status\":\"ok\"") || result.contains("\"status\": \"ok\""),
-        "{result}"
-    );
-    assert!(!result.contains("glpat-of-the-job"));
-    world.assert_production_untouched();
-}
-
-#[test]
-fn a_plan_is_made_by_one_job_and_run_by_another() {
-    let mut world = World::new();
-    let origin = world.whole.code.origin();
-    for branch in [history::SECOND_LEAF, history::CLASH] {
-        let reference = format!("refs/heads/{branch}");
-        world.whole.code.git(&origin, &["update-ref", "-d", &reference]);
-    }
-    on_a_runner(&mut world);
-    runs(&world, "plan-reset");
-    assert!(world.whole.heroku.writes(STAGING).is_empty());
-    // Each job has its own clone.
-    let plan = fs::read(world.clone_folder().join("plan.json")).expect("a plan");
-    fs::write(world.bcops.directory().join("home/.gitconfig"), "").expect("written");
-    on_a_runner(&mut world);
-    fs::write(world.clone_folder().join("plan.json"), plan).expect("written");
-    runs(&world, "reset-staging");
-    assert!(world.staging().is_deployed);
-    world.assert_production_untouched();
 }
 
 /// The identity is checked before a backup is made.

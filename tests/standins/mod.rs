@@ -9,7 +9,7 @@ pub mod elasticsearch;
 pub mod gitlab;
 pub mod heroku;
 pub mod s3;
-mod server;
+pub(crate) mod server;
 pub mod site;
 pub mod tls;
 pub mod web;

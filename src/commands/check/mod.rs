@@ -1,5 +1,6 @@
 //! Checks whether an environment's sites are up, and how its last pipeline ended: `check`.
 
+mod cases;
 mod private_documents;
 mod records;
 mod storage;
@@ -11,6 +12,7 @@ use crate::checks::{
     self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
 };
 use crate::cli::CheckArgs;
+use crate::commands::junit::{Examined, reporting};
 use crate::commands::{Context, Outcome, unfinished};
 use crate::deployment::gitlab;
 use crate::events::{Event, Reporter};
@@ -19,15 +21,19 @@ use crate::settings::Environment;
 use crate::words;
 
 pub async fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, CommandError> {
-    let environment = context.settings.environment(&args.environment)?;
-    context.interrupt.guard(look(context, environment, args)).await
+    let name = format!("bcops check {}", args.environment);
+    reporting(context, args.junit.as_deref(), name, async {
+        let environment = context.settings.environment(&args.environment)?;
+        context.interrupt.guard(look(context, environment, args)).await
+    })
+    .await
 }
 
 async fn look(
     context: &Context,
     environment: &Environment,
     args: &CheckArgs,
-) -> Result<Outcome, CommandError> {
+) -> Result<Examined, CommandError> {
     let (step, name) = ("check", &environment.name);
     let description = format!("Asking Heroku and the sites of {name}…");
     context.ui.emit(Event::StepStarted { step, description });
@@ -75,7 +81,8 @@ async fn look(
     for warning in text::warnings(&report) {
         context.ui.emit(Event::Warning(warning));
     }
-    finish(environment, &report)
+    let (outcome, cases) = (finish(environment, &report), cases::of(environment, &report));
+    Ok(Examined { outcome, cases })
 }
 
 /// Prints a line as soon as a service has answered.
@@ -140,10 +147,10 @@ async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook 
     }
 }
 
-fn finish(environment: &Environment, report: &Report) -> Result<Outcome, CommandError> {
+fn finish(environment: &Environment, report: &Report) -> Outcome {
     let result = report.document(&environment.name);
     if !report.is_down() && !report.storage.fails() {
-        return Ok(Outcome::done(result, text::table(report)));
+        return Outcome::done(result, text::table(report));
     }
     let exit_code = FailureKind::RemoteJob.exit_code();
     let mut parts = vec![text::table(report)];
@@ -154,7 +161,7 @@ fn finish(environment: &Environment, report: &Report) -> Result<Outcome, Command
         parts.push(text::open_to_the_public(&report.storage));
     }
     let text = parts.join("\n");
-    Ok(Outcome::done(result, text).with_exit_code(exit_code))
+    Outcome::done(result, text).with_exit_code(exit_code)
 }
 
 /// The sites that are down.

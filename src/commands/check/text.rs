@@ -70,7 +70,7 @@ pub fn warnings(report: &Report) -> Vec<String> {
 }
 
 /// A command for each kind of failure that fixes it, or shows more.
-fn hints(environment: &Environment, sites: &[&SiteReport]) -> Vec<String> {
+pub fn hints(environment: &Environment, sites: &[&SiteReport]) -> Vec<String> {
     let app = &environment.app.value;
     let fails = |aspect: Aspect| {
         let failed = |line: &Line| line.aspect == aspect && line.verdict == Verdict::Fail;

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::checks::Verdict;
+use crate::commands::junit::case;
 use crate::failure::CommandError;
+use crate::ui::junit::Case;
 use crate::ui::table::Table;
 
 /// No check may delay the others. Servers that are up answer in a second.
@@ -45,6 +47,11 @@ impl Check {
 
     pub fn skip(name: &str, detail: impl Into<String>) -> Self {
         Check { name: name.to_owned(), verdict: Verdict::Skip, detail: detail.into(), fix: None }
+    }
+
+    /// The same for a JUnit report.
+    pub fn case(&self) -> Case {
+        case("doctor", &self.name, self.verdict, self.detail.clone(), self.fix.as_slice())
     }
 
     /// A row, and one below it with the line that fixes it.

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::checks::Verdict;
 use crate::cli::DoctorArgs;
+use crate::commands::junit::{self, reporting};
 use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
 use crate::events::{Event, Reporter};
@@ -45,10 +46,19 @@ pub struct Examined<'a> {
 }
 
 pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, CommandError> {
+    let environment = args.environment.as_deref();
+    let name = ["bcops doctor"].into_iter().chain(environment).collect::<Vec<_>>().join(" ");
+    reporting(context, args.junit.as_deref(), name, examine(context, environment)).await
+}
+
+async fn examine(
+    context: &Context,
+    environment: Option<&str>,
+) -> Result<junit::Examined, CommandError> {
     if let Some(problem) = &context.problem {
-        return Ok(outcome(&files::without_trust(problem)));
+        return Ok(examined(&files::without_trust(problem)));
     }
-    let environments: Vec<&Environment> = match &args.environment {
+    let environments: Vec<&Environment> = match environment {
         Some(name) => vec![context.settings.environment(name)?],
         None => context.settings.environments.values().collect(),
     };
@@ -67,7 +77,7 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
         Ok(groups.into_iter().flatten().collect::<Vec<Check>>())
     };
     let checks = context.interrupt.guard(looking).await?;
-    Ok(outcome(&checks))
+    Ok(examined(&checks))
 }
 
 /// Prints a line as soon as a service has answered every check. On the heap, because the futures of all
@@ -118,6 +128,11 @@ async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Ve
     let found = glance(context, environments).await;
     let check = |found: &Found| Check::fail("unfinished run", found.sentence(), found.fix());
     found.iter().map(check).collect()
+}
+
+fn examined(checks: &[Check]) -> junit::Examined {
+    let cases = checks.iter().map(Check::case).collect();
+    junit::Examined { outcome: outcome(checks), cases }
 }
 
 fn outcome(checks: &[Check]) -> Outcome {
