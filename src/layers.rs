@@ -23,10 +23,11 @@ const GROUND: [&str; 14] = [
 ];
 
 /// Each module with the modules that it may use in addition, lowest first.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("settings", &[]),
     ("adapters", &["settings"]),
     ("archive", &[]),
+    ("django_migrations", &[]),
     ("caches", &["adapters", "settings"]),
     ("checks", &["adapters", "settings"]),
     ("search", &["adapters", "settings"]),
@@ -44,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "caches",
             "checks",
             "deployment",
+            "django_migrations",
             "media",
             "restore",
             "runbook",
@@ -63,6 +65,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "checks",
             "cli",
             "deployment",
+            "django_migrations",
             "media",
             "reset",
             "restore",

@@ -41,22 +41,72 @@ pub fn check(
     origins: &Origins,
     report: &mut Report,
 ) {
-    let mut graph = Graph::default();
-    for key in nodes.keys() {
-        graph.parents.entry(key.clone()).or_default();
-    }
-    graph.add_internal(nodes);
-    graph.add_external(nodes, apps);
-    let squashed = squashed(nodes);
-    for (key, replaced) in &squashed {
-        graph.replace(key, replaced);
-    }
+    let (graph, squashed) = build(nodes, apps, None);
     let unclear = apps_with_unreadable_files(report);
     let findings = Findings { nodes, origins, unclear: &unclear };
     findings.overlapping(&squashed, report);
     findings.missing(&graph, report);
     findings.cycle(&graph, report);
     findings.conflicts(&graph, report);
+}
+
+/// The graph, and the squashed migrations in it.
+fn build<'a>(
+    nodes: &'a BTreeMap<Key, Node>,
+    apps: &BTreeSet<&str>,
+    user_app: Option<&str>,
+) -> (Graph, BTreeMap<&'a Key, BTreeSet<Key>>) {
+    let mut graph = Graph::default();
+    for key in nodes.keys() {
+        graph.parents.entry(key.clone()).or_default();
+    }
+    graph.add_internal(nodes);
+    graph.add_external(nodes, apps);
+    if let Some(user_app) = user_app.filter(|app| apps.contains(app)) {
+        graph.add_swappable(nodes, user_app);
+    }
+    let squashed = squashed(nodes);
+    for (key, replaced) in &squashed {
+        graph.replace(key, replaced);
+    }
+    (graph, squashed)
+}
+
+/// The migrations in the order in which `migrate` applies them to an empty database. Those of a
+/// cycle come last. `user_app` is the app of the site's users, if it is known.
+pub fn order(
+    nodes: &BTreeMap<Key, Node>,
+    apps: &BTreeSet<&str>,
+    user_app: Option<&str>,
+) -> Vec<Key> {
+    let (graph, _) = build(nodes, apps, user_app);
+    let mut waiting: BTreeMap<&Key, usize> = BTreeMap::new();
+    let mut children: BTreeMap<&Key, Vec<&Key>> = BTreeMap::new();
+    for (child, parents) in graph.parents.iter().filter(|(key, _)| nodes.contains_key(*key)) {
+        let known = parents.iter().filter(|parent| graph.parents.contains_key(*parent));
+        let known: Vec<&Key> = known.filter(|parent| nodes.contains_key(*parent)).collect();
+        waiting.insert(child, known.len());
+        for parent in known {
+            children.entry(parent).or_default().push(child);
+        }
+    }
+    let mut order = Vec::new();
+    let free = waiting.iter().filter(|(_, parents)| **parents == 0).map(|(key, _)| *key);
+    let mut free: BTreeSet<&Key> = free.collect();
+    while let Some(key) = free.pop_first() {
+        waiting.remove(key);
+        order.push(key.clone());
+        for child in children.remove(key).unwrap_or_default() {
+            if let Some(parents) = waiting.get_mut(child) {
+                *parents -= 1;
+                if *parents == 0 {
+                    free.insert(child);
+                }
+            }
+        }
+    }
+    order.extend(waiting.into_keys().cloned());
+    order
 }
 
 fn as_key(value: &Value) -> Option<Key> {
@@ -116,6 +166,18 @@ impl Graph {
                 if let Some(child) = self.meant(&child, key, nodes) {
                     self.depend(&child, key);
                 }
+            }
+        }
+    }
+
+    /// Lets migrations with a swappable dependency wait for the app of the site's users.
+    fn add_swappable(&mut self, nodes: &BTreeMap<Key, Node>, user_app: &str) {
+        let first = Key::new(user_app, "__first__");
+        for (key, node) in nodes.iter().filter(|(key, _)| key.app != user_app) {
+            if node.migration.dependencies.contains(&Value::Swappable)
+                && let Some(parent) = self.meant(&first, key, nodes)
+            {
+                self.depend(key, &parent);
             }
         }
     }
