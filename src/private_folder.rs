@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Creates a folder and its missing parents. Existing folders do not change.
 pub fn create(path: &Path) -> io::Result<()> {
@@ -22,10 +22,7 @@ pub fn new_file(path: &Path) -> io::Result<File> {
 
 /// Writes a whole file or nothing: writes a new file, syncs it, and then renames it.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Each process writes its own file. The last rename wins.
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let fresh = path.with_file_name(name);
+    let fresh = fresh_name(path);
     let write = || {
         let mut file = new_file(&fresh)?;
         file.write_all(bytes)?;
@@ -34,6 +31,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         sync_name(path)
     };
     write().inspect_err(|_| _ = fs::remove_file(&fresh))
+}
+
+/// Checks that [`write`] can create its file there. Nothing stays.
+pub fn try_write(path: &Path) -> io::Result<()> {
+    if path.file_name().is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"));
+    }
+    let fresh = fresh_name(path);
+    new_file(&fresh)?;
+    fs::remove_file(&fresh)
+}
+
+/// Each process writes its own file. The last rename wins.
+fn fresh_name(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// Syncs the name of a file to the disk. Before that, a power cut may undo a creation, rename or

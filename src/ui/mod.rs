@@ -10,6 +10,7 @@
 mod bars;
 mod clean;
 mod json;
+pub mod junit;
 mod keyboard;
 mod lines;
 pub mod log;
