@@ -40,6 +40,7 @@ mod hardening;
 mod hostile_names;
 mod install;
 mod links;
+mod manifest_check;
 mod pictures;
 mod reference;
 mod screen;

@@ -4,8 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    addons, backup_file, backups, config, doctor, dyno, generated, manifest, media, password, pull_data,
-    purge_cache, reset_staging, runs, scrub_pii, search,
+    addons, backup_file, backups, config, doctor, dyno, generated, manifest, media, password,
+    pull_data, purge_cache, reset_staging, runs, scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;

@@ -2,7 +2,8 @@
 
 use super::database::{Changed, Database, Source};
 use super::field::Field;
-use super::models::{LinkTable, ModelKey, Models, Shape};
+use super::links::{all_links, create_links, links_of, rename_links};
+use super::models::{Model, ModelKey, Models, Shape};
 use super::operation::{Gap, NewModel, Operation, Step};
 
 /// The migrations so far. A half of `SeparateDatabaseAndState` has only one of the two sides.
@@ -175,7 +176,7 @@ impl Progress<'_> {
         row: usize,
         change: impl FnOnce(&mut Models),
     ) -> Changed {
-        let has_table = self.models.get(old).is_some_and(super::models::Model::has_table);
+        let has_table = self.models.get(old).is_some_and(Model::has_table);
         let (old_table, old_links) = (self.models.table(old), all_links(self.models));
         change(self.models);
         let source = self.source(row);
@@ -205,7 +206,7 @@ impl Progress<'_> {
         }
         let source = self.source(row);
         self.on_database(|database, models| {
-            if !models.get(key).is_some_and(super::models::Model::has_table) {
+            if !models.get(key).is_some_and(Model::has_table) {
                 return Ok(());
             }
             let table = models.table(key);
@@ -224,7 +225,7 @@ impl Progress<'_> {
         }
         let source = self.source(row);
         self.on_database(|database, models| {
-            if !models.get(key).is_some_and(super::models::Model::has_table) {
+            if !models.get(key).is_some_and(Model::has_table) {
                 return Ok(());
             }
             if let Some(column) = models.column(key, name, field) {
@@ -237,7 +238,7 @@ impl Progress<'_> {
     fn remove_field(&mut self, key: &ModelKey, name: &str) -> Changed {
         let field = self.field(key, name)?;
         self.on_database(|database, models| {
-            if !models.get(key).is_some_and(super::models::Model::has_table) {
+            if !models.get(key).is_some_and(Model::has_table) {
                 return Ok(());
             }
             if let Some(Ok(links)) = models.links(key, name, &field) {
@@ -280,7 +281,7 @@ impl Progress<'_> {
         self.models.rename_key_fields(key, old, new);
         let source = self.source(row);
         self.on_database(|database, models| {
-            if !models.get(key).is_some_and(super::models::Model::has_table) {
+            if !models.get(key).is_some_and(Model::has_table) {
                 return Ok(());
             }
             let (table, column) = (models.table(key), models.column(key, new, &after));
@@ -318,47 +319,4 @@ fn change_column(
         (None, Some(after)) => database.add(table, after, source),
         (None, None) => Ok(()),
     }
-}
-
-fn create_links(
-    database: &mut Database,
-    links: Option<Result<LinkTable, String>>,
-    source: &Source,
-) -> Changed {
-    let Some(links) = links else { return Ok(()) };
-    let links = links?;
-    database.create(&links.name, vec![links.id, links.from, links.to], source);
-    Ok(())
-}
-
-fn rename_links(
-    database: &mut Database,
-    before: &LinkTable,
-    after: &LinkTable,
-    source: &Source,
-) -> Changed {
-    database.rename(&before.name, &after.name)?;
-    for (old, new) in [(&before.from, &after.from), (&before.to, &after.to)] {
-        database.alter(&after.name, &old.name, new.clone(), source)?;
-    }
-    Ok(())
-}
-
-/// The table of links of one field, if it has one.
-fn links_of(models: &Models, key: &ModelKey, name: &str) -> Option<LinkTable> {
-    let model = models.get(key)?;
-    models.links(key, name, model.field(name)?)?.ok()
-}
-
-/// Every table of links, by the model and the field that make it.
-fn all_links(models: &Models) -> Vec<((ModelKey, String), LinkTable)> {
-    let mut all = Vec::new();
-    for (key, model) in models.iter().filter(|(_, model)| model.has_table()) {
-        for (name, field) in &model.fields {
-            if let Some(Ok(links)) = models.links(key, name, field) {
-                all.push(((key.clone(), name.clone()), links));
-            }
-        }
-    }
-    all
 }

@@ -63,8 +63,15 @@ impl Branch {
 
 /// Whether `connection.vendor == "…":`, alone or with more conditions after `and`, is true.
 fn is_for_postgres(tokens: &[Token]) -> Option<bool> {
-    let [connection, Token::Sign('.'), vendor, Token::Sign(sign), Token::Sign('='), Token::Text(name), rest @ ..] =
-        tokens
+    let [
+        connection,
+        Token::Sign('.'),
+        vendor,
+        Token::Sign(sign),
+        Token::Sign('='),
+        Token::Text(name),
+        rest @ ..,
+    ] = tokens
     else {
         return None;
     };

@@ -131,7 +131,7 @@ impl Database {
             Change::RenameColumn { table, column, new } => {
                 self.change(table, column, source, |shape| shape.name.clone_from(new))
             }
-            Change::ChangeType { table, column, type_name } => {
+            Change::AlterType { table, column, type_name } => {
                 self.change(table, column, source, |shape| shape.type_name.clone_from(type_name))
             }
             Change::SetNotNull { table, column, not_null } => {

@@ -128,7 +128,8 @@ fn kind(class: &str, call: &Call, names: &Names) -> (FieldKind, Option<String>) 
         return many(call, names);
     }
     let plain = |type_name: String| {
-        let generated = class.starts_with("django.db.models.") && class.ends_with(".GeneratedField");
+        let generated =
+            class.starts_with("django.db.models.") && class.ends_with(".GeneratedField");
         FieldKind::Column { type_name, generated }
     };
     if call.named("to").is_some() {

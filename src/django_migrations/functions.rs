@@ -110,14 +110,19 @@ fn calls_unknown(after: &[Token]) -> bool {
 /// Whether SQL adds a table or a column, or cannot be read. A change of a type is followed nowhere else,
 /// so it counts too, except to the same text with another order of sorting.
 fn changes_tables(text: &str) -> bool {
-    sql::read(text).map_or_else(|_| !is_query(text), |changes| {
-        let is_harmless = |change: &Change| match change {
-            Change::ChangeType { type_name, .. } => type_name.starts_with("character varying"),
-            Change::DropTable { .. } | Change::DropColumn { .. } | Change::SetNotNull { .. } => true,
-            _ => false,
-        };
-        !changes.iter().all(is_harmless)
-    })
+    sql::read(text).map_or_else(
+        |_| !is_query(text),
+        |changes| {
+            let is_harmless = |change: &Change| match change {
+                Change::AlterType { type_name, .. } => type_name.starts_with("character varying"),
+                Change::DropTable { .. }
+                | Change::DropColumn { .. }
+                | Change::SetNotNull { .. } => true,
+                _ => false,
+            };
+            !changes.iter().all(is_harmless)
+        },
+    )
 }
 
 /// A plain query, or a statement of another database.

@@ -50,8 +50,9 @@ pub fn check(
     findings.conflicts(&graph, report);
 }
 
-/// The graph, and the squashed migrations in it.
-fn build<'a>(
+/// The graph, and the squashed migrations in it. `user_app` is the app of the site's users, if it is
+/// known.
+pub(super) fn build<'a>(
     nodes: &'a BTreeMap<Key, Node>,
     apps: &BTreeSet<&str>,
     user_app: Option<&str>,
@@ -70,43 +71,6 @@ fn build<'a>(
         graph.replace(key, replaced);
     }
     (graph, squashed)
-}
-
-/// The migrations in the order in which `migrate` applies them to an empty database. Those of a
-/// cycle come last. `user_app` is the app of the site's users, if it is known.
-pub fn order(
-    nodes: &BTreeMap<Key, Node>,
-    apps: &BTreeSet<&str>,
-    user_app: Option<&str>,
-) -> Vec<Key> {
-    let (graph, _) = build(nodes, apps, user_app);
-    let mut waiting: BTreeMap<&Key, usize> = BTreeMap::new();
-    let mut children: BTreeMap<&Key, Vec<&Key>> = BTreeMap::new();
-    for (child, parents) in graph.parents.iter().filter(|(key, _)| nodes.contains_key(*key)) {
-        let known = parents.iter().filter(|parent| graph.parents.contains_key(*parent));
-        let known: Vec<&Key> = known.filter(|parent| nodes.contains_key(*parent)).collect();
-        waiting.insert(child, known.len());
-        for parent in known {
-            children.entry(parent).or_default().push(child);
-        }
-    }
-    let mut order = Vec::new();
-    let free = waiting.iter().filter(|(_, parents)| **parents == 0).map(|(key, _)| *key);
-    let mut free: BTreeSet<&Key> = free.collect();
-    while let Some(key) = free.pop_first() {
-        waiting.remove(key);
-        order.push(key.clone());
-        for child in children.remove(key).unwrap_or_default() {
-            if let Some(parents) = waiting.get_mut(child) {
-                *parents -= 1;
-                if *parents == 0 {
-                    free.insert(child);
-                }
-            }
-        }
-    }
-    order.extend(waiting.into_keys().cloned());
-    order
 }
 
 fn as_key(value: &Value) -> Option<Key> {
@@ -131,8 +95,8 @@ fn apps_with_unreadable_files(report: &Report) -> BTreeSet<String> {
 
 /// The dependencies of each migration. A name that is not a node is missing.
 #[derive(Default)]
-struct Graph {
-    parents: BTreeMap<Key, BTreeSet<Key>>,
+pub(super) struct Graph {
+    pub parents: BTreeMap<Key, BTreeSet<Key>>,
 }
 
 impl Graph {

@@ -17,16 +17,20 @@ mod expression;
 mod field;
 mod functions;
 mod graph;
+mod links;
 mod literal;
 mod models;
 mod module;
 mod names;
 mod operation;
+mod order;
+mod read_operations;
 mod reader;
 mod report;
 mod schema;
 mod site_settings;
 mod sql;
+mod table_names;
 mod tokens;
 mod well_known;
 
@@ -85,5 +89,7 @@ pub fn check(files: &[SourceFile], origins: &Origins) -> Report {
     report
 }
 
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use md5::{Digest, Md5};
-
 use super::field::{self, Field, FieldKind, Target};
 use super::operation::NewModel;
 use super::site_settings::SiteSettings;
+use super::table_names::{shortened, truncated, unquoted};
 use super::well_known;
 
 /// A model by its app's label and its name in lower case.
@@ -78,9 +77,6 @@ pub struct LinkTable {
 /// More levels of parents and of keys that are foreign keys than any site has.
 const DEEPEST: usize = 32;
 
-/// The longest name of a table in Postgres.
-const LONGEST_NAME: usize = 63;
-
 impl Models {
     pub fn new(settings: SiteSettings) -> Models {
         Models { models: BTreeMap::new(), settings }
@@ -132,7 +128,8 @@ impl Models {
                 }
             }
             for (_, field) in &mut model.fields {
-                let (FieldKind::Reference { to, .. } | FieldKind::Many { to, .. }) = &mut field.kind
+                let (FieldKind::Reference { to, .. } | FieldKind::Many { to, .. }) =
+                    &mut field.kind
                 else {
                     continue;
                 };
@@ -340,29 +337,4 @@ fn column(name: &str, type_name: &str, primary: bool) -> Shape {
         unique: primary,
         references: None,
     }
-}
-
-/// A name in quotes is used as it is written.
-fn unquoted(table: &str) -> String {
-    let inside = table.strip_prefix('"').and_then(|table| table.strip_suffix('"'));
-    truncated(inside.unwrap_or(table))
-}
-
-/// A long name of a table, as Django shortens it.
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
-        return name.to_owned();
-    }
-    let digest = hex::encode(Md5::digest(name.as_bytes()));
-    let kept: String = name.chars().take(LONGEST_NAME - 4).collect();
-    format!("{kept}{}", digest.get(..4).unwrap_or_default())
-}
-
-/// A long name, as Postgres cuts it: at 63 bytes, and never inside of a character.
-pub fn truncated(name: &str) -> String {
-    let mut end = name.len().min(LONGEST_NAME);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.get(..end).unwrap_or_default().to_owned()
 }

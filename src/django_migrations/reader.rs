@@ -12,7 +12,9 @@ use super::literal::Value;
 use super::models::Models;
 use super::module::Migration;
 use super::names::Names;
-use super::operation::{Gap, Reader, Step};
+use super::operation::{Gap, Step};
+use super::order::order;
+use super::read_operations::Reader;
 use super::report::Report;
 use super::site_settings::SiteSettings;
 use super::tokens::{self, Line, Token};
@@ -68,10 +70,10 @@ pub fn read(files: &[SourceFile], skipped: &BTreeSet<String>) -> Tables {
         ..Tables::default()
     };
     let user_app = settings.get("AUTH_USER_MODEL").and_then(|user| user.split('.').next());
-    let order = graph::order(&nodes, &labels, user_app);
+    let ordered = order(&nodes, &labels, user_app);
     let mut models = Models::new(settings);
     let mut database = Database::default();
-    for key in order {
+    for key in ordered {
         let Some(file) = sources.get(&key) else { continue };
         let mut gaps = Vec::new();
         let steps = operations(file, &mut gaps);
@@ -169,9 +171,9 @@ fn settle(models: &Models, database: &mut Database) {
         for (name, field) in &model.fields {
             let links = models.links(key, name, field).and_then(Result::ok);
             let own = models.column(key, name, field).map(|column| (table.clone(), column));
-            let linked = links.into_iter().flat_map(|links| {
-                [(links.name.clone(), links.from), (links.name, links.to)]
-            });
+            let linked = links
+                .into_iter()
+                .flat_map(|links| [(links.name.clone(), links.from), (links.name, links.to)]);
             for (table, shape) in own.into_iter().chain(linked) {
                 if shape.references.is_none() {
                     continue;

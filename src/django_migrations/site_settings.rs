@@ -52,7 +52,9 @@ impl SiteSettings {
                     }
                 }
                 Kind::Dictionary(pairs) if pairs.is_empty() => {}
-                _ if name == "MIGRATION_MODULES" => self.moved.push((file.path.clone(), line.row())),
+                _ if name == "MIGRATION_MODULES" => {
+                    self.moved.push((file.path.clone(), line.row()))
+                }
                 _ => {}
             }
         }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::django_migrations::{Source, Tables, Unread};
 use crate::schema::TableName;
-use crate::scrub::tools::UnclassedTable;
 use crate::scrub::Class;
+use crate::scrub::tools::UnclassedTable;
 use crate::words;
 
 /// The result of `manifest check`.

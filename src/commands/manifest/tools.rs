@@ -197,8 +197,7 @@ pub async fn explain(
         Err(_) => None,
     };
     let explanation = tools::explain(manifest, schema.as_ref(), table).map_err(|error| {
-        CommandError::new(FailureKind::Usage, error.to_string())
-            .hint("bcops manifest validate")
+        CommandError::new(FailureKind::Usage, error.to_string()).hint("bcops manifest validate")
     })?;
     let text = explanation.to_string();
     Ok(Outcome::done(Explained { tool: "explain", explanation }, text.trim_end()))

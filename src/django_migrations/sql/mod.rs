@@ -17,7 +17,7 @@ pub enum Change {
     AddColumn { table: String, column: NewColumn },
     DropColumn { table: String, column: String },
     RenameColumn { table: String, column: String, new: String },
-    ChangeType { table: String, column: String, type_name: String },
+    AlterType { table: String, column: String, type_name: String },
     SetNotNull { table: String, column: String, not_null: bool },
 }
 
@@ -214,7 +214,7 @@ impl<'a> Statement<'a> {
         let sets = self.pass("set");
         if self.pass("type") || (sets && self.pass_all(&["data", "type"])) {
             let type_name = types::usual(&types::read(self)?);
-            return Some(vec![Change::ChangeType { table, column, type_name }]);
+            return Some(vec![Change::AlterType { table, column, type_name }]);
         }
         if !sets && !self.pass("drop") {
             return None;
@@ -230,9 +230,9 @@ impl<'a> Statement<'a> {
         let name = self.name()?;
         let type_name = types::read(self)?;
         let follows = |first: &str, second: &str| {
-            self.rest.windows(2).any(
-                |pair| matches!(pair, [one, two] if one.is(first) && two.is(second)),
-            )
+            self.rest
+                .windows(2)
+                .any(|pair| matches!(pair, [one, two] if one.is(first) && two.is(second)))
         };
         let primary = follows("primary", "key");
         let not_null = primary || follows("not", "null") || types::is_serial(&type_name);

@@ -40,7 +40,7 @@ fn tables_and_columns_are_followed() {
         Change::AddColumn { table: t(), column: column("a", "integer", false) },
         Change::AddColumn { table: t(), column: column("b", "double precision", true) },
         Change::DropColumn { table: t(), column: "c".into() },
-        Change::ChangeType { table: t(), column: "d".into(), type_name: "text".into() },
+        Change::AlterType { table: t(), column: "d".into(), type_name: "text".into() },
         Change::SetNotNull { table: t(), column: "e".into(), not_null: true },
         Change::RenameColumn { table: t(), column: "g".into(), new: "h".into() },
         Change::RenameTable { table: t(), new: "s".into() },

@@ -36,7 +36,8 @@ pub(super) fn report_on<'a>(
     merged: impl IntoIterator<Item = &'a Choice>,
 ) -> Result<django_migrations::Report, GitError> {
     let origins = repository.brought_by(base, merged)?;
-    let files = repository.files(tip, django_migrations::LONGEST_FILE, django_migrations::is_wanted)?;
+    let files =
+        repository.files(tip, django_migrations::LONGEST_FILE, django_migrations::is_wanted)?;
     let sources: Vec<SourceFile> = files
         .into_iter()
         .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })

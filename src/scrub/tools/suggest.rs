@@ -66,7 +66,8 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
 /// The entries alone, without what begins a file and without a check of the whole manifest. For a
 /// schema that has only a part of the database's tables.
 pub fn missing_entries(schema: &Schema, manifest: &Manifest) -> String {
-    let drafts = drafts(schema, manifest, &NoSamples, &BTreeMap::new());
+    let known = BTreeMap::new();
+    let drafts = drafts(schema, manifest, &NoSamples, &known);
     drafts.iter().map(Draft::spell).collect::<Vec<_>>().join("\n")
 }
 
