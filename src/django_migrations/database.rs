@@ -44,10 +44,6 @@ pub struct Database {
 pub type Changed = Result<(), String>;
 
 impl Database {
-    pub fn tables(&self) -> &BTreeMap<String, TableState> {
-        &self.tables
-    }
-
     pub fn into_tables(self) -> BTreeMap<String, TableState> {
         self.tables
     }

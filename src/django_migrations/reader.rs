@@ -1,6 +1,6 @@
 //! Computes the tables in which all migrations end, without Python and without a database.
 //!
-//! What cannot be read is a [`Unread`], so nobody takes it for a table without columns.
+//! What cannot be read is an [`Unread`], so it is never taken for a migration without tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 

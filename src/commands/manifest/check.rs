@@ -25,7 +25,7 @@ fn look(context: &Context, args: &ManifestCheckArgs) -> Result<Examined, Command
     let files = checkout::read(&args.path)?;
     let skipped: BTreeSet<String> = args.skip_app.iter().cloned().collect();
     let mut tables = django_migrations::read(&files, &skipped);
-    check_skipped(&files, &tables, &skipped)?;
+    check_skipped(&files, &skipped)?;
     if tables.migrations == 0 && tables.unread.is_empty() {
         return Err(CheckoutError::NoMigrations { path: args.path.clone() }.into());
     }
@@ -45,11 +45,7 @@ fn look(context: &Context, args: &ManifestCheckArgs) -> Result<Examined, Command
 }
 
 /// Refuses an app that is not in the checkout: with a misspelt label, the app would be checked.
-fn check_skipped(
-    files: &[SourceFile],
-    tables: &Tables,
-    skipped: &BTreeSet<String>,
-) -> Result<(), CommandError> {
+fn check_skipped(files: &[SourceFile], skipped: &BTreeSet<String>) -> Result<(), CommandError> {
     if skipped.is_empty() {
         return Ok(());
     }
@@ -58,7 +54,7 @@ fn check_skipped(
         let text = format!("cannot skip the app {label}: the checkout has no app with this label");
         return Err(CommandError::new(FailureKind::Usage, text)
             .with_hints(words::did_you_mean(label, all.iter().map(String::as_str)))
-            .hint(format!("its apps are: {}", tables.apps.join(", "))));
+            .hint(format!("write one of: {}", all.join(", "))));
     }
     Ok(())
 }

@@ -21,15 +21,13 @@ pub enum CheckoutError {
 
 impl From<CheckoutError> for CommandError {
     fn from(error: CheckoutError) -> Self {
-        let hint = match &error {
+        let (kind, hint) = match &error {
             CheckoutError::NotAFolder { .. } | CheckoutError::NoMigrations { .. } => {
-                "name the folder of the site's checkout: bcops manifest check PATH"
+                (FailureKind::Usage, "in the site's checkout: bcops manifest check")
             }
-            CheckoutError::Folder { .. } => "make the folder readable for this account",
-        };
-        let kind = match &error {
-            CheckoutError::Folder { .. } => FailureKind::Configuration,
-            _ => FailureKind::Usage,
+            CheckoutError::Folder { .. } => {
+                (FailureKind::Configuration, "make the folder readable for this account")
+            }
         };
         CommandError::wrap(kind, error).hint(hint)
     }
