@@ -19,7 +19,7 @@ BCOPS_PYTHON_CLIENTS=$(tests/install-python-clients.sh target/python-clients)
 export PATH BCOPS_HEROKU_CLI BCOPS_AWS_CLI BCOPS_PYTHON_CLIENTS
 say "$("$BCOPS_HEROKU_CLI" --version | head -1), $("$BCOPS_AWS_CLI" --version)"
 
-modules=(heroku s3 cloudflare elasticsearch wagtail_releases gitlab)
+modules=(heroku s3 cloudflare elasticsearch wagtail_releases gitlab migrations)
 log=target/contract-tests.log
 cargo test --test end_to_end -- --nocapture clients:: 2>&1 | tee "$log"
 for module in "${modules[@]}"; do

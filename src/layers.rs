@@ -24,10 +24,11 @@ const GROUND: [&str; 15] = [
 ];
 
 /// Each module with the modules that it may use in addition, lowest first.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("settings", &[]),
     ("adapters", &["settings"]),
     ("archive", &[]),
+    ("django_migrations", &[]),
     ("caches", &["adapters", "settings"]),
     ("checks", &["adapters", "settings"]),
     ("search", &["adapters", "settings"]),
@@ -45,6 +46,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "caches",
             "checks",
             "deployment",
+            "django_migrations",
             "media",
             "restore",
             "runbook",
@@ -64,6 +66,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "checks",
             "cli",
             "deployment",
+            "django_migrations",
             "media",
             "reset",
             "restore",
@@ -125,7 +128,7 @@ fn each_module_uses_only_modules_below_it() {
 }
 
 /// The parts of `commands` that every command may use, in addition to its own folder.
-const SHARED_BY_COMMANDS: [&str; 12] = [
+const SHARED_BY_COMMANDS: [&str; 14] = [
     "Context",
     "Outcome",
     "backup_file",
@@ -134,8 +137,10 @@ const SHARED_BY_COMMANDS: [&str; 12] = [
     "dropped",
     "findings",
     "journal",
+    "manifest",
     "reason",
     "rows",
+    "scrub_target",
     "superusers",
     "unscrubbed",
 ];

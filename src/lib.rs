@@ -14,6 +14,7 @@ mod child_environment;
 pub mod cli;
 pub mod commands;
 pub mod deployment;
+pub mod django_migrations;
 pub mod events;
 pub mod failure;
 pub mod hardening;

@@ -2,8 +2,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::process_id;
 
 /// Creates a folder and its missing parents. Existing folders do not change.
 pub fn create(path: &Path) -> io::Result<()> {
@@ -28,6 +31,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&fresh, path)?;
+        remove_unfinished(path);
         sync_name(path)
     };
     write().inspect_err(|_| _ = fs::remove_file(&fresh))
@@ -48,6 +52,24 @@ fn fresh_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
+}
+
+/// Removes what killed processes left of the same file. A failure is none of the new file.
+fn remove_unfinished(path: &Path) {
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let process = found
+            .as_bytes()
+            .strip_prefix(name.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .and_then(|rest| rest.strip_suffix(b".new"))
+            .and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
+        if process.is_some_and(process_id::is_gone) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Syncs the name of a file to the disk. Before that, a power cut may undo a creation, rename or
@@ -97,6 +119,23 @@ mod tests {
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
         assert!(fs::symlink_metadata(&path).unwrap().is_file());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.md");
+        // No process has this number: it is above what Linux and macOS allow.
+        let left = folder.path().join("report.md.99999999.new");
+        let running =
+            folder.path().join(format!("report.md.{}.new", std::os::unix::process::parent_id()));
+        let other = folder.path().join("report.md.draft.new");
+        for file in [&left, &running, &other] {
+            fs::write(file, "half").unwrap();
+        }
+        write(&path, b"whole").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!([left.exists(), running.exists(), other.exists()], [false, true, true]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod hardening;
 mod hostile_names;
 mod install;
 mod links;
+mod manifest_check;
 mod packs;
 mod pictures;
 mod publish;

@@ -3,9 +3,9 @@
 //!
 //! An input is a list of files with a zero byte between them: a line with the path, and the text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bcops::reset::migrations::{Origins, SourceFile, check, is_wanted};
+use bcops::django_migrations::{Origins, SourceFile, check, is_wanted_for_tables, read};
 
 pub fn run(bytes: &[u8]) {
     let mut files = BTreeMap::new();
@@ -13,13 +13,19 @@ pub fn run(bytes: &[u8]) {
         let end = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
         let (path, text) = part.split_at(end);
         let Ok(path) = std::str::from_utf8(path) else { continue };
-        if is_wanted(path) {
+        if is_wanted_for_tables(path) {
             files.insert(path.to_owned(), text.to_vec());
         }
     }
     let mut files: Vec<SourceFile> =
         files.into_iter().map(|(path, text)| SourceFile { path, text: Ok(text) }).collect();
-    let one_way = format!("{:?}", check(&files, &Origins::new()));
+    let seen = |files: &[SourceFile]| {
+        (
+            format!("{:?}", check(files, &Origins::new())),
+            format!("{:?}", read(files, &BTreeSet::new())),
+        )
+    };
+    let one_way = seen(&files);
     files.reverse();
-    assert_eq!(one_way, format!("{:?}", check(&files, &Origins::new())));
+    assert_eq!(one_way, seen(&files));
 }

@@ -14,6 +14,7 @@ mod documented;
 mod dyno;
 mod fab;
 mod generated;
+mod manifest;
 mod media;
 mod names;
 mod overview;
@@ -43,6 +44,9 @@ pub use config::{ConfigArgs, ConfigWork, InitArgs, TrustArgs, UntrustArgs};
 pub use doctor::DoctorArgs;
 pub use dyno::{DynoArgs, RunArgs, ShellArgs};
 pub use generated::{CompletionsArgs, ManArgs, manual, pages};
+pub use manifest::{
+    ExplainArgs, ManifestArgs, ManifestCheckArgs, ManifestDatabaseArgs, ManifestWork,
+};
 pub use media::TransferArgs;
 pub use overview::short as overview;
 pub use password::PasswordArgs;
@@ -105,6 +109,7 @@ pub struct GlobalArgs {
 pub enum Command {
     PullData(PullDataArgs),
     ScrubPii(ScrubPiiArgs),
+    Manifest(ManifestArgs),
     PullMedia(PullMediaArgs),
     PushMedia(PushMediaArgs),
     PurgeCache(PurgeCacheArgs),
@@ -129,6 +134,7 @@ impl Command {
         match self {
             Command::PullData(_) => "pull-data",
             Command::ScrubPii(_) => "scrub-pii",
+            Command::Manifest(_) => "manifest",
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
             Command::PurgeCache(_) => "purge-cache",
@@ -161,7 +167,11 @@ impl Command {
     pub fn uses_state_folder(&self) -> bool {
         !matches!(
             self,
-            Command::Completions(_) | Command::Man(_) | Command::Config(_) | Command::Doctor(_)
+            Command::Completions(_)
+                | Command::Man(_)
+                | Command::Config(_)
+                | Command::Doctor(_)
+                | Command::Manifest(ManifestArgs { work: ManifestWork::Check(_) })
         )
     }
 
@@ -175,6 +185,7 @@ impl Command {
         match self {
             Command::PullData(args) => args.environment.as_deref(),
             Command::ScrubPii(args) => args.environment.as_deref(),
+            Command::Manifest(args) => args.work.environment(),
             Command::PullMedia(args) => args.environment.as_deref(),
             Command::PushMedia(args) => args.environment.as_deref(),
             Command::PurgeCache(args) => Some(&args.environment),

@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     ("The runbook", &["reset-staging", "runs"]),
     ("Looking", &["check", "backups", "search", "addons"]),
-    ("Setting up", &["doctor", "config", "completions", "man"]),
+    ("Setting up", &["doctor", "config", "manifest", "completions", "man"]),
 ];
 
 /// Too rarely used for the short list.

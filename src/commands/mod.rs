@@ -16,6 +16,7 @@ mod findings;
 mod generated;
 mod journal;
 mod junit;
+pub mod manifest;
 pub mod media;
 pub mod password;
 pub mod pull_data;
@@ -26,6 +27,7 @@ mod rows;
 pub mod runs;
 pub mod schemas;
 pub mod scrub_pii;
+mod scrub_target;
 pub mod search;
 mod superusers;
 pub(crate) mod unfinished;
@@ -87,6 +89,7 @@ async fn run_command(context: &Context, command: &Command) -> Result<Outcome, Co
     match command {
         Command::PullData(args) => pull_data::run(context, args).await,
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,
+        Command::Manifest(args) => manifest::run(context, args).await,
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
         Command::PurgeCache(args) => purge_cache::run(context, args).await,

@@ -4,8 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::{
-    addons, backup_file, backups, config, doctor, dyno, generated, media, password, pull_data,
-    purge_cache, reset_staging, runs, scrub_pii, search,
+    addons, backup_file, backups, config, doctor, dyno, generated, manifest, media, password,
+    pull_data, purge_cache, reset_staging, runs, scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
@@ -36,6 +36,10 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("config untrust", schema::<config::Untrusted>()),
         ("doctor", schema::<doctor::Examined>()),
         ("man", schema::<generated::ManualPage>()),
+        ("manifest check", schema::<manifest::Classed>()),
+        ("manifest explain TABLE", schema::<manifest::Explained>()),
+        ("manifest suggest", schema::<manifest::Suggested>()),
+        ("manifest validate", schema::<manifest::Validated>()),
         ("password", schema::<password::PasswordSet>()),
         ("pull-media ENV, push-media ENV", schema::<media::Transfer>()),
         ("pull-data ENV", schema::<pull_data::Pulled>()),
@@ -54,9 +58,9 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("scrub-pii --dry-run", schema::<scrub_pii::Planned>()),
         ("scrub-pii --check", schema::<scrub_pii::Checked>()),
         ("scrub-pii --dump IN OUT", schema::<backup_file::Dumped>()),
-        ("scrub-pii --manifest validate", schema::<scrub_pii::Validated>()),
-        ("scrub-pii --manifest suggest", schema::<scrub_pii::Suggested>()),
-        ("scrub-pii --manifest explain TABLE", schema::<scrub_pii::Explained>()),
+        ("scrub-pii --manifest validate", schema::<manifest::Validated>()),
+        ("scrub-pii --manifest suggest", schema::<manifest::Suggested>()),
+        ("scrub-pii --manifest explain TABLE", schema::<manifest::Explained>()),
         ("search open ENV", schema::<search::Opened>()),
         ("search reindex ENV", schema::<search::Rebuilt>()),
         ("search reindex ENV --dry-run", schema::<search::Planned>()),

@@ -30,7 +30,6 @@ mod guard;
 mod jobs;
 mod lock;
 mod media;
-pub mod migrations;
 mod one_off;
 mod origin;
 mod preflight;

@@ -5,6 +5,7 @@ mod elasticsearch;
 mod gitlab;
 pub mod heroku;
 mod heroku_changes;
+mod migrations;
 mod object_stores;
 mod pip_sites;
 mod s3;

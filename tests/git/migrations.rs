@@ -2,7 +2,7 @@
 //! names.
 
 use bcops::adapters::git::OnConflict;
-use bcops::reset::migrations::{self, SourceFile};
+use bcops::django_migrations::{self as migrations, SourceFile};
 
 use crate::git::merge::assembly;
 use crate::support::git::{Files, World, files};

@@ -6,15 +6,14 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::findings::{self, Audited, Judged};
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, scrub_target};
 use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::UnreadValues;
 use crate::scrub::live::{self, Access, Depth};
 
 use super::summary::{Pending, TargetDocument, Unseen};
-use super::target;
-use super::{limits, summary};
+use super::{limits, named, summary};
 
 /// The result of `--check`.
 #[derive(Serialize, JsonSchema)]
@@ -36,7 +35,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let manifest = manifest::load(&context.settings)?;
     let limits = limits(args);
     let checking = async {
-        let target = target::readable(context, args).await?;
+        let target = scrub_target::readable(context, named(args)).await?;
         context.ui.message(&format!(
             "checking  {}, by the policy `{}`",
             target.describe(),

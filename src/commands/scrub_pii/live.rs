@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::adapters::postgres::Session;
 use crate::cli::ScrubPiiArgs;
+use crate::commands::scrub_target::{self, ScrubTarget};
 use crate::commands::{Context, Outcome, confirm, findings, journal, unscrubbed};
 use crate::deployment::manifest;
 use crate::events::{Event, Reporter};
@@ -11,12 +12,11 @@ use crate::failure::{CommandError, FailureKind};
 use crate::scrub::Manifest;
 use crate::scrub::live::{self, Access, Depth, LiveReport};
 
-use super::target::{self, ScrubTarget};
-use super::{limits, summary, vacuum};
+use super::{limits, named, summary, vacuum};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     let manifest = manifest::load(&context.settings)?;
-    let target = context.interrupt.guard(target::writable(context, args)).await?;
+    let target = context.interrupt.guard(scrub_target::writable(context, named(args))).await?;
     if !args.dry_run {
         check_confirmation(context, args, &target)?;
     }

@@ -5,11 +5,11 @@ pub(in crate::commands) mod dump;
 mod live;
 mod old_snapshots;
 mod summary;
-mod target;
-mod tools;
 mod vacuum;
 
 use crate::cli::ScrubPiiArgs;
+use crate::commands::manifest::{self as manifest_tools, Source};
+use crate::commands::scrub_target::Named;
 use crate::commands::{Context, Outcome};
 use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
@@ -18,7 +18,6 @@ use crate::settings::Destination;
 
 pub use check::Checked;
 pub use summary::{Planned, Scrubbed};
-pub use tools::{Explained, Suggested, Validated};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     check_arguments(context, args)?;
@@ -29,9 +28,20 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         return dump::run(context, args, from, to).await;
     }
     if let Some(words) = &args.manifest {
-        return tools::run(context, args, words).await;
+        let (file, target) = (args.file.as_deref(), args.target.as_deref());
+        let source = Source { environment: None, file, target, limits: limits(args) };
+        return manifest_tools::run_words(context, source, words).await;
     }
     live::run(context, args).await
+}
+
+/// The database that the command line names.
+fn named(args: &ScrubPiiArgs) -> Named<'_> {
+    Named {
+        environment: args.environment.as_deref(),
+        target: args.target.as_deref(),
+        policy: args.policy.as_deref(),
+    }
 }
 
 fn limits(args: &ScrubPiiArgs) -> Limits {

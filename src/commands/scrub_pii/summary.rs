@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::commands::findings::{self, Audited};
+use crate::commands::scrub_target::ScrubTarget;
 use crate::commands::{Context, Outcome, dropped};
 use crate::events::{Event, Reporter};
 use crate::schema::TableName;
@@ -13,8 +14,6 @@ use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableCha
 use crate::scrub::{DroppedMember, ScrubPlan};
 use crate::ui::table::{Column, Table};
 use crate::words;
-
-use super::target::ScrubTarget;
 
 /// The database.
 #[derive(Serialize, JsonSchema)]

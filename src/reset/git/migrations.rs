@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::adapters::git::{Choice, GitError, Oid, Repository};
+use crate::django_migrations::{self, SourceFile};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::migrations::{self, SourceFile};
 use crate::reset::values::MERGED;
 use crate::reset::world::Reset;
 use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult};
@@ -34,17 +34,18 @@ pub(super) fn report_on<'a>(
     base: Oid,
     tip: Oid,
     merged: impl IntoIterator<Item = &'a Choice>,
-) -> Result<migrations::Report, GitError> {
+) -> Result<django_migrations::Report, GitError> {
     let origins = repository.brought_by(base, merged)?;
-    let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
+    let files =
+        repository.files(tip, django_migrations::LONGEST_FILE, django_migrations::is_wanted)?;
     let sources: Vec<SourceFile> = files
         .into_iter()
         .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
         .collect();
-    Ok(migrations::check(&sources, &origins))
+    Ok(django_migrations::check(&sources, &origins))
 }
 
-fn judge(report: &migrations::Report) -> crate::runbook::StepResult<Outcome> {
+fn judge(report: &django_migrations::Report) -> crate::runbook::StepResult<Outcome> {
     if report.is_sound() {
         let read = report.migrations;
         let evidence = Evidence::of(format!("Migrations fit together ({read} read)"))

@@ -10,9 +10,9 @@ use crate::adapters::git::inventory::Inventory;
 use crate::adapters::git::{
     Assembly, Branch, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
 };
+use crate::django_migrations;
 use crate::failure::CommandError;
 use crate::reset::answers::Answers;
-use crate::reset::migrations;
 use crate::reset::world::Branches;
 
 use super::migrations::report_on;
@@ -26,7 +26,7 @@ pub struct Preview {
     /// Branches with conflicts, each with a line per file.
     pub conflicts: Vec<InConflict>,
     /// The migrations of the merged tree without the branches in conflict.
-    pub migrations: migrations::Report,
+    pub migrations: django_migrations::Report,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

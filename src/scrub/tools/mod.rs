@@ -16,12 +16,14 @@ mod sample;
 mod shapes;
 mod spell;
 mod suggest;
+mod unclassed;
 mod validate;
 
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use sample::{ColumnSample, RowSamples, SAMPLE_ROWS};
-pub use suggest::{NoSamples, Samples, suggest};
+pub use suggest::{NoSamples, Samples, missing_entries, suggest};
+pub use unclassed::{UnclassedColumn, UnclassedTable, unclassed};
 
 pub(super) use draft::{is_referenced, may_write_addresses, unique_value};
 pub use validate::validate;

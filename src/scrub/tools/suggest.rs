@@ -65,6 +65,14 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
     }
 }
 
+/// The entries alone, without what begins a file and without a check of the whole manifest. For a
+/// schema that has only a part of the database's tables.
+pub fn missing_entries(schema: &Schema, manifest: &Manifest) -> String {
+    let known = BTreeMap::new();
+    let drafts = drafts(schema, manifest, &NoSamples, &known);
+    drafts.iter().map(Draft::spell).collect::<Vec<_>>().join("\n")
+}
+
 /// A draft, and the problems that a check against the schema finds.
 struct Round {
     text: String,

@@ -1,4 +1,4 @@
-//! `--manifest`: checks, drafts and explains a scrub manifest.
+//! Checks a manifest against a database or a backup file, drafts its entries and explains them.
 
 use std::path::Path;
 
@@ -6,53 +6,28 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::adapters::postgres::PostgresError;
-use crate::cli::ScrubPiiArgs;
+use crate::commands::scrub_target::{self, Named};
 use crate::commands::{Context, Outcome};
-use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 use crate::scrub::Manifest;
 use crate::scrub::backup_file::{BackupFile, Input};
-use crate::scrub::live::{self, Access};
+use crate::scrub::live::{self, Access, Limits};
 use crate::scrub::tools::{self, Explanation, Problem, RowSamples, Severity};
 use crate::words;
 
-use super::{limits, target};
-
-pub async fn run(
-    context: &Context,
-    args: &ScrubPiiArgs,
-    words: &[String],
-) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(&context.settings)?;
-    match words {
-        [tool] if tool == "validate" => validate(context, args, &manifest, None).await,
-        [tool, environment] if tool == "validate" => {
-            validate(context, args, &manifest, Some(environment)).await
-        }
-        [tool] if tool == "suggest" => suggest(context, args, &manifest, None).await,
-        [tool, environment] if tool == "suggest" => {
-            suggest(context, args, &manifest, Some(environment)).await
-        }
-        [tool, table] if tool == "explain" => explain(context, args, &manifest, table).await,
-        [tool] if tool == "explain" => Err(CommandError::new(
-            FailureKind::Usage,
-            "--manifest explain needs the name of a table",
-        )
-        .hint("bcops scrub-pii --manifest explain users_user")),
-        [tool, ..] => {
-            Err(CommandError::new(FailureKind::Usage, format!("--manifest has no tool {tool}"))
-                .with_hints(words::did_you_mean(tool, ["validate", "suggest", "explain"]))
-                .hint(
-                    "use one of: --manifest validate, --manifest suggest, --manifest explain TABLE",
-                ))
-        }
-        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")
-            .hint("bcops scrub-pii --manifest validate")),
-    }
+/// The database or the backup file that a tool reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source<'a> {
+    /// Without one, the local database.
+    pub environment: Option<&'a str>,
+    pub file: Option<&'a Path>,
+    /// The local database, instead of the one in the local URL.
+    pub target: Option<&'a str>,
+    pub limits: Limits,
 }
 
-/// The result of `--manifest validate`.
+/// The result of `manifest validate`.
 #[derive(Serialize, JsonSchema)]
 pub struct Validated<'a> {
     /// Always `validate`.
@@ -63,7 +38,7 @@ pub struct Validated<'a> {
     problems: &'a [Problem],
 }
 
-/// The result of `--manifest suggest`.
+/// The result of `manifest suggest`.
 #[derive(Serialize, JsonSchema)]
 pub struct Suggested<'a> {
     /// Always `suggest`.
@@ -74,7 +49,7 @@ pub struct Suggested<'a> {
     manifest: &'a str,
 }
 
-/// The result of `--manifest explain TABLE`.
+/// The result of `manifest explain TABLE`.
 #[derive(Serialize, JsonSchema)]
 pub struct Explained<'a> {
     /// Always `explain`.
@@ -99,19 +74,18 @@ enum With {
 /// The schema of the backup file, or of the database.
 async fn subject(
     context: &Context,
-    args: &ScrubPiiArgs,
-    environment: Option<&str>,
+    source: Source<'_>,
     with: With,
 ) -> Result<Subject, CommandError> {
-    let Some(path) = &args.file else {
-        return context.interrupt.guard(database(context, args, environment, with)).await;
+    let Some(path) = source.file else {
+        return context.interrupt.guard(database(context, source, with)).await;
     };
-    if environment.is_some() {
+    if source.environment.is_some() {
         let text = "give an environment or a file, not both";
         return Err(CommandError::new(FailureKind::Usage, text)
             .hint("leave out the environment, or --file"));
     }
-    let path = path.clone();
+    let path = path.to_owned();
     let reading = async {
         let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
         reading.await.map_err(|_| {
@@ -144,13 +118,14 @@ fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
 
 async fn database(
     context: &Context,
-    args: &ScrubPiiArgs,
-    environment: Option<&str>,
+    source: Source<'_>,
     with: With,
 ) -> Result<Subject, CommandError> {
-    let target = target::readable_environment(context, args, environment).await?;
+    let Source { environment, target, .. } = source;
+    let named = Named { environment, target, policy: None };
+    let target = scrub_target::readable(context, named).await?;
     let session = target.connect().await?;
-    live::begin(&session, Access::Read, &limits(args)).await?;
+    live::begin(&session, Access::Read, &source.limits).await?;
     let live = live::read_live_schema(&*session).await.map_err(CommandError::from)?;
     let samples = match with {
         With::Schema => RowSamples::default(),
@@ -163,13 +138,12 @@ async fn database(
     Ok(Subject { schema: live.schema, name: target.describe(), samples })
 }
 
-async fn validate(
+pub async fn validate(
     context: &Context,
-    args: &ScrubPiiArgs,
+    source: Source<'_>,
     manifest: &Manifest,
-    environment: Option<&str>,
 ) -> Result<Outcome, CommandError> {
-    let subject = subject(context, args, environment, With::Schema).await?;
+    let subject = subject(context, source, With::Schema).await?;
     let mut problems = tools::validate(manifest, &subject.schema);
     if !context.settings.inherits {
         // Another site may lack the tables of the built-in one.
@@ -198,35 +172,33 @@ async fn validate(
     Ok(Outcome::done(result, text).with_exit_code(exit_code))
 }
 
-async fn suggest(
+pub async fn suggest(
     context: &Context,
-    args: &ScrubPiiArgs,
+    source: Source<'_>,
     manifest: &Manifest,
-    environment: Option<&str>,
 ) -> Result<Outcome, CommandError> {
-    let subject = subject(context, args, environment, With::Samples).await?;
+    let subject = subject(context, source, With::Samples).await?;
     let draft = tools::suggest(&subject.schema, manifest, &subject.samples);
     let result = Suggested { tool: "suggest", subject: &subject.name, manifest: &draft };
     Ok(Outcome::done(result, draft.trim_end().to_owned()))
 }
 
 /// Explains a table by the manifest, and by the keys of the database if it can be reached.
-async fn explain(
+pub async fn explain(
     context: &Context,
-    args: &ScrubPiiArgs,
+    source: Source<'_>,
     manifest: &Manifest,
     table: &str,
 ) -> Result<Outcome, CommandError> {
-    let asked_for = args.file.is_some() || args.target.is_some();
-    let schema = match subject(context, args, None, With::Schema).await {
+    let asked_for = source.file.is_some() || source.target.is_some();
+    let schema = match subject(context, source, With::Schema).await {
         Ok(subject) => Some(subject.schema),
         Err(error) if asked_for || error.kind == FailureKind::Interrupted => return Err(error),
         Err(_) => None,
     };
     let manifest = manifest.for_explaining(schema.as_ref());
     let explanation = tools::explain(&manifest, schema.as_ref(), table).map_err(|error| {
-        CommandError::new(FailureKind::Usage, error.to_string())
-            .hint("bcops scrub-pii --manifest validate")
+        CommandError::new(FailureKind::Usage, error.to_string()).hint("bcops manifest validate")
     })?;
     let text = explanation.to_string();
     Ok(Outcome::done(Explained { tool: "explain", explanation }, text.trim_end()))

@@ -41,22 +41,36 @@ pub fn check(
     origins: &Origins,
     report: &mut Report,
 ) {
-    let mut graph = Graph::default();
-    for key in nodes.keys() {
-        graph.parents.entry(key.clone()).or_default();
-    }
-    graph.add_internal(nodes);
-    graph.add_external(nodes, apps);
-    let squashed = squashed(nodes);
-    for (key, replaced) in &squashed {
-        graph.replace(key, replaced);
-    }
+    let (graph, squashed) = build(nodes, apps, None);
     let unclear = apps_with_unreadable_files(report);
     let findings = Findings { nodes, origins, unclear: &unclear };
     findings.overlapping(&squashed, report);
     findings.missing(&graph, report);
     findings.cycle(&graph, report);
     findings.conflicts(&graph, report);
+}
+
+/// The graph, and the squashed migrations in it. `user_app` is the app of the site's users, if it is
+/// known.
+pub(super) fn build<'a>(
+    nodes: &'a BTreeMap<Key, Node>,
+    apps: &BTreeSet<&str>,
+    user_app: Option<&str>,
+) -> (Graph, BTreeMap<&'a Key, BTreeSet<Key>>) {
+    let mut graph = Graph::default();
+    for key in nodes.keys() {
+        graph.parents.entry(key.clone()).or_default();
+    }
+    graph.add_internal(nodes);
+    graph.add_external(nodes, apps);
+    if let Some(user_app) = user_app.filter(|app| apps.contains(app)) {
+        graph.add_swappable(nodes, user_app);
+    }
+    let squashed = squashed(nodes);
+    for (key, replaced) in &squashed {
+        graph.replace(key, replaced);
+    }
+    (graph, squashed)
 }
 
 fn as_key(value: &Value) -> Option<Key> {
@@ -81,8 +95,8 @@ fn apps_with_unreadable_files(report: &Report) -> BTreeSet<String> {
 
 /// The dependencies of each migration. A name that is not a node is missing.
 #[derive(Default)]
-struct Graph {
-    parents: BTreeMap<Key, BTreeSet<Key>>,
+pub(super) struct Graph {
+    pub parents: BTreeMap<Key, BTreeSet<Key>>,
 }
 
 impl Graph {
@@ -116,6 +130,18 @@ impl Graph {
                 if let Some(child) = self.meant(&child, key, nodes) {
                     self.depend(&child, key);
                 }
+            }
+        }
+    }
+
+    /// Lets migrations with a swappable dependency wait for the app of the site's users.
+    fn add_swappable(&mut self, nodes: &BTreeMap<Key, Node>, user_app: &str) {
+        let first = Key::new(user_app, "__first__");
+        for (key, node) in nodes.iter().filter(|(key, _)| key.app != user_app) {
+            if node.migration.dependencies.contains(&Value::Swappable)
+                && let Some(parent) = self.meant(&first, key, nodes)
+            {
+                self.depend(key, &parent);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Finds the database to read or scrub, and refuses one that must not be scrubbed.
 
 use crate::adapters::postgres::{DatabaseUrl, Session, connect};
-use crate::cli::ScrubPiiArgs;
 use crate::commands::Context;
 use crate::deployment::local;
 use crate::failure::CommandError;
@@ -50,31 +49,33 @@ impl ScrubTarget {
     }
 }
 
-/// The database to read: any environment's, or the local one.
-pub async fn readable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
-    readable_environment(context, args, args.environment.as_deref()).await
+/// The names that a command line gives to a database.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Named<'a> {
+    /// Without one, the local database.
+    pub environment: Option<&'a str>,
+    /// The local database, instead of the one in the local URL.
+    pub target: Option<&'a str>,
+    pub policy: Option<&'a str>,
 }
 
-pub async fn readable_environment(
-    context: &Context,
-    args: &ScrubPiiArgs,
-    environment: Option<&str>,
-) -> Result<ScrubTarget, CommandError> {
-    let Some(name) = environment else {
-        let url = context.local_target(args.target.as_deref())?;
-        return Ok(ScrubTarget { url, environment: None, policy: policy(args, "local") });
+/// The database to read: any environment's, or the local one.
+pub async fn readable(context: &Context, named: Named<'_>) -> Result<ScrubTarget, CommandError> {
+    let Some(name) = named.environment else {
+        let url = context.local_target(named.target)?;
+        return Ok(ScrubTarget { url, environment: None, policy: named.policy("local") });
     };
     let environment = context.settings.environment(name)?;
     let reading = context.deployments().reading(environment).await?;
     let url = reading.values.database(environment)?;
     let names = (environment.name.clone(), environment.app.value.clone());
-    Ok(ScrubTarget { url, environment: Some(names), policy: policy(args, "staging") })
+    Ok(ScrubTarget { url, environment: Some(names), policy: named.policy("staging") })
 }
 
 /// The database to scrub: never a protected environment's, under any name.
-pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
-    let Some(name) = &args.environment else {
-        let target = readable(context, args).await?;
+pub async fn writable(context: &Context, named: Named<'_>) -> Result<ScrubTarget, CommandError> {
+    let Some(name) = named.environment else {
+        let target = readable(context, named).await?;
         local::on_this_machine(context.deployments(), &target.url)?;
         local::not_the_servers_own(&target.url)?;
         local::not_an_environments_own(context.deployments(), None, &target.url).await?;
@@ -83,9 +84,11 @@ pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTar
     let destination = Destination::try_from(context.settings.environment(name)?)?;
     let url = context.deployments().writing(&destination).await?.database().await?;
     let names = (destination.name.clone(), destination.app.value.clone());
-    Ok(ScrubTarget { url, environment: Some(names), policy: policy(args, "staging") })
+    Ok(ScrubTarget { url, environment: Some(names), policy: named.policy("staging") })
 }
 
-fn policy(args: &ScrubPiiArgs, default: &str) -> String {
-    args.policy.clone().unwrap_or_else(|| default.to_owned())
+impl Named<'_> {
+    fn policy(&self, default: &str) -> String {
+        self.policy.unwrap_or(default).to_owned()
+    }
 }

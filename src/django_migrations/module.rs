@@ -20,8 +20,7 @@ const ATTRIBUTES: [&str; 3] = ["dependencies", "replaces", "run_before"];
 /// Reads a file. The error completes "cannot be read: ".
 pub fn read(file: &SourceFile) -> Result<Migration, String> {
     let lines = tokens::lines(file)?;
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    let name = name.strip_suffix(".py").unwrap_or(name).to_owned();
+    let name = name_of(file);
     let (body, outside) = class_body(&lines)?;
     if outside.iter().any(|line| changes_from_outside(line)) {
         return Err("it changes its class `Migration` from outside".to_owned());
@@ -42,8 +41,14 @@ pub fn read(file: &SourceFile) -> Result<Migration, String> {
     Ok(Migration { name, dependencies, replaces, run_before })
 }
 
+/// The name of a migration is that of its file.
+pub fn name_of(file: &SourceFile) -> String {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    name.strip_suffix(".py").unwrap_or(name).to_owned()
+}
+
 /// The lines of the class `Migration`, and all others.
-fn class_body(lines: &[Line]) -> Result<(&[Line], Vec<&Line>), String> {
+pub(super) fn class_body(lines: &[Line]) -> Result<(&[Line], Vec<&Line>), String> {
     let is_head = |line: &Line| {
         matches!(line.tokens.as_slice(), [class, name, ..]
             if class.is_name("class") && name.is_name("Migration"))
@@ -97,7 +102,7 @@ fn value_of<'a>(
 }
 
 /// The tokens of a line outside of brackets, because arguments of calls can have any name.
-fn outside_brackets(tokens: &[Token]) -> impl Iterator<Item = &Token> {
+pub(super) fn outside_brackets(tokens: &[Token]) -> impl Iterator<Item = &Token> {
     let mut depth = 0usize;
     tokens.iter().filter(move |token| {
         match token {
@@ -113,7 +118,8 @@ fn outside_brackets(tokens: &[Token]) -> impl Iterator<Item = &Token> {
 fn changes_from_outside(line: &Line) -> bool {
     let attribute = line.tokens.windows(3).any(|part| {
         matches!(part, [class, Token::Sign('.'), name] if class.is_name("Migration")
-            && ATTRIBUTES.iter().any(|attribute| name.is_name(attribute)))
+            && (name.is_name("operations")
+                || ATTRIBUTES.iter().any(|attribute| name.is_name(attribute))))
     });
     attribute || line.assigned("Migration").is_some()
 }

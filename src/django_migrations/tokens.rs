@@ -4,15 +4,16 @@
 //! lines, so the text is split as Python itself splits it.
 
 use super::SourceFile;
+use super::expression::{self, Expression};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     Name(String),
     /// A string whose value is known.
     Text(String),
-    /// A string whose value is not known: with a placeholder or an escape, or of bytes.
+    /// A string whose value is not known: with a placeholder or a rare escape, or of bytes.
     OtherText,
-    Number,
+    Number(String),
     Sign(char),
 }
 
@@ -22,6 +23,8 @@ pub struct Line {
     /// The indentation. A tab goes to the next multiple of eight.
     pub indent: usize,
     pub tokens: Vec<Token>,
+    /// The line of the file on which each token begins, counted from 1.
+    pub rows: Vec<usize>,
 }
 
 impl Line {
@@ -40,6 +43,18 @@ impl Line {
         // `==` is a comparison.
         (value.first() != Some(&Token::Sign('='))).then_some(value)
     }
+
+    /// The line of the file on which it begins.
+    pub fn row(&self) -> usize {
+        self.rows.first().copied().unwrap_or_default()
+    }
+
+    /// The value of `NAME = value` as an expression.
+    pub fn assigned_expression(&self, name: &str) -> Option<Expression> {
+        let value = self.assigned(name)?;
+        let start = self.tokens.len() - value.len();
+        Some(expression::read(value, self.rows.get(start..).unwrap_or_default()))
+    }
 }
 
 impl Token {
@@ -53,7 +68,7 @@ pub fn lines(file: &SourceFile) -> Result<Vec<Line>, String> {
     let bytes = file.text.as_ref().map_err(Clone::clone)?;
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Cutter { rest: text, depth: Vec::new(), lines: Vec::new() }.cut()
+    Cutter { rest: text, depth: Vec::new(), lines: Vec::new(), counted: text, row: 1 }.cut()
 }
 
 struct Cutter<'a> {
@@ -61,6 +76,9 @@ struct Cutter<'a> {
     /// The open brackets.
     depth: Vec<char>,
     lines: Vec<Line>,
+    /// The text from the last place whose row is known.
+    counted: &'a str,
+    row: usize,
 }
 
 impl<'a> Cutter<'a> {
@@ -92,8 +110,9 @@ impl<'a> Cutter<'a> {
 
     /// Reads to the end of the logical line, which semicolons split into several statements.
     fn statements(&mut self, indent: usize) -> Result<(), String> {
-        let mut tokens = Vec::new();
+        let (mut tokens, mut rows) = (Vec::new(), Vec::new());
         while let Some(next) = self.rest.chars().next() {
+            let row = self.row();
             match next {
                 '\n' | '\r' if self.depth.is_empty() => {
                     self.advance(next);
@@ -109,7 +128,7 @@ impl<'a> Cutter<'a> {
                 '\\' => self.continuation()?,
                 ';' if self.depth.is_empty() => {
                     self.advance(next);
-                    self.end_statement(indent, &mut tokens);
+                    self.end_statement(indent, &mut tokens, &mut rows);
                 }
                 space if space.is_whitespace() || space == '\u{c}' => self.advance(space),
                 '"' | '\'' => tokens.push(self.string("")?),
@@ -121,15 +140,25 @@ impl<'a> Cutter<'a> {
                     tokens.push(Token::Sign(sign));
                 }
             }
+            rows.resize(tokens.len(), row);
         }
-        self.end_statement(indent, &mut tokens);
+        self.end_statement(indent, &mut tokens, &mut rows);
         Ok(())
     }
 
-    fn end_statement(&mut self, indent: usize, tokens: &mut Vec<Token>) {
+    fn end_statement(&mut self, indent: usize, tokens: &mut Vec<Token>, rows: &mut Vec<usize>) {
         if !tokens.is_empty() {
-            self.lines.push(Line { indent, tokens: std::mem::take(tokens) });
+            let (tokens, rows) = (std::mem::take(tokens), std::mem::take(rows));
+            self.lines.push(Line { indent, tokens, rows });
         }
+    }
+
+    fn row(&mut self) -> usize {
+        let passed = self.counted.len() - self.rest.len();
+        let passed = self.counted.as_bytes().get(..passed).unwrap_or_default();
+        self.row += memchr::memchr_iter(b'\n', passed).count();
+        self.counted = self.rest;
+        self.row
     }
 
     fn advance(&mut self, character: char) {
@@ -171,8 +200,8 @@ impl<'a> Cutter<'a> {
     }
 
     fn number(&mut self) -> Token {
-        self.take_while(|c| c == '_' || c == '.' || c.is_alphanumeric());
-        Token::Number
+        let number = self.take_while(|c| c == '_' || c == '.' || c.is_alphanumeric());
+        Token::Number(number.to_owned())
     }
 
     fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
@@ -192,10 +221,34 @@ impl<'a> Cutter<'a> {
         let value = inside.get(..end).unwrap_or("");
         self.rest = inside.get(end + mark.len()..).unwrap_or("");
         let raw = prefix.contains(['r', 'R']);
-        let plain =
-            !prefix.contains(['b', 'B', 'f', 'F', 't', 'T']) && (raw || !value.contains('\\'));
-        Ok(if plain { Token::Text(value.to_owned()) } else { Token::OtherText })
+        if prefix.contains(['b', 'B', 'f', 'F', 't', 'T']) {
+            return Ok(Token::OtherText);
+        }
+        let value = if raw { Some(value.to_owned()) } else { without_escapes(value) };
+        Ok(value.map_or(Token::OtherText, Token::Text))
     }
+}
+
+/// The value of a string with the usual escapes. `None` for the others, which need a table.
+fn without_escapes(text: &str) -> Option<String> {
+    let mut value = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            value.push(character);
+            continue;
+        }
+        match characters.next()? {
+            '\n' => {}
+            '\\' => value.push('\\'),
+            quote @ ('\'' | '"') => value.push(quote),
+            'n' => value.push('\n'),
+            'r' => value.push('\r'),
+            't' => value.push('\t'),
+            _ => return None,
+        }
+    }
+    Some(value)
 }
 
 /// Finds the closing mark. A backslash escapes the next character, in raw strings too.
