@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 #[command(
     after_help = "Examples:\n  bcops manifest check                        # the migrations of this folder\n  \
 bcops manifest validate production\n  bcops manifest suggest --file latest.dump\n  \
-bcops manifest explain users_user"
+bcops manifest suggest production --write     # into the site's own manifest\n  \
+bcops manifest packs\n  bcops manifest explain users_user"
 )]
 pub struct ManifestArgs {
     #[command(subcommand)]
@@ -22,7 +23,7 @@ pub enum ManifestWork {
     /// List everything that does not fit between the manifest and a database
     Validate(ManifestDatabaseArgs),
     /// Draft the entries that the manifest lacks, from a sample of the values
-    Suggest(ManifestDatabaseArgs),
+    Suggest(SuggestArgs),
     /// Explain what happens to one table, and why
     Explain(ExplainArgs),
     /// List the models and fields without a class, from the migrations of a checkout
@@ -32,15 +33,16 @@ pub enum ManifestWork {
     /// cannot read an operation that may change tables. Apps from packages are not in the checkout:
     /// `validate` judges their tables.
     Check(ManifestCheckArgs),
+    /// List what bcops knows of Django, Wagtail and other apps
+    Packs,
 }
 
 impl ManifestWork {
     pub fn environment(&self) -> Option<&str> {
         match self {
-            ManifestWork::Validate(args) | ManifestWork::Suggest(args) => {
-                args.environment.as_deref()
-            }
-            ManifestWork::Explain(_) | ManifestWork::Check(_) => None,
+            ManifestWork::Validate(args) => args.environment.as_deref(),
+            ManifestWork::Suggest(args) => args.database.environment.as_deref(),
+            ManifestWork::Explain(_) | ManifestWork::Check(_) | ManifestWork::Packs => None,
         }
     }
 }
@@ -58,6 +60,16 @@ pub struct ManifestDatabaseArgs {
     /// The local database, instead of the one in the local URL
     #[arg(long, value_name = "NAME", conflicts_with = "environment", value_parser = NonEmptyStringValueParser::new())]
     pub target: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SuggestArgs {
+    #[command(flatten)]
+    pub database: ManifestDatabaseArgs,
+
+    /// Add the entries to the manifest that `scrub.manifest` names
+    #[arg(long)]
+    pub write: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -38,6 +38,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("man", schema::<generated::ManualPage>()),
         ("manifest check", schema::<manifest::Classed>()),
         ("manifest explain TABLE", schema::<manifest::Explained>()),
+        ("manifest packs", schema::<manifest::Packs>()),
         ("manifest suggest", schema::<manifest::Suggested>()),
         ("manifest validate", schema::<manifest::Validated>()),
         ("password", schema::<password::PasswordSet>()),

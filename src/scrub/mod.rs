@@ -27,7 +27,7 @@ pub mod live;
 mod loose_emails;
 mod manifest;
 mod ninos;
-mod packs;
+pub mod packs;
 mod patterns;
 mod personal_words;
 mod phones;

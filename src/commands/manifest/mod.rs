@@ -3,8 +3,10 @@
 mod check;
 mod checkout;
 mod document;
+mod packs;
 mod tools;
 mod words;
+mod write;
 
 use crate::cli::{ManifestArgs, ManifestDatabaseArgs, ManifestWork};
 use crate::commands::{Context, Outcome};
@@ -12,6 +14,7 @@ use crate::deployment::manifest;
 use crate::failure::CommandError;
 
 pub use document::Classed;
+pub use packs::Packs;
 pub use tools::{Explained, Source, Suggested, Validated};
 pub use words::run_words;
 
@@ -23,7 +26,7 @@ pub async fn run(context: &Context, args: &ManifestArgs) -> Result<Outcome, Comm
         }
         ManifestWork::Suggest(args) => {
             let manifest = manifest::load(&context.settings)?;
-            tools::suggest(context, source(args), &manifest).await
+            tools::suggest(context, source(&args.database), &manifest, args.write).await
         }
         ManifestWork::Explain(args) => {
             let manifest = manifest::load(&context.settings)?;
@@ -32,6 +35,7 @@ pub async fn run(context: &Context, args: &ManifestArgs) -> Result<Outcome, Comm
             tools::explain(context, source, &manifest, &args.table).await
         }
         ManifestWork::Check(args) => check::run(context, args).await,
+        ManifestWork::Packs => packs::run(context),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::write;
 use crate::adapters::postgres::PostgresError;
 use crate::commands::scrub_target::{self, Named};
 use crate::commands::{Context, Outcome};
@@ -176,11 +177,28 @@ pub async fn suggest(
     context: &Context,
     source: Source<'_>,
     manifest: &Manifest,
+    writes: bool,
 ) -> Result<Outcome, CommandError> {
+    let file = writes.then(|| write::destination(context)).transpose()?;
     let subject = subject(context, source, With::Samples).await?;
-    let draft = tools::suggest(&subject.schema, manifest, &subject.samples);
-    let result = Suggested { tool: "suggest", subject: &subject.name, manifest: &draft };
-    Ok(Outcome::done(result, draft.trim_end().to_owned()))
+    let drafted = tools::suggest_parts(&subject.schema, manifest, &subject.samples);
+    let whole = format!("{}{}", drafted.beginning, drafted.entries);
+    let mut result =
+        Suggested { tool: "suggest", subject: &subject.name, manifest: &whole, written: None };
+    let Some(file) = file.filter(|_| !drafted.is_empty()) else {
+        return Ok(Outcome::done(result, whole.trim_end()));
+    };
+    write::add(file, &drafted.entries)?;
+    let path = file.path.display().to_string();
+    let tables = drafted.entries.lines().filter(|line| write::begins_table(line)).count() as u64;
+    let text = format!(
+        "{}\n\nwrote entries for {} to {path}; {}",
+        drafted.entries.trim(),
+        words::plural(tables, "table"),
+        write::next(file)
+    );
+    result.written = Some(&path);
+    Ok(Outcome::done(result, text))
 }
 
 /// Explains a table by the manifest, and by the keys of the database if it can be reached.

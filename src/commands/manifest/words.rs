@@ -22,7 +22,7 @@ pub async fn run_words(
             tools::validate(context, Source { environment, ..source }, &manifest).await
         }
         ("suggest", _) => {
-            tools::suggest(context, Source { environment, ..source }, &manifest).await
+            tools::suggest(context, Source { environment, ..source }, &manifest, false).await
         }
         ("explain", Some(table)) => tools::explain(context, source, &manifest, table).await,
         ("explain", None) => Err(CommandError::new(

@@ -35,6 +35,13 @@ pub struct Pack {
     pub(super) text: &'static str,
 }
 
+impl Pack {
+    /// How many tables it knows.
+    pub fn tables(&self) -> usize {
+        self.tables.len()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct PackTable {
     pub entry: TableEntry,

@@ -22,7 +22,7 @@ mod validate;
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use sample::{ColumnSample, RowSamples, SAMPLE_ROWS};
-pub use suggest::{NoSamples, Samples, missing_entries, suggest};
+pub use suggest::{NoSamples, Samples, missing_entries, suggest, suggest_parts};
 pub use unclassed::{UnclassedColumn, UnclassedTable, unclassed};
 
 pub(super) use draft::{is_referenced, may_write_addresses, unique_value};

@@ -48,6 +48,26 @@ impl Samples for NoSamples {
 /// If the manifest is the built-in one or has no entries, the result is a whole file. Otherwise it
 /// is to be added to the existing file. If it replaces an existing entry, a comment says so.
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
+    let drafted = suggest_parts(schema, manifest, samples);
+    drafted.beginning + &drafted.entries
+}
+
+/// A draft in two parts.
+pub struct Drafted {
+    /// What begins a file, or a comment on where to add the entries.
+    pub beginning: String,
+    pub entries: String,
+}
+
+impl Drafted {
+    /// Whether nothing lacks a class.
+    pub fn is_empty(&self) -> bool {
+        !self.entries.lines().any(|line| line.starts_with('['))
+    }
+}
+
+/// As [`suggest`], in parts.
+pub fn suggest_parts(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> Drafted {
     let packs = manifest.packs_of(schema);
     let manifest = &*manifest.fitted(schema);
     let mut known = framework::entries(schema, manifest, samples);
@@ -59,7 +79,7 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
         let before = known.len();
         known.retain(|table, _| !unfit.contains(table));
         if known.len() == before {
-            return round.text;
+            return round.drafted;
         }
         round = suggest_with(schema, manifest, &packs, samples, &known);
     }
@@ -68,14 +88,14 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
 /// The entries alone, without what begins a file and without a check of the whole manifest. For a
 /// schema that has only a part of the database's tables.
 pub fn missing_entries(schema: &Schema, manifest: &Manifest) -> String {
-    let known = BTreeMap::new();
-    let drafts = drafts(schema, manifest, &NoSamples, &known);
+    let manifest = &*manifest.fitted(schema);
+    let drafts = drafts(schema, manifest, &NoSamples, &BTreeMap::new());
     drafts.iter().map(Draft::spell).collect::<Vec<_>>().join("\n")
 }
 
 /// A draft, and the problems that a check against the schema finds.
 struct Round {
-    text: String,
+    drafted: Drafted,
     problems: Vec<(Option<TableName>, String)>,
 }
 
@@ -99,7 +119,7 @@ fn suggest_with(
             (problem.table, format!("{table}{column}: {}", problem.problem))
         })
         .collect();
-    let mut text = header(schema, manifest, packs);
+    let mut text = String::new();
     let lines: BTreeSet<String> = problems
         .iter()
         .filter(|(table, _)| table.is_some())
@@ -118,7 +138,8 @@ fn suggest_with(
     }
     text.push_str(&revisions);
     text.push_str(&tables);
-    Round { text, problems }
+    let beginning = header(schema, manifest, packs);
+    Round { drafted: Drafted { beginning, entries: text }, problems }
 }
 
 /// The manifest with the draft added. `None` if the draft cannot be read, which would be a bug of
