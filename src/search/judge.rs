@@ -125,8 +125,12 @@ impl Look {
         let has_rule = |name: &str| self.naming.rules.iter().any(|rule| rule.index == name);
         let is_known =
             |name: &str| has_rule(name) || rows.is_some_and(|all| all.contains_key(name));
+        // Without a prefix, the names of an earlier release look like the site's as well.
+        let is_used = |alias: &str| {
+            is_known(alias) || (self.naming.owns(alias) && !self.naming.is_earlier(alias, tables))
+        };
         let mut aliases = self.names(index).skip(1);
-        if is_known(index) || aliases.any(|alias| self.naming.owns(alias)) {
+        if is_known(index) || aliases.any(is_used) {
             return None;
         }
         if self.naming.is_earlier(index, tables) {

@@ -54,6 +54,8 @@ async fn ten_thousand(plan: Plan, urls: &[String]) {
     assert!(purged.left.is_empty() && purged.sent_again == 0 && purged.in_doubt == 0);
     assert_eq!(purged.done[&ItemKind::Urls], 10_000);
     assert!(standin.purged("files") == urls, "{plan:?}: each once, and in order");
+    let largest = standin.purges().iter().map(|purge| purge.items.len()).max();
+    assert_eq!(largest, Some(plan.most("files")), "{plan:?}");
     // Beyond the first burst nothing is faster than the plan allows.
     let least = (10_000.0 - plan.urls_a_second()) / plan.urls_a_second();
     assert!(started.elapsed().as_secs_f64() >= least - 0.1, "{plan:?}");
@@ -76,7 +78,7 @@ async fn the_rate_limit_is_kept_without_refusals() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_batch_is_sent_exactly_once_more() {
-    let standin = standin(Plan::Enterprise, 10.0).await;
+    let standin = standin(Plan::Business, 10.0).await;
     standin.misbehave(Rule::times(2, PURGE, Fault::RateLimited(1)).after(1));
     let urls = urls(300);
     let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
@@ -95,7 +97,7 @@ async fn a_lost_answer_repeats_its_own_batch_and_is_counted() {
         (Fault::HtmlUnavailable, false),
         (Fault::Hang, false),
     ] {
-        let standin = standin(Plan::Enterprise, 10.0).await;
+        let standin = standin(Plan::Business, 10.0).await;
         standin.misbehave(Rule::times(1, PURGE, fault).after(1));
         let urls = urls(250);
         let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
@@ -111,7 +113,7 @@ async fn a_lost_answer_repeats_its_own_batch_and_is_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_token_that_is_refused_once_is_tried_again() {
-    let standin = standin(Plan::Enterprise, 10.0).await;
+    let standin = standin(Plan::Business, 10.0).await;
     standin.misbehave(Rule::times(1, PURGE, Fault::Unauthorized));
     let purged = purge_all(&standin, ItemKind::Urls, &urls(1)).await;
     assert!(matches!(purged.ending, Ending::Done));
@@ -123,7 +125,7 @@ async fn a_good_token_that_is_refused_once_is_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn anything_except_success_is_a_failure() {
     for fault in [Fault::NotASuccess, Fault::HtmlPage, Fault::NoVerdict, Fault::Forbidden] {
-        let standin = standin(Plan::Enterprise, 10.0).await;
+        let standin = standin(Plan::Business, 10.0).await;
         standin.misbehave(Rule::always(PURGE, fault));
         let urls = urls(150);
         let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
@@ -144,7 +146,7 @@ fn assert_resumes(world: &World, run: &Run, urls: &[String]) {
 
 #[test]
 fn a_purge_that_fails_half_way_reports_the_rest() {
-    let world = World::with(Plan::Enterprise, 10.0, Login::token(TOKEN));
+    let world = World::with(Plan::Business, 10.0, Login::token(TOKEN));
     let urls = urls(250);
     world.cloudflare.misbehave(Rule::times(1, PURGE, Fault::NotASuccess).after(2));
     let run = world.purge_reading(&["staging", "--url", "-"], &urls);
@@ -165,7 +167,7 @@ fn a_purge_that_fails_half_way_reports_the_rest() {
 
 #[test]
 fn ctrl_c_stops_at_once_and_reports_the_rest() {
-    let world = World::with(Plan::Enterprise, 10.0, Login::token(TOKEN));
+    let world = World::with(Plan::Business, 10.0, Login::token(TOKEN));
     let urls = urls(250);
     let input = world.bcops.write("urls.txt", &urls.join("\n"));
     world.cloudflare.misbehave(Rule::always(PURGE, Fault::RateLimited(300)).after(2));
@@ -185,7 +187,7 @@ fn ctrl_c_stops_at_once_and_reports_the_rest() {
 
 #[test]
 fn ctrl_c_while_an_answer_is_awaited_counts_it_as_left() {
-    let world = World::with(Plan::Enterprise, 10.0, Login::token(TOKEN));
+    let world = World::with(Plan::Business, 10.0, Login::token(TOKEN));
     let urls = urls(150);
     world.cloudflare.misbehave(Rule::always(PURGE, Fault::Hang).after(1));
     let flags: Vec<&str> = urls.iter().flat_map(|url| ["--url", url.as_str()]).collect();
