@@ -25,7 +25,7 @@ pub enum ManifestWork {
     Suggest(ManifestDatabaseArgs),
     /// Explain what happens to one table, and why
     Explain(ExplainArgs),
-    /// List the models and fields without a class, from the migrations of a checkout
+    /// List the models and fields without a class, from the migrations of a checkout.
     ///
     /// bcops reads Django's migrations itself, without Python and without a database, and computes the
     /// tables in which they end. The exit code is 9 if a table or column lacks a class, or if bcops
