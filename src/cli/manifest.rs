@@ -27,9 +27,9 @@ pub enum ManifestWork {
     Explain(ExplainArgs),
     /// List the models and fields without a class, from the migrations of a checkout.
     ///
-    /// bcops reads Django's migrations itself, without Python and without a database, and computes the
-    /// tables in which they end. The exit code is 9 if a table or column lacks a class, or if bcops
-    /// cannot read an operation that may change tables. Apps from packages are not in the checkout:
+    /// Reads Django's migrations without Python and without a database, and computes the tables in
+    /// which they end. The exit code is 9 if a table or column lacks a class, or if bcops cannot
+    /// read an operation that may change tables. Apps from packages are not in the checkout:
     /// `validate` judges their tables.
     Check(ManifestCheckArgs),
 }
