@@ -26,11 +26,11 @@ pub enum ManifestWork {
     Suggest(SuggestArgs),
     /// Explain what happens to one table, and why
     Explain(ExplainArgs),
-    /// List the models and fields without a class, from the migrations of a checkout
+    /// List the models and fields without a class, from the migrations of a checkout.
     ///
-    /// bcops reads Django's migrations itself, without Python and without a database, and computes the
-    /// tables in which they end. The exit code is 9 if a table or column lacks a class, or if bcops
-    /// cannot read an operation that may change tables. Apps from packages are not in the checkout:
+    /// Reads Django's migrations without Python and without a database, and computes the tables in
+    /// which they end. The exit code is 9 if a table or column lacks a class, or if bcops cannot
+    /// read an operation that may change tables. Apps from packages are not in the checkout:
     /// `validate` judges their tables.
     Check(ManifestCheckArgs),
     /// List what bcops knows of Django, Wagtail and other apps
