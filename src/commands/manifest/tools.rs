@@ -48,6 +48,8 @@ pub struct Suggested<'a> {
     subject: &'a str,
     /// The lines to add, in TOML.
     manifest: &'a str,
+    /// The file that has the lines now, with `--write`.
+    written: Option<&'a str>,
 }
 
 /// The result of `manifest explain TABLE`.

@@ -89,7 +89,8 @@ pub fn suggest_parts(schema: &Schema, manifest: &Manifest, samples: &dyn Samples
 /// schema that has only a part of the database's tables.
 pub fn missing_entries(schema: &Schema, manifest: &Manifest) -> String {
     let manifest = &*manifest.fitted(schema);
-    let drafts = drafts(schema, manifest, &NoSamples, &BTreeMap::new());
+    let known = BTreeMap::new();
+    let drafts = drafts(schema, manifest, &NoSamples, &known);
     drafts.iter().map(Draft::spell).collect::<Vec<_>>().join("\n")
 }
 
