@@ -127,7 +127,7 @@ fn the_whole_site_equals_pg_restores_except_for_people() {
 
 /// The text of every column that is not published content, and of all columns.
 fn texts(world: &World) -> Vec<(String, Option<Class>, String)> {
-    let manifest = Manifest::built_in().expect("the manifest");
+    let manifest = Manifest::built_in().expect("the manifest").for_explaining(None);
     let columns = world.psql(
         "SELECT table_name, column_name FROM information_schema.columns c \
           WHERE table_schema = 'public' AND (data_type IN ('text', 'character varying', 'json', \
