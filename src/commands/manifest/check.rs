@@ -50,7 +50,7 @@ fn check_skipped(files: &[SourceFile], skipped: &BTreeSet<String>) -> Result<(),
         return Ok(());
     }
     let all = django_migrations::read(files, &BTreeSet::new()).apps;
-    for label in skipped.iter().filter(|label| !all.contains(label)) {
+    if let Some(label) = skipped.iter().find(|label| !all.contains(label)) {
         let text = format!("cannot skip the app {label}: the checkout has no app with this label");
         return Err(CommandError::new(FailureKind::Usage, text)
             .with_hints(words::did_you_mean(label, all.iter().map(String::as_str)))
