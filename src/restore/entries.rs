@@ -239,6 +239,11 @@ fn is_only_a_comment(sql: &str) -> bool {
     sql.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
 }
 
+/// The lock of `INDEX ATTACH`. Indexes on several levels of partitions are attached one at a time: an
+/// index becomes valid with its last part, and two sessions that attach parts on two levels at once
+/// can leave it invalid for ever. A foreign key to such a table then fails.
+const ATTACHING: DumpId = DumpId(i32::MIN);
+
 /// Finds what each post-data entry waits for.
 struct Needs<'a> {
     toc: &'a Toc,
@@ -308,6 +313,9 @@ impl<'a> Needs<'a> {
         let leads_nowhere = leads_nowhere && entry.entry_type != "SEQUENCE SET";
         let needs_all_rows = leads_nowhere || self.calls_functions(entry);
         needs.remove(&entry.id);
+        if entry.entry_type == "INDEX ATTACH" {
+            locks.push(ATTACHING);
+        }
         PostDataEntry {
             index,
             needs,

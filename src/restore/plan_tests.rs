@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::entries::RestorePlan;
+use super::entries::{PostDataEntry, RestorePlan};
 use super::error::RestoreError;
 use crate::archive::tests::builder::{ArchiveBytes, entry, header, table_data};
 use crate::archive::{ArchiveReader, Compression, DumpId, Section, TocEntry};
@@ -67,6 +67,24 @@ fn a_partitioned_table_waits_for_all_its_partitions() {
         made(8, "FK CONSTRAINT", Section::PostData, &[1]),
     ]);
     assert_eq!(needs_of(&plan, 8), HashSet::from([6, 7]));
+}
+
+/// Attached at the same time, an index of partitions can stay invalid.
+#[test]
+fn parts_of_indexes_are_attached_one_at_a_time() {
+    let plan = plan(&[
+        table(1, "event"),
+        made(11, "INDEX", Section::PostData, &[1]),
+        made(12, "INDEX", Section::PostData, &[1]),
+        made(13, "INDEX ATTACH", Section::PostData, &[11, 12]),
+        made(14, "INDEX ATTACH", Section::PostData, &[12]),
+    ]);
+    let attaching: Vec<&PostDataEntry> =
+        plan.post_data.iter().filter(|entry| entry.exclusive).collect();
+    assert_eq!(attaching.len(), 2);
+    assert_eq!(attaching[0].locks, attaching[1].locks);
+    assert_eq!(attaching[0].locks.len(), 1);
+    assert!(attaching.iter().all(|entry| !entry.needs_all_rows));
 }
 
 #[test]

@@ -76,7 +76,9 @@ impl NeededColumn {
             .ok_or_else(|| format!("`{text}` must have the form `name:type`"))?;
         let family = |word: &str| {
             let known = Family::ALL.into_iter().find(|(known, _)| *known == word);
-            known.map(|(_, family)| family).ok_or_else(|| format!("`{word}` is not a type that packs know"))
+            known
+                .map(|(_, family)| family)
+                .ok_or_else(|| format!("`{word}` is not a type that packs know"))
         };
         let families = families.split('|').map(family).collect::<Result<_, _>>()?;
         Ok(NeededColumn { name: name.to_owned(), families })
