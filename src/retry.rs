@@ -20,13 +20,14 @@ pub enum Retry {
 
 /// Commands that end in the same place however often they run: they only read, or replace a whole on this
 /// machine, or continue where they stopped.
-pub const REPEATABLE: [&str; 13] = [
+pub const REPEATABLE: [&str; 14] = [
     "addons",
     "check",
     "completions",
     "config",
     "doctor",
     "man",
+    "manifest",
     "password",
     "pull-data",
     "pull-media",

@@ -137,7 +137,7 @@ fn files_of_a_purge() {
         10.0,
         Login::token(purge_cache::world::TOKEN),
     );
-    let urls = purge_cache::world::urls(250);
+    let urls = purge_cache::world::urls(1200);
     world.cloudflare.misbehave(Rule::times(1, PURGE, Fault::NotASuccess).after(2));
     let watched = Watched::new(&world.bcops, &["work/input.txt"]);
     world.purge_reading(&["staging", "--url", "-"], &urls).exits(11);

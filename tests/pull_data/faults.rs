@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::command::Run;
 use crate::heroku::world::{PRODUCTION, count};
 use crate::pull_data::world::{COMPLETED, HOUR, World, digest, sample};
+use crate::scrub_pii::world::set_manifest;
 use crate::standins::heroku::{Fault, Options, Rule, StoreFault};
 use crate::support::postgres::{Cluster, Options as ClusterOptions};
 use crate::support::site;
@@ -274,8 +275,12 @@ fn a_missing_extension_is_found_before_the_rows_are_fetched() {
     let source = world.cluster.create_database("with_extension");
     let rows = "CREATE EXTENSION dblink; CREATE TABLE auth_group AS SELECT n AS id, \
                 translate(md5(n::text), '0123456789', 'ghijklmnop') AS name FROM generate_series(1, 50000) n; \
-                CREATE TABLE django_migrations (app dblink_pkey_results)";
+                CREATE TABLE linked (result dblink_pkey_results)";
     world.cluster.psql(&source, rows);
+    set_manifest(
+        &world,
+        "extends = \"built-in\"\n[tables.linked]\nclass = \"operational\"\noperational = [\"result\"]\n",
+    );
     let archive = world.bcops.directory().join("extension.dump");
     site::back_up(world.cluster, &source, &archive).expect("a backup");
     world.standin.add_backup(PRODUCTION, &archive, HOUR, COMPLETED);

@@ -109,8 +109,8 @@ impl<'a> Fit<'a> {
                     return Some(Found { pack, name: known_name, known });
                 }
                 Some(why) => {
-                    let knows = &pack.knows;
-                    let why = format!("it has the name of a table of {knows}, but {why}");
+                    let pack = pack.name;
+                    let why = format!("it has the name of a table of the pack {pack}, but {why}");
                     self.strangers.insert(name.clone(), why);
                 }
             }
@@ -140,7 +140,7 @@ impl<'a> Fit<'a> {
             let prefix = format!("{}_", found.name.name);
             for (known_name, known) in &found.pack.tables {
                 let Some(suffix) = known_name.name.strip_prefix(&prefix) else { continue };
-                let name = TableName::new(&model.schema, &format!("{}_{suffix}", model.name));
+                let name = TableName::new(&model.schema, format!("{}_{suffix}", model.name));
                 let Some((name, table)) = self.schema.tables.get_key_value(&name) else { continue };
                 let is_known = self.is_covered(name) || self.found.contains_key(name);
                 if !is_known && known.identity.mismatch(table).is_none() {

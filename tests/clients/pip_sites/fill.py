@@ -49,6 +49,10 @@ PUBLISHED = ("description", "content", "body", "introduction", "summary", "title
 # Tables of the framework that its migrations fill, without personal data.
 LEFT = {
     "contenttypes", "auth.Permission", "auth.Group", "sites", "wagtailcore", "migrations",
+    # Published by the site, or its own settings: the packs keep them.
+    "flatpages", "redirects", "taggit", "socialaccount.SocialApp", "django_celery_beat.CrontabSchedule",
+    "django_celery_beat.IntervalSchedule", "django_celery_beat.SolarSchedule", "wagtail_localize.String",
+    "wagtail_localize.StringTranslation", "wagtail_localize.Template", "wagtail_localize.TranslationContext",
 }
 
 

@@ -56,7 +56,7 @@ fn tables_that_one_side_lacks_are_explained() {
     assert!(text.contains("this database lacks the table"), "{text}");
     let explained = explain(&manifest, Some(&schema), "django_admin_log").unwrap();
     let text = explained.to_string();
-    assert!(text.contains("it has the name of a table of Django"), "{text}");
+    assert!(text.contains("it has the name of a table of the pack django"), "{text}");
 }
 
 #[test]
