@@ -142,3 +142,64 @@ fn value(column: &str, type_name: &str, row: usize) -> String {
         other => panic!("{column} is {other}: say what it may hold"),
     }
 }
+
+const SITE: &str = "CREATE TABLE django_session (session_key varchar(40) PRIMARY KEY, \
+     session_data text NOT NULL, expire_date timestamptz NOT NULL); \
+     CREATE TABLE booking (id int PRIMARY KEY, name text, email text); \
+     INSERT INTO booking SELECT n, 'Ann Canary', 'ann' || n || '@canary.example' FROM generate_series(1, 40) n; \
+     CREATE TABLE django_site (id int PRIMARY KEY, nino text); \
+     INSERT INTO django_site VALUES (1, 'AB 22 33 44 C')";
+
+#[test]
+fn a_draft_is_written_into_the_manifest_of_the_site() {
+    let world = local_with(SITE, "extends = \"django\"\n");
+    let path = world.bcops.directory().join("work/manifest.toml");
+    let before = fs::read_to_string(&path).expect("the manifest");
+    // A table of the same name as Django's, and one of the site.
+    let stopped =
+        scrub(&world, &["--yes"]).fails(9, &["booking", "the pack django, but it has no column"]);
+    assert!(!stopped.printed().contains("canary.example"), "{}", stopped.printed());
+    let written = world.bcops.run(&["manifest", "suggest", "--write", "--json"]).exits(0).json();
+    assert!(
+        written["result"]["written"].as_str().is_some_and(|path| path.ends_with("manifest.toml"))
+    );
+    let after = fs::read_to_string(&path).expect("the manifest");
+    assert!(after.starts_with(before.trim_end()), "{after}");
+    for table in ["[tables.booking]", "[tables.django_site]"] {
+        assert!(after.contains(table), "{after}");
+    }
+    assert!(!after.contains("django_session"), "{after}");
+    world.bcops.run(&["manifest", "validate"]).exits(0);
+    scrub(&world, &["--yes"]).exits(0);
+    assert_eq!(world.psql("SELECT count(*) FROM django_session"), "0");
+    assert_eq!(world.psql("SELECT count(*) FROM booking WHERE email LIKE '%canary%'"), "0");
+    // Nothing lacks a class any more, so nothing is written.
+    world.bcops.run(&["manifest", "suggest", "--write"]).exits(0);
+    assert_eq!(fs::read_to_string(&path).expect("the manifest"), after);
+}
+
+#[test]
+fn a_draft_is_not_written_where_it_does_not_fit() {
+    let world =
+        local_with(SITE, "extends = \"django\"\n[tables.booking]\nclass = \"operational\"\n");
+    let path = world.bcops.directory().join("work/manifest.toml");
+    let before = fs::read_to_string(&path).expect("the manifest");
+    let run = world.bcops.run(&["manifest", "suggest", "--write"]);
+    run.fails(3, &["has entries for the same tables already"]);
+    assert_eq!(fs::read_to_string(&path).expect("the manifest"), before);
+    world.bcops.write("bcops.toml", "");
+    let run = world.bcops.run(&["manifest", "suggest", "--write"]);
+    run.fails(3, &["name no manifest", "bcops config init"]);
+}
+
+#[test]
+fn packs_are_listed() {
+    let world = local_with("", "extends = \"allauth\"\n");
+    let packs = world.bcops.run(&["manifest", "packs", "--json"]).exits(0).json();
+    let in_force = |name: &str| {
+        let list = packs["result"]["packs"].as_array().expect("a list").clone();
+        list.iter().find(|pack| pack["name"] == name).expect(name)["in_force"].clone()
+    };
+    assert_eq!(["allauth", "django", "postgres"].map(in_force), [true, true, true]);
+    assert_eq!(in_force("wagtail"), false);
+}
