@@ -48,22 +48,41 @@ pub async fn bucket<'a>(
     let identity = BucketIdentity::of(&address, &settings.credentials);
     let is_named = known::bucket(destination.environment(), &identity)?.is_some();
     let own = Own { settings, address, identity, is_named };
-    let verdicts = join_all(sides.iter().map(|side| async {
-        let verdict = match known::bucket(side.environment, &own.identity)? {
-            Some(entry) => Verdict::same(&entry),
-            None => of_side(&own, side).await,
-        };
-        Ok::<_, CommandError>((side.environment, verdict))
-    }));
-    verdicts.await.into_iter().collect()
+    // Where a name is enough to refuse, no server is waited for.
+    let mut same = Vec::new();
+    for side in sides {
+        same.extend(same_by_name(&own, side)?.map(|verdict| (side.environment, verdict)));
+    }
+    if !same.is_empty() {
+        return Ok(same);
+    }
+    let verdicts =
+        join_all(sides.iter().map(|side| async { (side.environment, of_side(&own, side).await) }));
+    Ok(verdicts.await)
+}
+
+/// Whether the names alone say that it is the protected bucket.
+fn same_by_name(own: &Own<'_>, side: &ProtectedSide<'_>) -> Result<Option<Verdict>, CommandError> {
+    if let Some(entry) = known::bucket(side.environment, &own.identity)? {
+        return Ok(Some(Verdict::same(&entry)));
+    }
+    let resources = &side.resources;
+    let same_name = |(_, name): &&(String, String)| name.eq_ignore_ascii_case(&own.settings.bucket);
+    if let Some((variable, _)) = resources.bucket_names.iter().find(same_name) {
+        return Ok(Some(Verdict::same(variable)));
+    }
+    let is_same = |lead: &&Lead<BucketSettings>| {
+        lead.target.as_ref().is_ok_and(|theirs| {
+            BucketAddress::new(theirs).is_ok_and(|address| {
+                own.identity.may_be(&BucketIdentity::of(&address, &theirs.credentials))
+            })
+        })
+    };
+    Ok(resources.buckets.iter().find(is_same).map(|lead| Verdict::same(&lead.variable)))
 }
 
 async fn of_side(own: &Own<'_>, side: &ProtectedSide<'_>) -> Verdict {
     let resources = &side.resources;
-    let same_name = |(_, name): &&(String, String)| name.eq_ignore_ascii_case(&own.settings.bucket);
-    if let Some((variable, _)) = resources.bucket_names.iter().find(same_name) {
-        return Verdict::same(variable);
-    }
     // If trusted configuration names the buckets of both sides, no further proof is needed.
     let is_known = !side.environment.known.buckets.is_empty();
     if resources.buckets.is_empty() {
@@ -96,9 +115,6 @@ async fn of_lead(own: &Own<'_>, side: &ProtectedSide<'_>, lead: &Lead<BucketSett
         Ok(address) => address,
         Err(error) => return Verdict::unknown(format!("{named} is not usable: {error}")),
     };
-    if own.identity.may_be(&BucketIdentity::of(&address, &theirs.credentials)) {
-        return Verdict::same(&lead.variable);
-    }
     if own.address.is_at_aws() && address.is_at_aws() {
         let (own_alias, their_alias) = tokio::join!(is_alias(own), answers_as_alias(theirs));
         match (own_alias, their_alias) {
