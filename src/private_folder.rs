@@ -37,7 +37,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write().inspect_err(|_| _ = fs::remove_file(&fresh))
 }
 
-/// Checks that [`write`] can create its file there. Nothing stays.
+/// Checks that [`write()`] can create its file there. Nothing stays.
 pub fn try_write(path: &Path) -> io::Result<()> {
     if path.file_name().is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"));

@@ -24,7 +24,7 @@ impl Manifest {
         Cow::Owned(Fit::new(self, schema).manifest())
     }
 
-    /// As [`Self::fitted`], with the entries of the packs for tables that the database lacks, or for
+    /// As `fitted`, with the entries of the packs for tables that the database lacks, or for
     /// all without a database.
     pub fn for_explaining(&self, schema: Option<&Schema>) -> Manifest {
         let mut whole =
