@@ -10,7 +10,16 @@ pub fn is_gone(process: u32) -> bool {
     };
     // SAFETY: takes two numbers; the signal 0 only asks whether the process exists.
     let answer = unsafe { libc::kill(process, 0) };
-    answer != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+    let is_unknown = answer != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+    is_unknown || has_ended(process)
+}
+
+/// Whether the process has ended and its parent has not asked for its result. In a container the first
+/// process may never ask. Only Linux says it.
+fn has_ended(process: libc::pid_t) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    matches!(state, Some("Z" | "X"))
 }
 
 /// Distinguishes a process from a later one with the same number: the boot of the machine and the
@@ -58,6 +67,10 @@ mod tests {
         }
         assert!(!lives(0, None));
         let mut child = std::process::Command::new("true").spawn().expect("a process");
+        // It has ended although its parent has not asked for its result.
+        while cfg!(target_os = "linux") && lives(child.id(), None) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         child.wait().expect("its end");
         assert!(!lives(child.id(), None));
     }

@@ -245,6 +245,8 @@ impl<'w> Runner<'w> {
         mut running: Running,
     ) -> Ended {
         let code = running.child.wait().expect("its status").code();
+        // A signalled shell may end before what it has started.
+        wait::until("all processes of the job end", || running.has_ended());
         if !job.after_script.is_empty() {
             let log = File::options().append(true).open(&running.log).expect("the log");
             let after = self.shell(job, pipeline, &job.after_script, log).wait();
@@ -316,6 +318,16 @@ impl Running {
             let journal = journal(&self.project).unwrap_or_default();
             journal.lines().any(|line| words.iter().all(|word| line.contains(word)))
         });
+    }
+
+    /// Whether no process of the job runs any more.
+    fn has_ended(&self) -> bool {
+        let listed = Command::new("ps").args(["-A", "-o", "pgid=,stat="]).output().expect("ps");
+        let group = self.child.id().to_string();
+        String::from_utf8_lossy(&listed.stdout).lines().all(|line| {
+            let mut words = line.split_whitespace();
+            words.next() != Some(&group) || words.next().is_some_and(|stat| stat.starts_with('Z'))
+        })
     }
 
     /// Signals every process of the job.
