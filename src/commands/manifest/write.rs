@@ -34,8 +34,8 @@ pub fn add(file: &ManifestFile, entries: &str) -> Result<(), CommandError> {
     let before = file.read().map_err(failed)?;
     let whole = format!("{}\n\n{}\n", before.trim_end(), entries.trim());
     let origin = file.path.display().to_string();
-    if Manifest::parse(&origin, &whole).is_err() {
-        return Err(refused("it has entries for the same tables already"));
+    if let Err(error) = Manifest::parse(&origin, &whole) {
+        return Err(refused("it has entries for the same tables already").with_cause(error));
     }
     // A link stays a link to the same file.
     let path = fs::canonicalize(&file.path).map_err(failed)?;

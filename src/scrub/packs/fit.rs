@@ -187,7 +187,13 @@ impl<'a> Fit<'a> {
             // A table of links has a column with the name of the site's model.
             let keys =
                 table.foreign_keys.iter().filter(|key| self.found.contains_key(&key.references));
-            keys.flat_map(|key| &key.columns)
+            let columns = keys.flat_map(|key| &key.columns);
+            // A key that is a text can be an address.
+            let is_number = |column: &&String| {
+                table.column(column).is_some_and(|column| !column.can_hold_text())
+            };
+            columns
+                .filter(is_number)
                 .for_each(|column| class_of_others(column, Class::Operational));
         }
         let rules: Vec<(String, Rule)> = (entry.rules().iter())
